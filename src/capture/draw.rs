@@ -1,0 +1,60 @@
+//! Text in pictures: what the test pattern and the placeholder have in common.
+
+use opencv::{
+    core::{Mat, Point, Scalar, Size},
+    imgproc,
+};
+
+const FONT: i32 = imgproc::FONT_HERSHEY_SIMPLEX;
+
+/// Height of the font's capitals at scale 1, in pixels.
+const CAPITALS: f64 = 22.0;
+
+/// Size in pixels of `text` with capitals `height` pixels tall.
+pub fn text_size(text: &str, height: f64) -> opencv::Result<Size> {
+    let (scale, thickness) = stroke(height);
+    imgproc::get_text_size(text, FONT, scale, thickness, &mut 0)
+}
+
+/// Writes `text` with its base line beginning at `at`. The font knows ASCII only.
+pub fn text(
+    mat: &mut Mat,
+    text: &str,
+    at: Point,
+    height: f64,
+    color: Scalar,
+) -> opencv::Result<()> {
+    let (scale, thickness) = stroke(height);
+    imgproc::put_text(
+        mat,
+        text,
+        at,
+        FONT,
+        scale,
+        color,
+        thickness,
+        imgproc::LINE_AA,
+        false,
+    )
+}
+
+/// Breaks `text` between words into lines at most `width` pixels long.
+pub fn wrap(text: &str, height: f64, width: i32) -> opencv::Result<Vec<String>> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        if let Some(line) = lines.last_mut() {
+            let longer = format!("{line} {word}");
+            if text_size(&longer, height)?.width <= width {
+                *line = longer;
+                continue;
+            }
+        }
+        lines.push(word.to_owned());
+    }
+    Ok(lines)
+}
+
+fn stroke(height: f64) -> (f64, i32) {
+    let scale = height / CAPITALS;
+    (scale, (scale * 1.8).round().max(1.0) as i32)
+}

@@ -1,0 +1,42 @@
+//! Capture: from the device to the slot or the encoders.
+//!
+//! Two kinds of threads. The *supervisor* owns a camera's state for as long as the program runs:
+//! it decides what is opened and when, notices that pictures stop, and shows the placeholder
+//! meanwhile. A *capture thread* owns one opened device from open to drop: it grabs, and hands on
+//! what it grabbed. OpenCV may block in open or grab for as long as it likes; only the capture
+//! thread waits there, and one that does not come back is given up and replaced.
+//!
+//! Capture never waits for encoders or viewers, and knows nothing of HTTP.
+
+mod draw;
+mod nodes;
+mod opencv;
+mod pattern;
+mod placeholder;
+mod source;
+mod supervisor;
+mod thread;
+
+use crate::{camera::Camera, encode::Encoders, error::Error, shutdown::Stop};
+use std::sync::Arc;
+
+/// Starts the supervisor of `camera`, which runs until `stop`.
+pub fn start(camera: &Arc<Camera>, encoders: Encoders, stop: &Arc<Stop>) -> Result<(), Error> {
+    let supervisor = supervisor::Supervisor::new(Arc::clone(camera), encoders, Arc::clone(stop));
+    let name = "camera".to_owned();
+    std::thread::Builder::new()
+        .name(name.clone())
+        .spawn(move || supervisor.run())
+        .map(drop)
+        .map_err(|source| Error::Thread { name, source })
+}
+
+/// Keeps OpenCV's own thread pool small and its messages out of the log, unless its environment
+/// variables ask for them. A pool thread per core would spin for operations of a millisecond.
+pub fn quieten_opencv() {
+    use ::opencv::core::{LogLevel, set_log_level, set_num_threads};
+    if std::env::var_os("OPENCV_LOG_LEVEL").is_none() {
+        let _ = set_log_level(LogLevel::LOG_LEVEL_SILENT);
+    }
+    let _ = set_num_threads(1);
+}

@@ -1,0 +1,44 @@
+//! A source: the opened device, behind one small trait.
+//!
+//! Lives on its capture thread from open to drop. `grab` waits for the next picture and says when
+//! it was taken; `retrieve` fetches it. Apart, so that pictures nobody watches are grabbed (the
+//! next one is fresh) but never converted or drawn.
+
+use super::{opencv, pattern};
+use crate::{
+    camera::Facts,
+    config::{CameraConfig, Device},
+    encode::Picture,
+    error::Error,
+    frame::Stamp,
+    shutdown::Stop,
+};
+use ::opencv::core::Mat;
+use std::sync::Arc;
+
+/// An opened device.
+pub trait Source {
+    /// Waits for the next picture; gives the time it was taken.
+    fn grab(&mut self) -> Result<Stamp, Error>;
+
+    /// Fetches the picture last grabbed; `buffer` may be filled with its pixels.
+    fn retrieve(&mut self, buffer: Mat) -> Result<Picture, Error>;
+}
+
+/// A source and what it really gives.
+pub struct Opened {
+    /// The source.
+    pub source: Box<dyn Source>,
+    /// As read back from it.
+    pub facts: Facts,
+}
+
+/// Opens `device` as `config` asks; may block for seconds. [`Device::Auto`] is the supervisor's
+/// to resolve and opens the test pattern here.
+pub fn open(device: &Device, config: &CameraConfig, stop: &Arc<Stop>) -> Result<Opened, Error> {
+    match device {
+        Device::Auto => pattern::open(Default::default(), config, stop, &["no camera found"]),
+        Device::Pattern(asked) => pattern::open(*asked, config, stop, &[]),
+        _ => opencv::open(device, config, stop),
+    }
+}

@@ -1,0 +1,218 @@
+//! The viewers: who is admitted, what each was sent, and one line when they come and go.
+//!
+//! A viewer holds its place by an [`Admission`] and gives it back by dropping it, so a client
+//! thread that panics leaves nothing behind. Knows nothing of HTTP.
+
+use crate::stats::{Counter, Rate};
+use log::info;
+use parking_lot::{Condvar, Mutex};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// Everybody who watches.
+#[derive(Debug)]
+pub struct Clients {
+    max_viewers: usize,
+    /// By id; held for the time of an insert, a remove or a copy of the pointers.
+    viewers: Mutex<BTreeMap<u64, Arc<Viewer>>>,
+    /// A viewer left.
+    left: Condvar,
+    /// Bytes of parts sent to all viewers, gone ones included.
+    pub bytes_sent: Counter,
+}
+
+/// One viewer's numbers; written by its thread, read by status answers.
+#[derive(Debug)]
+pub struct Viewer {
+    /// Number of the client, as in its thread's name.
+    pub id: u64,
+    /// Its address.
+    pub peer: String,
+    /// When it was admitted.
+    pub since: Instant,
+    /// Parts a second, repeats not counted.
+    pub rate: Rate,
+    /// Frames sent, repeats not counted.
+    pub sent: Counter,
+    /// Frames that were there for it and never sent, because it was slow.
+    pub missed: Counter,
+    /// Bytes of parts sent, repeats included.
+    pub bytes: Counter,
+}
+
+/// Why a viewer left.
+#[derive(Debug, Clone, Copy)]
+pub enum Leaving {
+    /// Its connection ended or took no bytes any more.
+    Gone(std::io::ErrorKind),
+    /// The program ends.
+    Ending,
+}
+
+impl fmt::Display for Leaving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use std::io::ErrorKind;
+        f.write_str(match self {
+            Leaving::Gone(ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => "closed",
+            Leaving::Gone(ErrorKind::TimedOut | ErrorKind::WouldBlock) => "stalled",
+            Leaving::Gone(_) => "connection lost",
+            Leaving::Ending => "camfeed ends",
+        })
+    }
+}
+
+impl Clients {
+    /// Admits up to `max_viewers` at once.
+    pub fn new(max_viewers: usize) -> Arc<Clients> {
+        Arc::new(Clients {
+            max_viewers,
+            viewers: Mutex::default(),
+            left: Condvar::new(),
+            bytes_sent: Counter::default(),
+        })
+    }
+
+    /// A place for a viewer; `None` when all are taken.
+    pub fn admit(self: &Arc<Clients>, id: u64, peer: String) -> Option<Admission> {
+        let viewer = Arc::new(Viewer {
+            id,
+            peer,
+            since: Instant::now(),
+            rate: Rate::default(),
+            sent: Counter::default(),
+            missed: Counter::default(),
+            bytes: Counter::default(),
+        });
+        let count = {
+            let mut viewers = self.viewers.lock();
+            if viewers.len() >= self.max_viewers {
+                return None;
+            }
+            viewers.insert(id, Arc::clone(&viewer));
+            viewers.len()
+        };
+        info!("viewer joined id={id} peer={} viewers={count}", viewer.peer);
+        Some(Admission {
+            clients: Arc::clone(self),
+            viewer,
+            leaving: None,
+        })
+    }
+
+    /// Streams served at once.
+    pub fn max_viewers(&self) -> usize {
+        self.max_viewers
+    }
+
+    /// Who watches, by id.
+    pub fn viewers(&self) -> Vec<Arc<Viewer>> {
+        self.viewers.lock().values().cloned().collect()
+    }
+
+    /// Waits until nobody watches any more, at most `time`.
+    pub fn wait_gone(&self, time: Duration) {
+        let deadline = Instant::now() + time;
+        let mut viewers = self.viewers.lock();
+        while !viewers.is_empty() {
+            if self.left.wait_until(&mut viewers, deadline).timed_out() {
+                info!("ending with {} viewers that take no bytes", viewers.len());
+                return;
+            }
+        }
+    }
+}
+
+/// A viewer's place; given back when dropped.
+#[derive(Debug)]
+pub struct Admission {
+    clients: Arc<Clients>,
+    /// Its numbers.
+    pub viewer: Arc<Viewer>,
+    leaving: Option<Leaving>,
+}
+
+impl Admission {
+    /// Counts a part that was sent: `frames` is 1 for a new frame, 0 for a repeat; `missed` the
+    /// frames that came and went since the one before.
+    pub fn note_part(&self, bytes: usize, frames: u64, missed: u64) {
+        let viewer = &self.viewer;
+        viewer.bytes.add(bytes as u64);
+        self.clients.bytes_sent.add(bytes as u64);
+        if frames > 0 {
+            viewer.sent.add(frames);
+            viewer.missed.add(missed);
+            viewer.rate.tick(Instant::now());
+        }
+    }
+
+    /// Gives the place back and says why.
+    pub fn leave(mut self, leaving: Leaving) {
+        self.leaving = Some(leaving);
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        let count = {
+            let mut viewers = self.clients.viewers.lock();
+            viewers.remove(&self.viewer.id);
+            self.clients.left.notify_all();
+            viewers.len()
+        };
+        let viewer = &self.viewer;
+        let reason = self
+            .leaving
+            .map_or_else(|| "internal error".to_owned(), |why| why.to_string());
+        info!(
+            "viewer left id={} peer={} viewers={count} seconds={:.1} sent={} missed={} reason={reason:?}",
+            viewer.id,
+            viewer.peer,
+            viewer.since.elapsed().as_secs_f64(),
+            viewer.sent.get(),
+            viewer.missed.get(),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_more_than_the_limit_is_not_admitted_until_one_leaves() {
+        let clients = Clients::new(2);
+        let first = clients.admit(1, "a".to_owned()).expect("a place");
+        let _second = clients.admit(2, "b".to_owned()).expect("a place");
+        assert!(clients.admit(3, "c".to_owned()).is_none());
+        first.leave(Leaving::Ending);
+        assert!(clients.admit(4, "d".to_owned()).is_some());
+    }
+
+    #[test]
+    fn a_part_is_counted_for_its_viewer_and_for_all() {
+        let clients = Clients::new(1);
+        let admission = clients.admit(1, "a".to_owned()).expect("a place");
+        admission.note_part(100, 1, 2);
+        admission.note_part(100, 0, 0);
+        let viewer = &admission.viewer;
+        assert_eq!(
+            (viewer.sent.get(), viewer.missed.get(), viewer.bytes.get()),
+            (1, 2, 200)
+        );
+        assert_eq!(clients.bytes_sent.get(), 200);
+    }
+
+    #[test]
+    fn waiting_for_the_last_viewer_ends_when_it_leaves() {
+        let clients = Clients::new(1);
+        let admission = clients.admit(1, "a".to_owned()).expect("a place");
+        let leaver = std::thread::spawn(move || admission.leave(Leaving::Ending));
+        clients.wait_gone(Duration::from_secs(60));
+        assert!(clients.viewers().is_empty());
+        leaver.join().expect("no panic");
+    }
+}

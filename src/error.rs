@@ -1,0 +1,81 @@
+//! What can go wrong, one variant per operation, each with its object in it.
+//!
+//! Messages are lower case, put the value in backticks and end without a full stop, so that they
+//! read the same in the log, in `/state` and in the text of a 503. A viewer who leaves is an
+//! outcome, not an error, and has no variant here.
+
+use std::{error, fmt, io};
+
+/// Every failure camfeed tells its user about.
+#[derive(Debug)]
+pub enum Error {
+    /// The address of `--listen` could not be resolved, bound or listened on.
+    Listen {
+        /// What was asked for, as typed.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system would not start a thread the program cannot do without.
+    Thread {
+        /// Name of the thread.
+        name: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Signals could not be hooked at start.
+    Signals(io::Error),
+    /// A device could not be opened; `reason` is for people, with advice where there is any.
+    Open {
+        /// The device as its user knows it.
+        device: String,
+        /// Why, in words.
+        reason: String,
+    },
+    /// A source that had been open stopped giving pictures.
+    Read {
+        /// The device as its user knows it.
+        device: String,
+        /// Why, in words.
+        reason: String,
+    },
+    /// OpenCV refused an operation on a picture.
+    Picture {
+        /// What was being done.
+        operation: &'static str,
+        /// OpenCV's own words.
+        reason: String,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Listen { address, source } if source.kind() == io::ErrorKind::AddrInUse => {
+                write!(
+                    f,
+                    "cannot listen on `{address}`: the address is in use \
+                     (is another camfeed running? `--listen` takes another port)"
+                )
+            }
+            Error::Listen { address, source } => {
+                write!(f, "cannot listen on `{address}`: {source}")
+            }
+            Error::Thread { name, source } => write!(f, "cannot start thread `{name}`: {source}"),
+            Error::Signals(source) => write!(f, "cannot hook signals: {source}"),
+            Error::Open { device, reason } => write!(f, "cannot open {device}: {reason}"),
+            Error::Read { device, reason } => write!(f, "{device}: {reason}"),
+            Error::Picture { operation, reason } => write!(f, "cannot {operation}: {reason}"),
+        }
+    }
+}
+
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Error::Listen { source, .. } | Error::Thread { source, .. } => Some(source),
+            Error::Signals(source) => Some(source),
+            Error::Open { .. } | Error::Read { .. } | Error::Picture { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! camfeed turns a camera into a live feed.
+//!
+//! The way of the light, and of the reader, from top to bottom:
+//!
+//! ```text
+//! device ─> capture/ ─ grab ─> encode.rs ─ imencode ─┐
+//!              │  a JPEG already: passes through ────┤
+//!              └─ lost: placeholder, back off ───────┤
+//!                                                    v
+//!                                    slot.rs: latest frame + Condvar
+//!                                                    │
+//! socket <─ server/stream.rs: wait for newer, write <┘
+//! ```
+//!
+//! A `Camera` holds the slot and everything about one camera; `capture` and `encode` fill it,
+//! `server` reads it. What holds by absence: OpenCV is named only in `capture/` and `encode.rs`,
+//! `tiny_http` only in `server/`; no thread holds two locks or any lock while it reads a device,
+//! encodes or writes; nobody sleeps to poll; every wait has a deadline or somebody who ends it.
+
+mod camera;
+mod capture;
+mod cli;
+mod clients;
+mod config;
+mod encode;
+mod error;
+mod frame;
+mod jpeg;
+mod multipart;
+mod server;
+mod shutdown;
+mod slot;
+mod stats;
+
+use crate::{camera::Camera, config::Config, error::Error, server::Server, shutdown::Stop};
+use log::{error, info};
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    iterator::Signals,
+    low_level,
+};
+use std::{env, io::Write, process::ExitCode, sync::Arc, time::Duration};
+
+/// Viewers get this long to take their last bytes when the program ends.
+const FAREWELL: Duration = Duration::from_millis(1500);
+
+fn main() -> ExitCode {
+    let args: cli::Args = argh::from_env();
+    if args.version {
+        println!("camfeed {}", env!("CARGO_PKG_VERSION"));
+        return ExitCode::SUCCESS;
+    }
+    start_log();
+    match run(&Config::from(args)) {
+        Ok(never) => match never {},
+        Err(error) => {
+            error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Serves until a signal ends the program.
+fn run(config: &Config) -> Result<std::convert::Infallible, Error> {
+    capture::quieten_opencv();
+    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(Error::Signals)?;
+    let stop = Arc::new(Stop::default());
+    let camera = Arc::new(Camera::new(config.camera.clone()));
+    let server = Server::bind(&config.server)?;
+    info!("listening on {}", server.address());
+    if let Some(elsewhere) = server.address_elsewhere() {
+        info!("on other machines: {elsewhere}");
+    }
+    camera.start(&stop)?;
+    let clients = server.start(&config.server, &camera)?;
+    let signal = signals.forever().next();
+    info!(
+        "ending on {}",
+        signal
+            .and_then(low_level::signal_name)
+            .unwrap_or("a signal")
+    );
+    // A second signal ends it at once, whatever hangs.
+    std::thread::spawn(move || {
+        if signals.forever().next().is_some() {
+            low_level::exit(1);
+        }
+    });
+    stop.set();
+    camera.slot.close();
+    clients.wait_gone(FAREWELL);
+    log::logger().flush();
+    // Not through `exit`: a capture thread may be inside OpenCV, whose static objects `exit` would
+    // destroy under it.
+    low_level::exit(0)
+}
+
+/// Times and levels on a terminal; under systemd the journal has the time already.
+fn start_log() {
+    let in_journal = env::var_os("JOURNAL_STREAM").is_some();
+    let mut builder =
+        env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info"));
+    builder.filter_module("tiny_http", log::LevelFilter::Off);
+    if in_journal {
+        builder.format(|out, record| {
+            let priority = match record.level() {
+                log::Level::Error => 3,
+                log::Level::Warn => 4,
+                log::Level::Info => 6,
+                log::Level::Debug | log::Level::Trace => 7,
+            };
+            writeln!(out, "<{priority}>{}", record.args())
+        });
+    } else {
+        builder.format_timestamp_secs().format_target(false);
+    }
+    builder.init();
+}

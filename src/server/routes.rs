@@ -1,0 +1,139 @@
+//! Which answer belongs to which address.
+//!
+//! The aliases are those other servers' users have in their configurations. Unknown query
+//! parameters are ignored: OctoPrint, Mainsail and Fluidd append cache busters.
+
+use super::{Shared, pages, reply::Reply, snapshot, status, stream};
+use log::debug;
+use std::borrow::Cow;
+use tiny_http::{Method, Request};
+
+/// Answers one request; runs on a thread of its own, for as long as a stream lasts.
+pub fn answer(id: u64, request: Request, shared: &Shared) {
+    debug!("client {id}: {} {}", request.method(), request.url());
+    let url = request.url().to_owned();
+    let Target { path, query } = Target::parse(&url);
+    if !matches!(request.method(), Method::Get | Method::Head) {
+        return Reply::text(405, "only GET and HEAD are answered here\n")
+            .with("Allow", "GET, HEAD")
+            .send(request, shared);
+    }
+    let action = query.get("action");
+    match (path, action.as_deref()) {
+        ("/", Some("stream")) | ("/stream" | "/stream.mjpg" | "/video_feed", _) => {
+            stream::answer(id, request, &query, shared);
+        }
+        ("/", Some("snapshot")) | ("/snapshot" | "/snapshot.jpg", _) => {
+            snapshot::answer(request, &query, shared);
+        }
+        ("/state", _) => status::state(request, shared),
+        ("/healthz", _) => status::health(request, shared),
+        _ => match pages::find(path) {
+            Some(page) => page.send(request, shared),
+            None => {
+                Reply::text(404, "there is nothing here; / is the page\n").send(request, shared)
+            }
+        },
+    }
+}
+
+/// A request's target, taken apart.
+#[derive(Debug, PartialEq)]
+struct Target<'a> {
+    path: &'a str,
+    query: Query<'a>,
+}
+
+/// The part after the question mark.
+#[derive(Debug, PartialEq)]
+pub struct Query<'a>(&'a str);
+
+impl<'a> Target<'a> {
+    /// Takes `/path?query` and `http://host/path?query`, as a client of a proxy would send it.
+    fn parse(url: &'a str) -> Target<'a> {
+        let url = url.split('#').next().unwrap_or_default();
+        let local = match url.split_once("://") {
+            Some((scheme, rest)) if !scheme.contains(['/', '?']) => {
+                &rest[rest.find(['/', '?']).unwrap_or(rest.len())..]
+            }
+            _ => url,
+        };
+        let (path, query) = local.split_once('?').unwrap_or((local, ""));
+        Target {
+            path: if path.is_empty() { "/" } else { path },
+            query: Query(query),
+        }
+    }
+}
+
+impl Query<'_> {
+    /// The first value of parameter `name`, decoded; empty when it stands without one.
+    pub fn get(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.0.split('&').find_map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (key == name).then(|| decode(value))
+        })
+    }
+}
+
+/// Undoes percent-encoding; what is not well encoded stays as it is.
+fn decode(text: &str) -> Cow<'_, str> {
+    if !text.contains(['%', '+']) {
+        return Cow::Borrowed(text);
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let code = match after {
+            [high, low, ..] if byte == b'%' => {
+                let digit = |byte: u8| char::from(byte).to_digit(16);
+                digit(*high)
+                    .zip(digit(*low))
+                    .and_then(|(high, low)| u8::try_from(high * 16 + low).ok())
+            }
+            _ => None,
+        };
+        bytes.push(code.unwrap_or(if byte == b'+' { b' ' } else { byte }));
+        rest = &after[if code.is_some() { 2 } else { 0 }..];
+    }
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_taken_apart() {
+        for (url, path, query) in [
+            ("/", "/", ""),
+            ("/stream?fps=5", "/stream", "fps=5"),
+            ("/?action=stream?1234", "/", "action=stream?1234"),
+            ("http://pi:8080/state?x", "/state", "x"),
+            ("http://pi:8080", "/", ""),
+            ("http://pi?action=stream", "/", "action=stream"),
+            ("/a?b=http://c/d", "/a", "b=http://c/d"),
+            ("*", "*", ""),
+            ("", "/", ""),
+        ] {
+            assert_eq!(
+                Target::parse(url),
+                Target {
+                    path,
+                    query: Query(query)
+                },
+                "{url}"
+            );
+        }
+    }
+
+    #[test]
+    fn parameters_are_found_and_decoded() {
+        let query = Query("a=1&fps=%32%35&empty&bad=%zz%2&a=2");
+        assert_eq!(query.get("a").as_deref(), Some("1"));
+        assert_eq!(query.get("fps").as_deref(), Some("25"));
+        assert_eq!(query.get("empty").as_deref(), Some(""));
+        assert_eq!(query.get("bad").as_deref(), Some("%zz%2"));
+        assert_eq!(query.get("none"), None);
+    }
+}

@@ -1,0 +1,180 @@
+//! `/state`, the numbers as JSON, and `/healthz`, one line for scripts.
+
+use super::{Shared, reply::Reply};
+use crate::camera::{State, Status};
+use serde::Serialize;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tiny_http::Request;
+
+/// Healthy is a picture younger than this.
+const HEALTHY: Duration = Duration::from_secs(5);
+
+#[derive(Serialize)]
+struct StateAnswer {
+    version: &'static str,
+    uptime_s: f64,
+    /// The server's clock, Unix seconds: pages compare capture times with it.
+    now: f64,
+    name: String,
+    camera: CameraAnswer,
+    encoder: EncoderAnswer,
+    stream: StreamAnswer,
+    viewers: Vec<ViewerAnswer>,
+}
+
+#[derive(Serialize)]
+struct CameraAnswer {
+    state: &'static str,
+    since_s: f64,
+    source: String,
+    backend: String,
+    format: String,
+    width: u32,
+    height: u32,
+    /// As measured; as the source says it, before there is a measure.
+    fps: f64,
+    captured: u64,
+    skipped: u64,
+    dropped: u64,
+    reopened: u64,
+    reason: Option<String>,
+}
+
+#[derive(Serialize)]
+struct EncoderAnswer {
+    workers: usize,
+    quality: i32,
+    pass_through: bool,
+    encoded: u64,
+    late: u64,
+    encode_ms: f64,
+}
+
+#[derive(Serialize)]
+struct StreamAnswer {
+    viewers: usize,
+    max_viewers: usize,
+    sequence: u64,
+    /// Age of the newest picture, watched or not.
+    age_ms: Option<f64>,
+    bytes_sent: u64,
+}
+
+#[derive(Serialize)]
+struct ViewerAnswer {
+    id: u64,
+    peer: String,
+    since_s: f64,
+    fps: f64,
+    sent: u64,
+    missed: u64,
+    bytes: u64,
+}
+
+/// Answers `/state`.
+pub fn state(request: Request, shared: &Shared) {
+    let mut body = serde_json::to_vec_pretty(&describe(shared)).expect("plain data serializes");
+    body.push(b'\n');
+    Reply::new(200, "application/json", &body)
+        .with("Cache-Control", "no-store")
+        .send(request, shared);
+}
+
+/// Answers `/healthz`.
+pub fn health(request: Request, shared: &Shared) {
+    match shared.camera.age().filter(|age| *age < HEALTHY) {
+        Some(age) => {
+            let line = format!("ok, the newest picture is {:.1} s old\n", age.as_secs_f64());
+            Reply::text(200, &line).send(request, shared);
+        }
+        None => {
+            let line = format!("no live picture: {}\n", shared.camera.excuse());
+            Reply::text(503, &line)
+                .with("Retry-After", "2")
+                .send(request, shared);
+        }
+    }
+}
+
+fn describe(shared: &Shared) -> StateAnswer {
+    let now = Instant::now();
+    let unix = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let camera = &shared.camera;
+    let Status {
+        state,
+        since,
+        reason,
+        facts,
+    } = camera.status().clone();
+    let measured = camera.stats.rate.per_second(now);
+    let fps = if state == State::Online && measured == 0.0 {
+        facts.fps.unwrap_or(0.0)
+    } else {
+        measured
+    };
+    let viewers: Vec<_> = shared
+        .clients
+        .viewers()
+        .iter()
+        .map(|viewer| ViewerAnswer {
+            id: viewer.id,
+            peer: viewer.peer.clone(),
+            since_s: rounded(viewer.since.elapsed().as_secs_f64()),
+            fps: rounded(viewer.rate.per_second(now)),
+            sent: viewer.sent.get(),
+            missed: viewer.missed.get(),
+            bytes: viewer.bytes.get(),
+        })
+        .collect();
+    StateAnswer {
+        version: env!("CARGO_PKG_VERSION"),
+        uptime_s: rounded(shared.started.elapsed().as_secs_f64()),
+        now: unix.as_secs_f64(),
+        name: rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned(),
+        camera: CameraAnswer {
+            state: match state {
+                State::Opening => "opening",
+                State::Online => "online",
+                State::Offline => "offline",
+            },
+            since_s: rounded(since.elapsed().as_secs_f64()),
+            source: facts.source,
+            backend: facts.backend,
+            format: facts.format,
+            width: facts.size.map_or(0, |size| size.width),
+            height: facts.size.map_or(0, |size| size.height),
+            fps: rounded(fps),
+            captured: camera.stats.captured.get(),
+            skipped: camera.stats.skipped.get(),
+            dropped: camera.stats.dropped.get(),
+            reopened: camera.stats.reopened.get(),
+            reason,
+        },
+        encoder: EncoderAnswer {
+            workers: camera.config.workers.0,
+            quality: camera.config.quality.0,
+            pass_through: facts.pass_through,
+            encoded: camera.stats.encoded.get(),
+            late: camera.stats.late.get(),
+            encode_ms: rounded(camera.stats.encode_time.millis()),
+        },
+        stream: StreamAnswer {
+            viewers: viewers.len(),
+            max_viewers: shared.clients.max_viewers(),
+            sequence: camera.slot.latest().map_or(0, |frame| frame.sequence()),
+            age_ms: camera.age().map(|age| rounded(age.as_secs_f64() * 1e3)),
+            bytes_sent: shared.clients.bytes_sent.get(),
+        },
+        viewers,
+    }
+}
+
+/// To a hundredth: what people read.
+fn rounded(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}

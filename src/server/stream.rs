@@ -1,0 +1,253 @@
+//! The stream: one viewer's loop from admission to farewell.
+//!
+//! Waits for a newer frame, writes its part, and when it comes back from writing takes the newest
+//! again: a slow viewer misses frames, it never queues them. While nothing newer comes the last
+//! part is repeated, because browsers paint a part only when the next one begins, and because
+//! Home Assistant leaves a stream that is silent.
+
+use super::{
+    Shared,
+    reply::{self, Reply},
+    routes::Query,
+};
+use crate::{
+    clients::{Admission, Leaving},
+    frame::Frame,
+    multipart,
+    slot::{Slot, Waited},
+};
+use std::{
+    io::{self, Write},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tiny_http::{Method, Request};
+
+/// A part is first repeated after this long: enough for a browser to paint it soon, and longer
+/// than the period of any stream that looks like a moving picture.
+const FIRST_REPEAT: Duration = Duration::from_millis(250);
+
+/// And then this often: at least one part a second, with a margin.
+const REPEAT: Duration = Duration::from_millis(900);
+
+/// A frame this old is not worth beginning with; the next one is.
+const STALE: Duration = Duration::from_millis(500);
+
+/// Range of `?fps=`.
+const FPS: std::ops::RangeInclusive<f64> = 0.1..=120.0;
+
+/// Streams to one viewer until it leaves or the program ends.
+pub fn answer(id: u64, request: Request, query: &Query<'_>, shared: &Shared) {
+    let fps = match query.get("fps").map(|text| (text.parse::<f64>(), text)) {
+        None => None,
+        Some((Ok(fps), _)) if FPS.contains(&fps) => Some(fps),
+        Some((_, text)) => {
+            let text: String = text
+                .chars()
+                .filter(|letter| !letter.is_control())
+                .take(40)
+                .collect();
+            let line = format!("fps=`{text}`: allowed are 0.1 to 120 frames a second\n");
+            return Reply::text(400, &line).send(request, shared);
+        }
+    };
+    let mut head = reply::head(&request, 200, false, shared);
+    write!(
+        head,
+        "Content-Type: multipart/x-mixed-replace; boundary={}\r\n\
+         Cache-Control: no-store, no-cache, must-revalidate, max-age=0\r\n\
+         Pragma: no-cache\r\nExpires: 0\r\nX-Accel-Buffering: no\r\n\r\n",
+        multipart::BOUNDARY
+    )
+    .expect("writing to a Vec cannot fail");
+    if *request.method() == Method::Head {
+        let _ = reply::write_out(&mut request.into_writer(), &head);
+        return;
+    }
+    let peer = request
+        .remote_addr()
+        .map_or_else(|| "unix".to_owned(), ToString::to_string);
+    let Some(admission) = shared.clients.admit(id, peer) else {
+        let line = format!(
+            "all {} places are taken (--max-viewers); /snapshot.jpg still answers\n",
+            shared.clients.max_viewers()
+        );
+        return Reply::text(503, &line)
+            .with("Retry-After", "5")
+            .send(request, shared);
+    };
+    head.extend_from_slice(multipart::DELIMITER.as_bytes());
+    // The request is read; its pool thread and its reading half are not needed any more.
+    shared.guard.stop_reading(request.remote_addr());
+    let mut writer = request.into_writer();
+    let slot = &shared.camera.slot;
+    let pace = fps.map(|fps| Pace::new(fps, Instant::now()));
+    let outcome = reply::write_out(&mut writer, &head)
+        .and_then(|()| feed(&mut writer, slot, &admission, pace));
+    let leaving = match outcome {
+        Ok(()) => Leaving::Ending,
+        Err(failure) => Leaving::Gone(failure.kind()),
+    };
+    drop(writer);
+    admission.leave(leaving);
+}
+
+/// Writes parts until the viewer is gone (an error) or the program ends.
+fn feed(
+    writer: &mut dyn Write,
+    slot: &Arc<Slot>,
+    admission: &Admission,
+    mut pace: Option<Pace>,
+) -> io::Result<()> {
+    let _watch = slot.watch();
+    let mut last: Option<Arc<Frame>> = None;
+    let mut sequence = match slot.latest() {
+        Some(frame) if frame.age() < STALE => frame.sequence() - 1,
+        Some(frame) => frame.sequence(),
+        None => 0,
+    };
+    let mut repeat_at = Instant::now() + REPEAT;
+    loop {
+        // Frames that pass while the pace says wait are not missed: nobody wanted them.
+        let not_before = pace.as_ref().map(Pace::opens_at);
+        let wait_from = not_before.filter(|&opens| opens > Instant::now());
+        let waited = match wait_from {
+            Some(opens) => match slot.wait_closed(opens.min(repeat_at)) {
+                true => Waited::Closed,
+                false if opens > repeat_at => Waited::TimedOut,
+                false => {
+                    sequence = sequence.max(slot.latest().map_or(0, |frame| frame.sequence()));
+                    continue;
+                }
+            },
+            None => slot.wait_newer(sequence, repeat_at),
+        };
+        match waited {
+            Waited::Newer(frame) => {
+                reply::write_out(writer, frame.part())?;
+                // The first frame has none before it that could have been missed.
+                let missed = if last.is_some() {
+                    frame.sequence() - sequence - 1
+                } else {
+                    0
+                };
+                admission.note_part(frame.part().len(), 1, missed);
+                let now = Instant::now();
+                if let Some(pace) = &mut pace {
+                    pace.sent(now);
+                }
+                repeat_at = now + FIRST_REPEAT;
+                sequence = frame.sequence();
+                last = Some(frame);
+            }
+            Waited::TimedOut => {
+                if let Some(frame) = &last {
+                    reply::write_out(writer, frame.part())?;
+                    admission.note_part(frame.part().len(), 0, 0);
+                }
+                repeat_at = Instant::now() + REPEAT;
+            }
+            Waited::Closed => return reply::write_out(writer, multipart::CLOSE.as_bytes()),
+        }
+    }
+}
+
+/// At most so many frames a second, evenly spaced.
+///
+/// A plan of moments, one interval apart: the first frame after a moment is sent. The plan does
+/// not drift with the frames, so the rate is exact on average; it is begun anew when the viewer or
+/// the source has fallen behind by more than an interval.
+#[derive(Debug)]
+struct Pace {
+    interval: Duration,
+    next: Instant,
+}
+
+impl Pace {
+    fn new(fps: f64, now: Instant) -> Pace {
+        Pace {
+            interval: Duration::from_secs_f64(1.0 / fps),
+            next: now,
+        }
+    }
+
+    /// From when on a frame may be sent. A little before the moment, so that a camera's jitter
+    /// does not make a frame that belongs to it miss it.
+    fn opens_at(&self) -> Instant {
+        let slack = (self.interval / 4).min(Duration::from_millis(15));
+        self.next.checked_sub(slack).unwrap_or(self.next)
+    }
+
+    fn sent(&mut self, now: Instant) {
+        self.next += self.interval;
+        if now > self.next {
+            self.next = now + self.interval;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sends a source of `source_fps` through a pace of `fps` for `seconds`; times in ms.
+    fn sent(source_fps: f64, fps: f64, seconds: f64) -> Vec<f64> {
+        let start = Instant::now();
+        let mut pace = Pace::new(fps, start);
+        let mut times = Vec::new();
+        for number in 0..(seconds * source_fps) as u32 {
+            // One millisecond of jitter, in turns early and late.
+            let jitter = if number % 2 == 0 { 0.0 } else { 0.001 };
+            let at = f64::from(number) / source_fps + jitter;
+            let now = start + Duration::from_secs_f64(at);
+            if now >= pace.opens_at() {
+                pace.sent(now);
+                times.push(at * 1e3);
+            }
+        }
+        times
+    }
+
+    #[test]
+    fn a_pace_gives_its_rate_evenly() {
+        for (source, fps) in [
+            (30.0, 15.0),
+            (30.0, 10.0),
+            (30.0, 5.0),
+            (25.0, 2.0),
+            (30.0, 0.5),
+        ] {
+            let times = sent(source, fps, 20.0);
+            let expected = 20.0 * fps;
+            assert!(
+                (times.len() as f64 - expected).abs() <= 1.0,
+                "{fps}: {}",
+                times.len()
+            );
+            for pair in times.windows(2) {
+                let gap = pair[1] - pair[0];
+                assert!(
+                    (gap - 1e3 / fps).abs() <= 1e3 / source / 2.0 + 2.0,
+                    "{fps}: {gap}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_pace_the_source_does_not_divide_by_keeps_its_mean() {
+        let times = sent(30.0, 7.0, 30.0);
+        assert!((times.len() as f64 - 210.0).abs() <= 2.0, "{}", times.len());
+        assert!(
+            times
+                .windows(2)
+                .all(|pair| pair[1] - pair[0] < 1e3 / 7.0 + 35.0)
+        );
+    }
+
+    #[test]
+    fn a_pace_faster_than_the_source_lets_every_frame_pass() {
+        assert_eq!(sent(30.0, 60.0, 10.0).len(), 300);
+        assert_eq!(sent(30.0, 30.0, 10.0).len(), 300);
+    }
+}

@@ -1,0 +1,220 @@
+//! The slot: holder of the latest frame, and the only place where capture and clients meet.
+//!
+//! Encoders and pass-through publish; clients wait for something newer than what they last sent.
+//! Nobody queues: who comes back late finds the newest frame and never learns of the ones between.
+//! Watching is a subscription that gives itself back; capture asks `is_watched` to know whether
+//! encoding is worth it. Knows nothing of HTTP or OpenCV.
+
+use crate::frame::Frame;
+use parking_lot::{Condvar, Mutex, RwLock};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
+
+/// Holder of the latest frame of one camera.
+#[derive(Debug, Default)]
+pub struct Slot {
+    /// Guards the pointer only: taken for the time of one clone or one exchange.
+    latest: RwLock<Option<Arc<Frame>>>,
+    /// What a waiter waits on. Never held together with `latest`.
+    progress: Mutex<Progress>,
+    newer: Condvar,
+    /// Apart from `newer`, so that frames do not wake who waits for the end only.
+    closed: Condvar,
+    watchers: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Progress {
+    /// Sequence of the latest frame; 0 before the first.
+    sequence: u64,
+    /// Set once, when the program ends.
+    is_closed: bool,
+}
+
+/// What came of waiting for a newer frame.
+#[derive(Debug)]
+pub enum Waited {
+    /// The newest frame there is.
+    Newer(Arc<Frame>),
+    /// Nothing newer until the deadline.
+    TimedOut,
+    /// The program ends.
+    Closed,
+}
+
+impl Slot {
+    /// Makes `frame` the latest and wakes all who wait; false when it came late, behind a newer
+    /// one, and was dropped.
+    pub fn publish(&self, frame: Frame) -> bool {
+        let sequence = frame.sequence();
+        let frame = Arc::new(frame);
+        let replaced = {
+            let mut latest = self.latest.write();
+            if latest
+                .as_ref()
+                .is_some_and(|latest| latest.sequence() >= sequence)
+            {
+                return false;
+            }
+            latest.replace(frame)
+        };
+        // Freed here, outside the lock, if no client still writes it.
+        drop(replaced);
+        let mut progress = self.progress.lock();
+        if progress.sequence < sequence {
+            progress.sequence = sequence;
+            self.newer.notify_all();
+        }
+        true
+    }
+
+    /// The latest frame, of whatever age.
+    pub fn latest(&self) -> Option<Arc<Frame>> {
+        self.latest.read().clone()
+    }
+
+    /// Waits until `deadline` for a frame with a sequence above `sequence`.
+    pub fn wait_newer(&self, sequence: u64, deadline: Instant) -> Waited {
+        {
+            let mut progress = self.progress.lock();
+            while progress.sequence <= sequence && !progress.is_closed {
+                if self.newer.wait_until(&mut progress, deadline).timed_out() {
+                    break;
+                }
+            }
+            if progress.is_closed {
+                return Waited::Closed;
+            }
+            if progress.sequence <= sequence {
+                return Waited::TimedOut;
+            }
+        }
+        match self.latest() {
+            Some(frame) => Waited::Newer(frame),
+            None => Waited::TimedOut,
+        }
+    }
+
+    /// Waits until `deadline` whatever is published; true when the program ends instead.
+    pub fn wait_closed(&self, deadline: Instant) -> bool {
+        let mut progress = self.progress.lock();
+        while !progress.is_closed {
+            if self.closed.wait_until(&mut progress, deadline).timed_out() {
+                break;
+            }
+        }
+        progress.is_closed
+    }
+
+    /// Ends every wait, now and from now on.
+    pub fn close(&self) {
+        self.progress.lock().is_closed = true;
+        self.newer.notify_all();
+        self.closed.notify_all();
+    }
+
+    /// Subscribes until the result is dropped.
+    pub fn watch(self: &Arc<Slot>) -> Watch {
+        self.watchers.fetch_add(1, Ordering::Relaxed);
+        Watch {
+            slot: Arc::clone(self),
+        }
+    }
+
+    /// True while anybody subscribes: encoding is worth it.
+    pub fn is_watched(&self) -> bool {
+        self.watchers.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// A subscription to the slot; ends when dropped.
+#[derive(Debug)]
+pub struct Watch {
+    slot: Arc<Slot>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.slot.watchers.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Stamp;
+    use std::{thread, time::Duration};
+
+    fn frame(sequence: u64) -> Frame {
+        Frame::live(sequence, Stamp::now(), 4, |out| {
+            out.extend_from_slice(b"JPEG")
+        })
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_millis(5)
+    }
+
+    #[test]
+    fn late_frame_is_dropped() {
+        let slot = Slot::default();
+        assert!(slot.publish(frame(2)));
+        assert!(!slot.publish(frame(1)));
+        assert!(!slot.publish(frame(2)));
+        assert_eq!(slot.latest().expect("published").sequence(), 2);
+    }
+
+    #[test]
+    fn waiting_gives_the_newest_only() {
+        let slot = Slot::default();
+        for sequence in 1..=5 {
+            slot.publish(frame(sequence));
+        }
+        let Waited::Newer(newest) = slot.wait_newer(1, soon()) else {
+            panic!("one is there")
+        };
+        assert_eq!(newest.sequence(), 5);
+        assert!(matches!(slot.wait_newer(5, soon()), Waited::TimedOut));
+    }
+
+    #[test]
+    fn every_waiter_is_woken() {
+        let slot = Arc::new(Slot::default());
+        let far = Instant::now() + Duration::from_secs(60);
+        let waiters: Vec<_> = (0..8)
+            .map(|_| {
+                let slot = Arc::clone(&slot);
+                thread::spawn(move || matches!(slot.wait_newer(0, far), Waited::Newer(_)))
+            })
+            .collect();
+        slot.publish(frame(1));
+        for waiter in waiters {
+            assert!(waiter.join().expect("no panic"));
+        }
+    }
+
+    #[test]
+    fn closing_ends_every_wait() {
+        let slot = Slot::default();
+        slot.publish(frame(1));
+        slot.close();
+        let far = Instant::now() + Duration::from_secs(60);
+        assert!(matches!(slot.wait_newer(0, far), Waited::Closed));
+    }
+
+    #[test]
+    fn a_watch_gives_itself_back() {
+        let slot = Arc::new(Slot::default());
+        let first = slot.watch();
+        let second = slot.watch();
+        drop(first);
+        assert!(slot.is_watched());
+        drop(second);
+        assert!(!slot.is_watched());
+    }
+}

@@ -1,0 +1,163 @@
+//! Live numbers: counters anybody may bump and a rate over the last seconds.
+//!
+//! Settings stand in `config`; what changes while the program runs stands here. Counters are
+//! relaxed atomics: each is read alone, for people, and orders nothing.
+
+use parking_lot::Mutex;
+use std::{
+    collections::VecDeque,
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+/// A number that only rises.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// One more.
+    pub fn bump(&self) {
+        self.add(1);
+    }
+
+    /// `more` more.
+    pub fn add(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// As it stands.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What is counted of one camera, from device to slot.
+#[derive(Debug, Default)]
+pub struct CameraStats {
+    /// Pictures the source gave.
+    pub captured: Counter,
+    /// Pictures never encoded because every encoder was busy.
+    pub skipped: Counter,
+    /// Pictures that were no whole JPEG and were never sent.
+    pub dropped: Counter,
+    /// Frames made by the encoders.
+    pub encoded: Counter,
+    /// Frames that came out behind a newer one.
+    pub late: Counter,
+    /// Times the device was opened again after it had been lost.
+    pub reopened: Counter,
+    /// Pictures a second, as they come.
+    pub rate: Rate,
+    /// Mean time to encode a frame.
+    pub encode_time: Mean,
+}
+
+/// Events a second over the last [`Rate::WINDOW`].
+#[derive(Debug, Default)]
+pub struct Rate {
+    /// Times of the last events, oldest first.
+    times: Mutex<VecDeque<Instant>>,
+}
+
+impl Rate {
+    const WINDOW: Duration = Duration::from_secs(3);
+    /// Bounds the memory: at more than 85 events a second the window is shorter than it says.
+    const MOST: usize = 256;
+
+    /// Counts one event.
+    pub fn tick(&self, now: Instant) {
+        let mut times = self.times.lock();
+        if times.len() == Rate::MOST {
+            times.pop_front();
+        }
+        times.push_back(now);
+    }
+
+    /// Events a second; falls to 0 when they stop coming.
+    pub fn per_second(&self, now: Instant) -> f64 {
+        let mut times = self.times.lock();
+        // The last two stay, so that a source slower than the window still has a rate.
+        while times.len() > 2 && now.duration_since(times[0]) > Rate::WINDOW {
+            times.pop_front();
+        }
+        let (Some(&first), Some(&last)) = (times.front(), times.back()) else {
+            return 0.0;
+        };
+        let intervals = (times.len() - 1) as f64;
+        let span = last.duration_since(first).as_secs_f64();
+        if intervals < 1.0 || span == 0.0 {
+            return 0.0;
+        }
+        let silence = now.duration_since(last).as_secs_f64();
+        // A gap much longer than usual means the rate is falling, and says so at once.
+        if silence > 3.0 * span / intervals + 0.5 {
+            0.0
+        } else {
+            intervals / span
+        }
+    }
+}
+
+/// A mean that follows the last few dozen values.
+#[derive(Debug, Default)]
+pub struct Mean {
+    micros: AtomicU64,
+}
+
+impl Mean {
+    /// Takes one value in.
+    pub fn add(&self, value: Duration) {
+        let new = u64::try_from(value.as_micros()).unwrap_or(u64::MAX) * 16;
+        let old = self.micros.load(Ordering::Relaxed);
+        // A value lost to a race with another worker is one of many.
+        let mean = if old == 0 {
+            new
+        } else {
+            old - old / 16 + new / 16
+        };
+        self.micros.store(mean, Ordering::Relaxed);
+    }
+
+    /// In milliseconds; 0 before the first value.
+    pub fn millis(&self) -> f64 {
+        self.micros.load(Ordering::Relaxed) as f64 / 16_000.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rate_is_events_a_second() {
+        let rate = Rate::default();
+        let start = Instant::now();
+        for tick in 0..60 {
+            rate.tick(start + Duration::from_millis(tick * 40));
+        }
+        let now = start + Duration::from_millis(59 * 40);
+        assert!((rate.per_second(now) - 25.0).abs() < 0.01);
+        assert_eq!(rate.per_second(now + Duration::from_secs(2)), 0.0);
+    }
+
+    #[test]
+    fn a_slow_source_still_has_a_rate() {
+        let rate = Rate::default();
+        let start = Instant::now();
+        assert_eq!(rate.per_second(start), 0.0);
+        rate.tick(start);
+        assert_eq!(rate.per_second(start), 0.0);
+        rate.tick(start + Duration::from_secs(10));
+        assert!((rate.per_second(start + Duration::from_secs(12)) - 0.1).abs() < 0.001);
+    }
+
+    #[test]
+    fn mean_follows_its_values() {
+        let mean = Mean::default();
+        assert_eq!(mean.millis(), 0.0);
+        for _ in 0..200 {
+            mean.add(Duration::from_millis(4));
+        }
+        assert!((mean.millis() - 4.0).abs() < 0.1);
+    }
+}
