@@ -50,6 +50,7 @@ fn main() -> ExitCode {
         println!("camfeed {}", env!("CARGO_PKG_VERSION"));
         return ExitCode::SUCCESS;
     }
+    capture::quieten_opencv();
     start_log();
     match run(&Config::from(args)) {
         Ok(never) => match never {},
@@ -62,7 +63,6 @@ fn main() -> ExitCode {
 
 /// Serves until a signal ends the program.
 fn run(config: &Config) -> Result<std::convert::Infallible, Error> {
-    capture::quieten_opencv();
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(Error::Signals)?;
     let stop = Arc::new(Stop::default());
     let camera = Arc::new(Camera::new(config.camera.clone()));

@@ -18,7 +18,10 @@ mod supervisor;
 mod thread;
 
 use crate::{camera::Camera, encode::Encoders, error::Error, shutdown::Stop};
-use std::sync::Arc;
+use std::{env, sync::Arc};
+
+/// FFmpeg's own number for silence.
+const AV_LOG_QUIET: &str = "-8";
 
 /// Starts the supervisor of `camera`, which runs until `stop`.
 pub fn start(camera: &Arc<Camera>, encoders: Encoders, stop: &Arc<Stop>) -> Result<(), Error> {
@@ -31,12 +34,21 @@ pub fn start(camera: &Arc<Camera>, encoders: Encoders, stop: &Arc<Stop>) -> Resu
         .map_err(|source| Error::Thread { name, source })
 }
 
-/// Keeps OpenCV's own thread pool small and its messages out of the log, unless its environment
-/// variables ask for them. A pool thread per core would spin for operations of a millisecond.
+/// Keeps OpenCV's own thread pool small, and its and FFmpeg's messages out of the log unless
+/// their environment variables ask for them. Called first of all, before there are threads.
+#[expect(
+    unsafe_code,
+    reason = "FFmpeg's log level under OpenCV is set through the environment"
+)]
 pub fn quieten_opencv() {
     use ::opencv::core::{LogLevel, set_log_level, set_num_threads};
-    if std::env::var_os("OPENCV_LOG_LEVEL").is_none() {
+    if env::var_os("OPENCV_LOG_LEVEL").is_none() {
         let _ = set_log_level(LogLevel::LOG_LEVEL_SILENT);
     }
+    if env::var_os("OPENCV_FFMPEG_LOGLEVEL").is_none() {
+        // SAFETY: no other thread exists yet that could read the environment.
+        unsafe { env::set_var("OPENCV_FFMPEG_LOGLEVEL", AV_LOG_QUIET) };
+    }
+    // A pool thread per core would spin for operations of a millisecond.
     let _ = set_num_threads(1);
 }

@@ -163,7 +163,8 @@ fn read_back(
     config: &CameraConfig,
 ) -> opencv::Result<(Facts, Pixels)> {
     let fourcc = fourcc_text(capture.get(videoio::CAP_PROP_FOURCC)? as u32);
-    let mut gives_jpeg = matches!(fourcc.as_str(), "MJPG" | "JPEG" | "mjpg" | "mjpa");
+    // FFmpeg's streams without a container say the beginning of the codec's name.
+    let gives_jpeg = matches!(fourcc.as_str(), "MJPG" | "JPEG" | "mjpg" | "mjpa" | "mjpe");
     let mut pixels = Pixels::Bgr;
     match device {
         Device::Number(_) | Device::Node(_) if !gives_jpeg => match fourcc.as_str() {
@@ -174,9 +175,8 @@ fn read_back(
                 capture.set(videoio::CAP_PROP_CONVERT_RGB, 1.0)?;
             }
         },
-        Device::Gst(_) => gives_jpeg = false,
         Device::File(_) | Device::Url(_) if gives_jpeg => {
-            gives_jpeg = capture.set(videoio::CAP_PROP_FORMAT, -1.0)?;
+            capture.set(videoio::CAP_PROP_FORMAT, -1.0)?;
         }
         _ => {}
     }
@@ -187,17 +187,23 @@ fn read_back(
         Some(capture.get(videoio::CAP_PROP_FPS)?).filter(|fps| (0.1..=240.0).contains(fps));
     let fps = match device {
         Device::File(_) => Some(config.fps.map_or(own_fps.unwrap_or(FILE_FPS), |fps| fps.0)),
+        // FFmpeg makes up 25 for a stream of JPEGs, which says nothing of its rate.
+        Device::Url(_) if gives_jpeg => None,
         _ => own_fps,
     };
     let facts = Facts {
         source: device.to_string(),
         backend: capture.get_backend_name()?,
-        format: fourcc,
+        format: if gives_jpeg {
+            "MJPG".to_owned()
+        } else {
+            fourcc
+        },
         size: width
             .zip(height)
             .map(|(width, height)| Size { width, height }),
         fps,
-        pass_through: gives_jpeg && config.turn.is_none(),
+        pass_through: false,
     };
     Ok((facts, pixels))
 }

@@ -4,10 +4,10 @@
 //! and revokes it when it has given the thread up; a thread that comes back from a long hang finds
 //! its lease revoked and ends without having touched anything.
 
-use super::source::{self, Opened};
+use super::source::{self, Opened, Source};
 use crate::{
     camera::{Camera, Facts},
-    config::Device,
+    config::{Device, Size},
     encode::{Encoders, Job, Picture},
     error::Error,
     frame::{Frame, Stamp},
@@ -25,6 +25,9 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+
+/// Broken pictures a device may begin with before it counts as giving none.
+const FIRST_PICTURES: u32 = 30;
 
 /// The supervisor's hold on one capture thread.
 #[derive(Debug)]
@@ -149,12 +152,13 @@ impl Capture {
 
     /// An error means that the device never gave a picture.
     fn try_device(&mut self, device: &Device) -> Result<Ended, Error> {
-        let Opened { mut source, facts } = source::open(device, &self.camera.config, &self.stop)?;
-        source.grab()?;
-        self.lease.note_picture();
+        let Opened {
+            mut source,
+            mut facts,
+        } = source::open(device, &self.camera.config, &self.stop)?;
+        let mut buffer = self.learn(source.as_mut(), &mut facts)?;
         let pass_through = facts.pass_through;
         self.tell(What::Online(facts));
-        let mut buffer = Mat::default();
         loop {
             let captured = match source.grab() {
                 Ok(captured) => captured,
@@ -179,6 +183,39 @@ impl Capture {
                 Err(error) => return Ok(Ended::Lost(error)),
             }
         }
+    }
+
+    /// Reads the first whole picture and corrects `facts` by it; cameras often begin with broken
+    /// ones. Gives back the buffer.
+    fn learn(&self, source: &mut dyn Source, facts: &mut Facts) -> Result<Mat, Error> {
+        let mut buffer = Mat::default();
+        for _ in 0..FIRST_PICTURES {
+            source.grab()?;
+            self.lease.note_picture();
+            let picture = source.retrieve(buffer)?;
+            let (size, pass_through) = match &picture {
+                Picture::Raw(mat, _) => (size_of(mat.cols(), mat.rows()), false),
+                Picture::Jpeg(mat) => {
+                    let Ok(layout) = jpeg::inspect(mat.data_bytes().unwrap_or_default()) else {
+                        buffer = take_buffer(picture);
+                        continue;
+                    };
+                    let size = size_of(layout.width.into(), layout.height.into());
+                    (size, self.camera.config.turn.is_none())
+                }
+            };
+            facts.size = size.or(facts.size);
+            facts.pass_through = pass_through;
+            if facts.format.is_empty() {
+                let is_jpeg = matches!(picture, Picture::Jpeg(_));
+                facts.format = if is_jpeg { "JPEG" } else { "BGR" }.to_owned();
+            }
+            return Ok(take_buffer(picture));
+        }
+        Err(Error::Read {
+            device: facts.source.clone(),
+            reason: "it gives no whole picture".to_owned(),
+        })
     }
 
     /// Publishes a JPEG as it came, or gives the picture to the encoders; never waits. Gives back
@@ -232,6 +269,13 @@ impl Capture {
             what,
         });
     }
+}
+
+fn size_of(width: i32, height: i32) -> Option<Size> {
+    Some(Size {
+        width: u32::try_from(width).ok()?,
+        height: u32::try_from(height).ok()?,
+    })
 }
 
 fn take_buffer(picture: Picture) -> Mat {

@@ -1,0 +1,152 @@
+//! The memory of a marker walk: which segments came so far, and so which may come next.
+//!
+//! `inspect` feeds [`Walk`] one segment at a time and asks it, at the end, whether the picture may
+//! end there. It never looks at scan data.
+
+use super::header::{Picture, Scan, Tables};
+use super::segment::Segment;
+use super::{Flaw, Layout, marker};
+
+/// Everything remembered of the segments read so far.
+#[derive(Default)]
+pub struct Walk {
+    picture: Option<Picture>,
+    tables: Tables,
+    /// The restart interval in MCUs, 0 for none.
+    interval: u16,
+    /// The latest scan, and a bit per component that has had one.
+    scan: Option<Scan>,
+    scanned: u8,
+    insert_at: Option<usize>,
+    needs_huffman: bool,
+}
+
+impl Walk {
+    /// Takes note of any segment but EOI.
+    pub fn take(&mut self, segment: &Segment) -> Result<(), Flaw> {
+        let unexpected = Flaw::UnexpectedMarker {
+            marker: segment.code,
+            at: segment.at,
+        };
+        match segment.code {
+            marker::DHT => self.take_huffman(segment),
+            marker::DQT => self.take_quantisation(segment),
+            marker::DRI => match *segment.body {
+                [high, low] => {
+                    self.interval = u16::from_be_bytes([high, low]);
+                    Ok(())
+                }
+                _ => Err(segment.bad()),
+            },
+            marker::SOS => self.take_scan(segment),
+            marker::DAC | marker::COM | marker::APP0..=marker::APP15 => Ok(()),
+            marker::JPG => Err(unexpected),
+            _ if self.picture.is_some() => Err(unexpected),
+            _ => {
+                self.picture = Some(Picture::read(segment)?);
+                Ok(())
+            }
+        }
+    }
+
+    /// Notes where each table of a DHT begins (B.2.4.2).
+    fn take_huffman(&mut self, segment: &Segment) -> Result<(), Flaw> {
+        self.insert_at.get_or_insert(segment.at);
+        let mut at = segment.end - segment.body.len();
+        let mut body = segment.body;
+        while let Some((&kind, rest)) = body.split_first() {
+            let counts = rest.get(..16).ok_or_else(|| segment.bad())?;
+            let symbols: usize = counts.iter().map(|&count| usize::from(count)).sum();
+            body = rest.get(16 + symbols..).ok_or_else(|| segment.bad())?;
+            let tables = match kind >> 4 {
+                0 => &mut self.tables.dc,
+                1 => &mut self.tables.ac,
+                _ => return Err(segment.bad()),
+            };
+            *tables
+                .get_mut(usize::from(kind & 15))
+                .ok_or_else(|| segment.bad())? = Some(at + 1);
+            at += 17 + symbols;
+        }
+        Ok(())
+    }
+
+    /// Notes which tables a DQT defines (B.2.4.1).
+    fn take_quantisation(&mut self, segment: &Segment) -> Result<(), Flaw> {
+        let mut body = segment.body;
+        while let Some((&kind, rest)) = body.split_first() {
+            let len = match kind >> 4 {
+                0 => 64,
+                1 => 128,
+                _ => return Err(segment.bad()),
+            };
+            if kind & 15 > 3 {
+                return Err(segment.bad());
+            }
+            self.tables.quantisation |= 1 << (kind & 15);
+            body = rest.get(len..).ok_or_else(|| segment.bad())?;
+        }
+        Ok(())
+    }
+
+    fn take_scan(&mut self, segment: &Segment) -> Result<(), Flaw> {
+        let picture = self.picture.as_ref().ok_or(Flaw::NoFrameHeader)?;
+        let scan = picture.scan(segment, &self.tables, self.interval)?;
+        if picture.is_sequential() && scan.components & self.scanned != 0 {
+            return Err(segment.bad());
+        }
+        self.insert_at.get_or_insert(segment.at);
+        self.needs_huffman |= scan.needs_huffman();
+        self.scanned |= scan.components;
+        self.scan = Some(scan);
+        Ok(())
+    }
+
+    /// The latest scan.
+    pub fn scan(&self) -> Result<&Scan, Flaw> {
+        self.scan.as_ref().ok_or(Flaw::NoScan)
+    }
+
+    /// Whether that marker may follow the latest scan: after the last one, only EOI may. Another is
+    /// the rest of an older picture in the same buffer, or garbage.
+    pub fn check_follower(&self, code: u8, at: usize) -> Result<(), Flaw> {
+        let is_last = self
+            .picture
+            .as_ref()
+            .is_some_and(|p| p.is_sequential() && p.is_complete(self.scanned));
+        if is_last && code != marker::EOI {
+            return Err(Flaw::UnexpectedMarker { marker: code, at });
+        }
+        Ok(())
+    }
+
+    /// Whether the picture may end here, at byte `at`; gives back its last scan.
+    pub fn check_end(&self, at: usize) -> Result<&Scan, Flaw> {
+        let picture = self.picture.as_ref().ok_or(Flaw::NoFrameHeader)?;
+        let scan = self.scan()?;
+        if picture.is_complete(self.scanned) {
+            Ok(scan)
+        } else {
+            Err(Flaw::Truncated { at })
+        }
+    }
+
+    /// The result of the walk, for a picture of which `len` bytes are kept.
+    pub fn layout(
+        &self,
+        len: usize,
+        needs_eoi: bool,
+        lost_byte: Option<u8>,
+    ) -> Result<Layout, Flaw> {
+        let picture = self.picture.as_ref().ok_or(Flaw::NoFrameHeader)?;
+        Ok(Layout {
+            width: picture.width,
+            height: picture.height,
+            len,
+            needs_huffman: self.needs_huffman,
+            needs_eoi,
+            insert_at: self.insert_at.ok_or(Flaw::NoScan)?,
+            lost_byte,
+        })
+    }
+}
