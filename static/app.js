@@ -1,0 +1,585 @@
+// The viewer page: reads the stream itself, paints its newest frame and says how old it is.
+// An <img> cannot do that: it shows a part only when the next one begins, and never tells
+// that the stream has died. From the bytes upwards: parts, painting, the stream and its
+// reconnecting, /state, what the page says, buttons, addresses, keys.
+// Written in ES2018 on purpose: old tablets are good wall displays.
+'use strict';
+
+const MAX_PART_BYTES = 32 << 20;     // no camera frame is larger: the stream is not what we think
+const MAX_HEAD_BYTES = 16 << 10;
+const SILENCE_MS = 5000;             // the server repeats a part each second, so this is dead
+const BACKOFF_MS = [500, 5000];      // first and longest wait before a reconnect
+const HIDDEN_MS = 10000;             // a hidden tab stops its stream after this
+const LATE_S = [1, 3];               // age of the picture that turns the badge amber, red
+const RATE_WINDOW_MS = 5000;
+
+const $ = (id) => document.getElementById(id);
+const now = () => performance.now();
+const canRead = Boolean(window.createImageBitmap && window.AbortController && window.Response && 'body' in Response.prototype);
+
+// ---- parts: the bytes of the stream, cut by Content-Length ----
+
+const bytesOf = (text) => Uint8Array.from(text, (c) => c.charCodeAt(0));
+const HEAD_END = bytesOf('\r\n\r\n');
+
+/** Cuts multipart bytes into parts. One buffer for the life of a connection. */
+class PartReader {
+  constructor(boundary) {
+    this.delimiter = bytesOf(boundary.startsWith('--') ? boundary : '--' + boundary);
+    this.buffer = new Uint8Array(256 << 10);
+    this.start = this.end = 0;       // the bytes not yet used
+    this.head = null;                // headers of the part whose body is at `start`
+    this.junk = 0;                   // bytes passed over in search of a delimiter
+  }
+
+  push(chunk) {
+    const held = this.end - this.start;
+    if (this.end + chunk.length > this.buffer.length) {
+      const need = held + chunk.length;
+      const room = need > this.buffer.length ? new Uint8Array(need * 2) : this.buffer;
+      room.set(this.buffer.subarray(this.start, this.end));
+      Object.assign(this, { buffer: room, start: 0, end: held });
+    }
+    this.buffer.set(chunk, this.end);
+    this.end += chunk.length;
+  }
+
+  /** The next complete part or null. Its `jpeg` is a view that the next push() overwrites. */
+  next() {
+    if (!this.head && !this.readHead()) return null;
+    const stop = this.start + this.head.bytes;
+    if (stop > this.end) return null;
+    const part = Object.assign(this.head, { jpeg: this.buffer.subarray(this.start, stop) });
+    Object.assign(this, { start: stop, head: null, junk: 0 });
+    return part;
+  }
+
+  readHead() {
+    const at = this.find(this.delimiter, this.start);
+    const kept = at >= 0 ? at : Math.max(this.start, this.end - this.delimiter.length + 1);
+    this.junk += kept - this.start;  // a CRLF when all is well
+    this.start = kept;
+    const stop = at < 0 ? -1 : this.find(HEAD_END, at);
+    if (this.junk > MAX_PART_BYTES || (at >= 0 && stop < 0 && this.end - at > MAX_HEAD_BYTES)) throw new Error('The stream is damaged');
+    if (stop < 0) return false;
+    this.head = parseHead(String.fromCharCode.apply(null, this.buffer.subarray(at, Math.min(stop, at + MAX_HEAD_BYTES))));
+    this.start = stop + HEAD_END.length;
+    return true;
+  }
+
+  find(pattern, from) {
+    const bytes = this.buffer;
+    for (let i = bytes.indexOf(pattern[0], from); i >= 0 && i + pattern.length <= this.end; i = bytes.indexOf(pattern[0], i + 1)) {
+      let n = 1;
+      while (n < pattern.length && bytes[i + n] === pattern[n]) n += 1;
+      if (n === pattern.length) return i;
+    }
+    return -1;
+  }
+}
+
+function parseHead(text) {
+  const value = (name) => (new RegExp('^' + name + ':[ \\t]*(\\S+)', 'im').exec(text) || [])[1];
+  const bytes = Number(value('content-length'));
+  if (!(bytes > 0 && bytes <= MAX_PART_BYTES)) throw new Error('The stream is damaged');
+  return { bytes, sequence: value('x-sequence'), timestamp: Number(value('x-timestamp')) || 0 };
+}
+
+/** Events per second over a sliding window. */
+class Rate {
+  constructor() { this.times = []; }
+  add(time) { this.times.push(time); this.trim(time); }
+  clear() { this.times.length = 0; }
+  trim(time) { while (this.times.length && time - this.times[0] > RATE_WINDOW_MS) this.times.shift(); }
+  /** 0 while it is too early to tell, and once the next event is overdue. */
+  perSecond(time) {
+    this.trim(time);
+    const gaps = this.times.length - 1;
+    const span = this.times[gaps] - this.times[0];
+    const isOverdue = time - this.times[gaps] > 1000 + 2 * span / gaps;
+    return gaps < 1 || span < 900 || isOverdue ? 0 : gaps * 1000 / span;
+  }
+}
+
+// ---- painting: never more than one decode at a time, and then the newest frame ----
+
+const painter = { busy: false, waiting: null, painted: null, rate: new Rate() };
+const canvas = $('picture');
+const brush = canvas.getContext('2d', { alpha: false });
+
+function draw(image, width, height) {
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  brush.drawImage(image, 0, 0);
+}
+
+function show(part) {
+  const { sequence, timestamp, jpeg } = part;
+  painter.waiting = { sequence, timestamp, at: now(), blob: new Blob([jpeg], { type: 'image/jpeg' }) };
+  if (!painter.busy) paintNewest();
+}
+
+async function paintNewest() {
+  painter.busy = true;
+  while (painter.waiting) {
+    const { blob, sequence, timestamp, at } = painter.waiting;
+    painter.waiting = null;
+    try {
+      const image = await createImageBitmap(blob);
+      draw(image, image.width, image.height);
+      image.close();
+      painter.painted = { sequence, timestamp, at };
+      painter.rate.add(now());
+    } catch (error) { /* a broken frame: the last good one stays, and grows old in plain sight */ }
+  }
+  painter.busy = false;
+}
+
+// ---- the stream: one connection, watched, and made again when it ends ----
+
+const link = {
+  attempt: null,       // the running request
+  phase: 'idle',       // idle, connecting, open (a part has come), waiting (to try again)
+  failures: 0, failure: null, timer: 0,
+  heardAt: now(), sequence: null, rate: new Rate(),
+  pausedAt: 0, asleep: false,
+};
+
+function streamUrl() {
+  const rate = $('rate').value;
+  return 'stream' + (rate ? '?fps=' + rate : '');
+}
+
+function connect() {
+  disconnect();
+  if (link.pausedAt || link.asleep) return;
+  Object.assign(link, { phase: 'connecting', heardAt: now(), sequence: null });
+  if (!canRead) return connectImage();
+  const attempt = link.attempt = new AbortController();
+  readStream(attempt.signal).catch((error) => { if (link.attempt === attempt) retry(error); });
+}
+
+function disconnect() {
+  clearTimeout(link.timer);
+  if (link.attempt) link.attempt.abort();
+  Object.assign(link, { attempt: null, phase: 'idle' });
+  link.rate.clear();
+  painter.rate.clear();
+  painter.waiting = null;
+}
+
+function retry(error) {
+  disconnect();
+  const backoff = Math.min(BACKOFF_MS[1], BACKOFF_MS[0] * Math.pow(2, link.failures));
+  const wait = Math.max(backoff, error.waitMs || 0) * (0.8 + 0.4 * Math.random());   // not all viewers at once
+  Object.assign(link, { phase: 'waiting', failure: error, failures: link.failures + 1, timer: setTimeout(connect, wait) });
+  refresh();
+}
+
+async function readStream(signal) {
+  const response = await fetch(streamUrl(), { signal, cache: 'no-store' });
+  link.heardAt = server.heardAt = now();
+  if (!response.ok) throw await refusal(response);
+  const boundary = /boundary="?([^";]+)/i.exec(response.headers.get('Content-Type') || '');
+  if (!boundary) throw new Error('The answer is not a stream');
+  const reader = response.body.getReader();
+  const parts = new PartReader(boundary[1]);
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (signal.aborted) return;
+    if (done) throw new Error('The stream ended');
+    link.heardAt = server.heardAt = now();
+    parts.push(value);
+    let newest = null;
+    for (let part = parts.next(); part; part = parts.next()) if (isFrame(part)) newest = part;
+    if (newest) show(newest);
+  }
+}
+
+/** A part that repeats the sequence before it is a keep-alive, not a frame. */
+function isFrame(part) {
+  Object.assign(link, { phase: 'open', failures: 0, failure: null });
+  if (part.sequence !== undefined && part.sequence === link.sequence) return false;
+  link.sequence = part.sequence;
+  link.rate.add(now());
+  return true;
+}
+
+/** Only a plain text is the server's own word; a proxy's HTML page is not. */
+async function refusal(response) {
+  const isOurs = (response.headers.get('Content-Type') || '').startsWith('text/plain');
+  const text = isOurs ? (await response.text()).trim().slice(0, 200) : '';
+  const error = new Error(text || 'The server answered ' + response.status);
+  error.isRefusal = Boolean(text);
+  error.waitMs = 1000 * Math.min(30, Number(response.headers.get('Retry-After')) || 0);
+  return error;
+}
+
+/** Where fetch() cannot stream: a plain <img>, its health told by /state. */
+function connectImage() {
+  const image = $('fallback');
+  const freeze = () => {
+    if (image.naturalWidth) draw(image, image.naturalWidth, image.naturalHeight);
+    image.removeAttribute('src');
+    image.hidden = true;
+  };
+  const attempt = link.attempt = { abort: freeze };
+  image.onload = () => { Object.assign(link, { phase: 'open', failures: 0, failure: null }); image.hidden = false; };
+  image.onerror = () => { if (link.attempt === attempt) retry(new Error('The stream ended')); };
+  image.src = streamUrl() + (streamUrl().includes('?') ? '&' : '?') + 't=' + Date.now();
+}
+
+function watchSilence() {
+  const isCameraGone = cameraNow().state === 'offline' && now() - server.at < SILENCE_MS;
+  const limit = isCameraGone ? 6 * SILENCE_MS : SILENCE_MS;
+  if (link.attempt && now() - link.heardAt > limit) retry(new Error('The stream fell silent'));
+}
+
+function setPaused(isPaused) {
+  link.pausedAt = isPaused ? now() : 0;
+  $('pause').setAttribute('aria-label', isPaused ? 'Resume' : 'Pause');
+  $('pause').title = (isPaused ? 'Resume' : 'Pause') + ' (Space)';
+  $('pause-text').textContent = isPaused ? 'Resume' : 'Pause';
+  if (isPaused) disconnect(); else connect();
+  refresh();
+}
+
+function setAsleep(isAsleep) {
+  link.asleep = isAsleep;
+  if (isAsleep) disconnect();
+  else if (link.phase === 'idle' || link.phase === 'waiting') connect();
+  if (!isAsleep) pollState();
+}
+
+// ---- /state: the camera, the viewers, and the server's clock ----
+
+const server = { report: {}, at: -Infinity, heardAt: now(), timer: 0, isAsking: false, clock: null, rate: null };
+
+const cameraNow = () => server.report.camera || {};
+
+async function pollState() {
+  clearTimeout(server.timer);
+  if (server.isAsking || document.hidden) return;
+  server.isAsking = true;
+  const asked = now();
+  try {
+    const response = await ask('state');
+    const answered = now();
+    if (response.ok) takeReport(await response.json(), asked, answered);
+  } catch (error) { /* heardAt grows old by itself */ }
+  server.isAsking = false;
+  server.timer = setTimeout(pollState, { live: 2000, paused: 10000 }[document.body.dataset.state] || 1000);
+  refresh();
+}
+
+/** A fetch that gives up: the connection may be dead, or all six of the browser taken by streams. */
+async function ask(url) {
+  const stopper = canRead ? new AbortController() : { abort() {} };
+  const limit = setTimeout(() => stopper.abort(), 5000);
+  try {
+    return await fetch(url, { cache: 'no-store', signal: stopper.signal });
+  } finally { clearTimeout(limit); }
+}
+
+function takeReport(report, asked, answered) {
+  const wasGone = answered - server.heardAt > 2000;
+  if (!canRead) {
+    const frames = (report.stream || {}).sequence - (server.report.stream || {}).sequence;
+    server.rate = frames >= 0 ? frames * 1000 / (answered - server.at) : null;
+    link.heardAt = answered;
+  }
+  Object.assign(server, { report, at: answered, heardAt: answered });
+  if (report.now) setClock(report.now - (asked + answered) / 2000, (answered - asked) / 1000);
+  if (wasGone && link.phase === 'waiting' && !(link.failure || {}).isRefusal) connect();
+}
+
+/** Keeps the estimate with the shortest round trip, until it is old or the server's clock has jumped. */
+function setClock(offset, trip) {
+  const best = server.clock;
+  const hasJumped = best && Math.abs(offset - best.offset) > (trip + best.trip) / 2 + 0.05;
+  if (!best || trip <= best.trip || hasJumped) server.clock = { offset, trip };
+  else best.trip *= 1.1;
+}
+
+/** Seconds since the picture on screen was captured; null while there is none. */
+function pictureAge() {
+  const stream = server.report.stream || {};
+  const overdue = Math.max(0, now() - server.at - 2500);   // of the next poll
+  if (!canRead) return stream.age_ms >= 0 ? (stream.age_ms + overdue) / 1000 : null;
+  const part = painter.painted;
+  if (!part) return null;
+  if (!part.timestamp || !server.clock) return (now() - part.at) / 1000;
+  return Math.max(0, now() / 1000 + server.clock.offset - part.timestamp);
+}
+
+// ---- what the page says ----
+
+function span(seconds) {
+  if (seconds < 120) return Math.floor(seconds) + ' s';
+  return seconds < 7200 ? Math.floor(seconds / 60) + ' min' : Math.floor(seconds / 3600) + ' h';
+}
+const ageText = (age) => age < 10 ? age.toFixed(1) + ' s' : span(age);
+const rateText = (rate) => rate >= 9.5 ? String(Math.round(rate)) : String(Number(rate.toFixed(1)));
+
+/** At one frame a second, a picture one second old is as live as it gets. */
+function framePeriod() {
+  const rates = [Number($('rate').value), cameraNow().fps].filter((fps) => fps > 0);
+  return rates.length ? 1 / Math.min.apply(null, rates) : 0;
+}
+
+/** The state of it all, most telling cause first: {state, tone, label, title, text, mark}. */
+function judge() {
+  const camera = cameraNow();
+  const silence = now() - server.heardAt;
+  if (link.pausedAt) {
+    const label = 'Paused ' + span((now() - link.pausedAt) / 1000);
+    return { state: 'paused', tone: 'quiet', label, mark: label };
+  }
+  if (link.asleep) return { state: 'hidden', tone: 'quiet', label: 'Resting' };
+  if (camera.state === 'offline' && silence < SILENCE_MS && now() - server.at < SILENCE_MS) {
+    const since = camera.since_s >= 0 ? ' ' + span(camera.since_s + (now() - server.at) / 1000) : '';
+    const text = (camera.reason || 'no picture from the camera') + '\nThe picture returns by itself';
+    return { state: 'offline', tone: 'bad', label: 'Camera offline' + since, title: 'The camera is gone', text };
+  }
+  if (link.failure && link.failure.isRefusal) {
+    const text = link.failure.message + '\nTrying again…';
+    return { state: 'refused', tone: 'bad', label: 'No stream', title: 'No stream for now', text };
+  }
+  if (link.failures || (link.phase !== 'open' && silence > 2000)) {
+    return { state: 'reconnecting', tone: 'bad', label: 'Reconnecting…', title: 'Reconnecting…', text: outageText(silence / 1000) };
+  }
+  if (link.phase !== 'open') {
+    return { state: 'connecting', tone: 'quiet', label: 'Connecting…', title: painter.painted ? '' : 'Connecting…' };
+  }
+  return judgePicture(camera, pictureAge());
+}
+
+function judgePicture(camera, age) {
+  if (camera.state === 'opening' || age === null) {
+    return { state: 'opening', tone: 'quiet', label: 'Opening camera', title: 'Opening the camera…', text: camera.reason };
+  }
+  const late = age - framePeriod();
+  if (late > LATE_S[0]) {
+    const tone = late > LATE_S[1] ? 'bad' : 'warn';
+    return { state: 'stale', tone, label: 'Not live', mark: 'This picture is ' + ageText(age) + ' old' };
+  }
+  if (camera.frozen) return { state: 'frozen', tone: 'warn', label: 'Frozen', mark: 'The camera keeps sending the same picture' };
+  return { state: 'live', tone: 'good', label: 'Live' };
+}
+
+function outageText(silence) {
+  if (navigator.onLine === false) return 'This device has no network';
+  if (silence >= 2) return 'No answer from the server for ' + span(silence);
+  return link.failure && link.failure.name === 'Error' ? link.failure.message : 'The connection was lost';   // else the browser's words
+}
+
+/** Writes only what changed; an empty text hides the element. */
+function say(id, text) {
+  const element = $(id);
+  if (element.dataset.said === text) return;
+  element.dataset.said = text;
+  element.hidden = !text;
+  element.textContent = '';
+  text.split('`').forEach((piece, i) => {          // `value` as in the server's messages
+    if (i % 2 === 0) return element.append(piece);
+    const code = document.createElement('code');
+    code.textContent = piece;
+    element.append(code);
+  });
+}
+
+let spokenBefore = '';
+let announced = 'Connecting…';
+
+function refresh() {
+  const view = judge();
+  const hasChanged = document.body.dataset.state !== view.state;
+  Object.assign(document.body.dataset, { state: view.state, tone: view.tone });
+  say('label', view.label);
+  say('mark', view.mark || '');
+  say('notice-title', view.title || '');
+  say('notice-text', view.text || '');
+  $('notice').hidden = !view.title && !view.text;
+  sayFacts(view.state);
+  sayCamera(view.state);
+  // Spoken without its seconds, and only once it has lasted.
+  const spoken = [view.label.replace(/ \d.*/, ''), (view.text || '').replace(/ for \d.*/, '')].filter(Boolean).join('. ');
+  if (spoken === spokenBefore && spoken !== announced) $('announce').textContent = announced = spoken;
+  spokenBefore = spoken;
+  if (hasChanged) pollState();       // the server may know why
+}
+
+function sayFacts(state) {
+  const isRunning = ['live', 'stale', 'frozen'].includes(state);
+  const received = canRead ? link.rate.perSecond(now()) : server.rate;
+  const shown = canRead ? painter.rate.perSecond(now()) : received;
+  const age = pictureAge();
+  const viewers = Math.max(1, (server.report.stream || {}).viewers);   // we are one, whatever the last poll said
+  const isSettled = now() - link.rate.times[0] > RATE_WINDOW_MS - 1000;   // the first frames come in a burst
+  const isBehind = isSettled && shown < 0.8 * received && received - shown > 1;
+  say('fps', isRunning && received ? (isBehind ? rateText(shown) + ' of ' : '') + rateText(received) + ' fps' : '');
+  say('age', isRunning && age !== null ? ageText(age) : '');
+  say('viewers', isRunning && viewers ? viewers + (viewers === 1 ? ' viewer' : ' viewers') : '');
+  if (painter.painted) canvas.dataset.sequence = painter.painted.sequence;
+}
+
+function sayCamera(state) {
+  const { name, version } = server.report;
+  const camera = cameraNow();
+  const isTest = /^test|test.?pattern/i.test(camera.source || '') || /^test/i.test(camera.backend || '');
+  const size = camera.width && camera.height ? camera.width + '×' + camera.height + ' ' : '';
+  say('hint', isTest && !['offline', 'reconnecting', 'refused'].includes(state) ? 'No camera found: this is the built-in test pattern' : '');
+  say('name', name || '');
+  say('about', [camera.source, size + (camera.format || ''), version && 'camfeed ' + version].filter((text) => text && text.trim()).join(' · '));
+  const title = (state === 'live' ? '' : $('label').textContent.replace(/ \d.*/, '') + ' – ') + (name || 'camfeed');
+  if (document.title !== title) document.title = title;
+}
+
+function toast(text) {
+  $('toast').textContent = text;
+  $('toast').classList.add('shown');
+  clearTimeout(toast.timer);
+  toast.timer = setTimeout(() => { $('toast').classList.remove('shown'); $('toast').textContent = ''; }, 5000);
+}
+
+// ---- buttons ----
+
+async function saveSnapshot() {
+  const button = $('snapshot');
+  if (button.getAttribute('aria-busy') === 'true') return;
+  button.setAttribute('aria-busy', 'true');
+  try {
+    const response = await ask('snapshot.jpg');
+    if (!response.ok) throw await refusal(response);
+    const named = /filename="?([^";]+)/i.exec(response.headers.get('Content-Disposition') || '');
+    const name = named ? named[1] : 'camfeed-' + new Date().toISOString().replace(/[-:]/g, '') + '.jpg';
+    saveBlob(await response.blob(), name);
+    toast('Saved ' + name);
+  } catch (error) {
+    toast('No snapshot: ' + (error.name === 'Error' ? error.message.replace(/`/g, '') : 'no answer from the server'));
+  }
+  button.removeAttribute('aria-busy');
+}
+
+function saveBlob(blob, name) {
+  const anchor = document.createElement('a');
+  anchor.href = URL.createObjectURL(blob);
+  anchor.download = name;
+  document.body.append(anchor);
+  anchor.click();
+  anchor.remove();
+  setTimeout(() => URL.revokeObjectURL(anchor.href), 30000);
+}
+
+function toggleFullScreen() {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else if (document.fullscreenEnabled) $('viewer').requestFullscreen();
+}
+
+function wakeBar() {
+  document.body.classList.toggle('full', Boolean(document.fullscreenElement));
+  document.body.classList.remove('idle');
+  clearTimeout(wakeBar.timer);
+  if (document.fullscreenElement) wakeBar.timer = setTimeout(() => document.body.classList.add('idle'), 3000);
+}
+
+function setUpRate() {
+  const key = 'camfeed-fps';
+  try { $('rate').value = localStorage.getItem(key) || ''; } catch (error) { /* storage is blocked: full rate */ }
+  if ($('rate').selectedIndex < 0) $('rate').value = '';
+  $('rate').addEventListener('change', () => {
+    try { localStorage.setItem(key, $('rate').value); } catch (error) { /* not remembered then */ }
+    connect();
+  });
+}
+
+// ---- addresses ----
+
+function toggleAddresses(isOpen) {
+  if ($('addresses').open === isOpen) return;
+  $('addresses').open = isOpen;
+  document.body.classList.toggle('with-addresses', isOpen);
+  $('toggle-addresses').setAttribute('aria-expanded', String(isOpen));
+  $(isOpen ? 'close-addresses' : 'toggle-addresses').focus({ preventScroll: true });
+  if (!isOpen) scrollTo(0, 0);
+}
+
+function fillAddresses() {
+  const base = location.origin + location.pathname.replace(/[^/]*$/, '');
+  document.querySelectorAll('#addresses dd').forEach((row) => {
+    const code = row.querySelector('code');
+    code.textContent = code.textContent.split('http://HOST/').join(base);
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.textContent = 'Copy';
+    button.setAttribute('aria-label', 'Copy: ' + row.previousElementSibling.textContent);
+    button.addEventListener('click', () => copy(code, button));
+    row.append(button);
+  });
+  if (!/^(localhost|127\.|\[::1\])/.test(location.hostname)) return;
+  say('local-only', '`' + location.hostname + '` means this machine only. On another one, put this machine’s name or address in its place.');
+}
+
+async function copy(code, button) {
+  let isDone = false;
+  try { await navigator.clipboard.writeText(code.textContent); isDone = true; } catch (error) {
+    getSelection().selectAllChildren(code);      // plain http has no clipboard API
+    try { isDone = document.execCommand('copy'); } catch (refused) { /* the text stays selected */ }
+  }
+  if (!isDone) return toast('Selected: press Ctrl+C to copy');
+  button.textContent = 'Copied';
+  button.classList.add('done');
+  setTimeout(() => { button.textContent = 'Copy'; button.classList.remove('done'); }, 1500);
+}
+
+// ---- keys, the window, and the start ----
+
+function onKey(event) {
+  wakeBar();
+  if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || event.target.closest('select')) return;
+  const key = event.key.toLowerCase();
+  const isOnButton = Boolean(event.target.closest('button, summary, a'));
+  if (key === ' ' && !isOnButton) { event.preventDefault(); setPaused(!link.pausedAt); }
+  else if (key === 's') saveSnapshot();
+  else if (key === 'f') toggleFullScreen();
+  else if (key === '?' && !document.fullscreenElement) toggleAddresses(!$('addresses').open);
+  else if (key === 'escape') toggleAddresses(false);
+}
+
+/** A button clicked with the mouse gives the focus back, so that Space still means pause. */
+function onClick(id, action) {
+  $(id).addEventListener('click', (event) => {
+    action();
+    if (event.detail) document.activeElement.blur();
+  });
+}
+
+function onVisibility() {
+  clearTimeout(onVisibility.timer);
+  if (document.hidden) onVisibility.timer = setTimeout(() => setAsleep(true), HIDDEN_MS);
+  else setAsleep(false);
+}
+
+function start() {
+  document.documentElement.classList.add('js');
+  setUpRate();
+  fillAddresses();
+  $('fullscreen').hidden = !document.fullscreenEnabled;   // an iPhone has none
+  onClick('snapshot', saveSnapshot);
+  onClick('pause', () => setPaused(!link.pausedAt));
+  onClick('fullscreen', toggleFullScreen);
+  onClick('toggle-addresses', () => toggleAddresses(!$('addresses').open));
+  onClick('close-addresses', () => toggleAddresses(false));
+  document.addEventListener('keydown', onKey);
+  document.addEventListener('pointermove', wakeBar);
+  document.addEventListener('fullscreenchange', wakeBar);
+  document.addEventListener('visibilitychange', onVisibility);
+  window.addEventListener('online', () => { if (link.phase === 'waiting') connect(); });
+  window.addEventListener('pagehide', disconnect);
+  window.addEventListener('pageshow', (event) => { if (event.persisted) onVisibility(); });
+  setInterval(() => { watchSilence(); refresh(); }, 250);
+  if (document.hidden) link.asleep = true;       // opened in the background: wait to be looked at
+  connect();
+  pollState();
+}
+
+start();
