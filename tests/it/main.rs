@@ -1,0 +1,19 @@
+//! The integration tests: the real binary on a free port, talked to by real clients.
+//!
+//! One binary, a module per subject. Nothing here sleeps for a fixed time to be on the safe side:
+//! every wait has a condition and a deadline. Every process started is ended by its id.
+
+mod browser;
+mod bursts;
+mod camfeed;
+mod cli;
+mod clients;
+mod http;
+mod signals;
+mod snapshots;
+mod sources;
+mod status;
+mod streams;
+
+#[path = "../bench/load/mod.rs"]
+mod load;

@@ -1,0 +1,134 @@
+//! `/state`, `/healthz` and the answers to what does not exist.
+
+use crate::{
+    camfeed::{Camfeed, SMALL, SOON, eventually},
+    http::{Parts, ask, get},
+};
+use serde_json::Value;
+use std::net::SocketAddr;
+
+/// `/state`, parsed.
+pub fn state(address: SocketAddr) -> Value {
+    serde_json::from_slice(&get(address, "/state").body).expect("JSON")
+}
+
+#[test]
+fn state_has_every_promised_field() {
+    let camfeed = Camfeed::online(&["--source", SMALL, "--max-viewers", "7", "--quality", "70"]);
+    let mut parts = Parts::open(camfeed.address, "/stream");
+    for _ in 0..10 {
+        parts.next_part();
+    }
+    let state = state(camfeed.address);
+    let fields = [
+        ("/version", ""),
+        ("/uptime_s", ""),
+        (
+            "/camera",
+            "state source backend format width height \
+          fps captured skipped reopened reason",
+        ),
+        (
+            "/encoder",
+            "workers quality pass_through encoded late encode_ms",
+        ),
+        ("/stream", "viewers max_viewers sequence age_ms bytes_sent"),
+        ("/viewers/0", "id peer since_s fps sent missed bytes"),
+    ];
+    for (parent, children) in fields {
+        let parent = state
+            .pointer(parent)
+            .unwrap_or_else(|| panic!("no {parent} in {state:#}"));
+        for child in children.split_whitespace() {
+            assert!(parent.get(child).is_some(), "no {child} in {parent}");
+        }
+    }
+    assert_eq!(state["camera"]["state"], "online");
+    assert_eq!(state["camera"]["width"], 320);
+    assert_eq!(state["encoder"]["quality"], 70);
+    assert_eq!(state["stream"]["max_viewers"], 7);
+    assert_eq!(state["stream"]["viewers"], 1);
+    assert!(state["viewers"][0]["sent"].as_u64().unwrap() >= 10);
+    assert!(state["stream"]["age_ms"].as_f64().unwrap() < 1000.0);
+}
+
+#[test]
+fn nothing_is_encoded_while_nobody_watches() {
+    let camfeed = Camfeed::online(&["--source", SMALL]);
+    let captured = |state: &Value| state["camera"]["captured"].as_u64().unwrap();
+    assert!(eventually(SOON, || captured(&state(camfeed.address)) > 30));
+    let state = state(camfeed.address);
+    assert_eq!(state["encoder"]["encoded"], 0);
+    assert!(
+        state["stream"]["age_ms"].as_f64().unwrap() < 1000.0,
+        "still read: {state:#}"
+    );
+}
+
+#[test]
+fn healthz_tells_a_picture_from_none() {
+    let well = Camfeed::online(&["--source", SMALL]);
+    assert!(eventually(SOON, || get(well.address, "/healthz").status == 200));
+    assert_eq!(get(well.address, "/healthz").text().lines().count(), 1);
+    let ill = Camfeed::start(&["--source", "/none/such.avi"]);
+    ill.wait_log("cannot open");
+    let answer = get(ill.address, "/healthz");
+    assert_eq!(answer.status, 503);
+    assert!(answer.text().contains("no such file"), "{}", answer.text());
+}
+
+#[test]
+fn what_does_not_exist_is_404_and_other_methods_are_405() {
+    let camfeed = Camfeed::online(&["--source", SMALL]);
+    for path in [
+        "/none",
+        "/static/",
+        "/static/../Cargo.toml",
+        "/%2e%2e/etc/passwd",
+    ] {
+        let answer = get(camfeed.address, path);
+        assert_eq!(answer.status, 404, "{path}");
+        assert!(answer.body.len() < 200);
+    }
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "BREW"] {
+        let answer = ask(camfeed.address, method, "/stream");
+        assert_eq!(answer.status, 405, "{method}");
+        assert_eq!(answer.header("Allow"), Some("GET, HEAD"));
+    }
+}
+
+#[test]
+fn head_is_answered_without_a_body_everywhere() {
+    let camfeed = Camfeed::online(&["--source", SMALL]);
+    for path in [
+        "/",
+        "/state",
+        "/healthz",
+        "/snapshot.jpg",
+        "/stream",
+        "/none",
+    ] {
+        let answer = ask(camfeed.address, "HEAD", path);
+        assert!(answer.body.is_empty(), "{path}");
+        assert_eq!(
+            answer.header("Content-Length").is_some(),
+            path != "/stream",
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn other_origins_read_the_feed_only_when_allowed() {
+    let header = "Access-Control-Allow-Origin";
+    let closed = Camfeed::online(&["--source", SMALL]);
+    assert_eq!(get(closed.address, "/state").header(header), None);
+    let open = Camfeed::online(&["--source", SMALL, "--allow-origin", "http://mainsail.local"]);
+    for path in ["/state", "/snapshot.jpg", "/", "/none"] {
+        assert_eq!(
+            get(open.address, path).header(header),
+            Some("http://mainsail.local"),
+            "{path}"
+        );
+    }
+}
