@@ -7,7 +7,7 @@
 //!              │  a JPEG already: passes through ────┤
 //!              └─ lost: placeholder, back off ───────┤
 //!                                                    v
-//!                                    slot.rs: latest frame + Condvar
+//!                       slot.rs: latest frame, bell.rs: wakes all
 //!                                                    │
 //! socket <─ server/stream.rs: wait for newer, write <┘
 //! ```
@@ -17,6 +17,7 @@
 //! `tiny_http` only in `server/`; no thread holds two locks or any lock while it reads a device,
 //! encodes or writes; nobody sleeps to poll; every wait has a deadline or somebody who ends it.
 
+mod bell;
 mod camera;
 mod capture;
 mod cli;

@@ -5,12 +5,12 @@
 //! Watching is a subscription that gives itself back; capture asks `is_watched` to know whether
 //! encoding is worth it. Knows nothing of HTTP or OpenCV.
 
-use crate::frame::Frame;
-use parking_lot::{Condvar, Mutex, RwLock};
+use crate::{bell::Bell, frame::Frame};
+use parking_lot::RwLock;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Instant,
 };
@@ -20,20 +20,13 @@ use std::{
 pub struct Slot {
     /// Guards the pointer only: taken for the time of one clone or one exchange.
     latest: RwLock<Option<Arc<Frame>>>,
-    /// What a waiter waits on. Never held together with `latest`.
-    progress: Mutex<Progress>,
-    newer: Condvar,
-    /// Apart from `newer`, so that frames do not wake who waits for the end only.
-    closed: Condvar,
+    /// Rung after each publication.
+    newer: Bell,
+    /// Rung once, at the end; apart from `newer`, so that frames do not wake who waits for the end
+    /// only.
+    closed: Bell,
+    is_closed: AtomicBool,
     watchers: AtomicUsize,
-}
-
-#[derive(Debug, Default)]
-struct Progress {
-    /// Sequence of the latest frame; 0 before the first.
-    sequence: u64,
-    /// Set once, when the program ends.
-    is_closed: bool,
 }
 
 /// What came of waiting for a newer frame.
@@ -51,25 +44,20 @@ impl Slot {
     /// Makes `frame` the latest and wakes all who wait; false when it came late, behind a newer
     /// one, and was dropped.
     pub fn publish(&self, frame: Frame) -> bool {
-        let sequence = frame.sequence();
         let frame = Arc::new(frame);
         let replaced = {
             let mut latest = self.latest.write();
             if latest
                 .as_ref()
-                .is_some_and(|latest| latest.sequence() >= sequence)
+                .is_some_and(|latest| latest.sequence() >= frame.sequence())
             {
                 return false;
             }
             latest.replace(frame)
         };
+        self.newer.ring();
         // Freed here, outside the lock, if no client still writes it.
         drop(replaced);
-        let mut progress = self.progress.lock();
-        if progress.sequence < sequence {
-            progress.sequence = sequence;
-            self.newer.notify_all();
-        }
         true
     }
 
@@ -80,42 +68,32 @@ impl Slot {
 
     /// Waits until `deadline` for a frame with a sequence above `sequence`.
     pub fn wait_newer(&self, sequence: u64, deadline: Instant) -> Waited {
-        {
-            let mut progress = self.progress.lock();
-            while progress.sequence <= sequence && !progress.is_closed {
-                if self.newer.wait_until(&mut progress, deadline).timed_out() {
-                    break;
-                }
+        let look = || {
+            if self.is_closed.load(Ordering::Acquire) {
+                return Some(Waited::Closed);
             }
-            if progress.is_closed {
-                return Waited::Closed;
-            }
-            if progress.sequence <= sequence {
-                return Waited::TimedOut;
-            }
-        }
-        match self.latest() {
-            Some(frame) => Waited::Newer(frame),
-            None => Waited::TimedOut,
-        }
+            let latest = self.latest.read();
+            let newer = latest
+                .as_ref()
+                .filter(|latest| latest.sequence() > sequence);
+            newer.map(|newer| Waited::Newer(Arc::clone(newer)))
+        };
+        self.newer
+            .wait_for(deadline, look)
+            .unwrap_or(Waited::TimedOut)
     }
 
     /// Waits until `deadline` whatever is published; true when the program ends instead.
     pub fn wait_closed(&self, deadline: Instant) -> bool {
-        let mut progress = self.progress.lock();
-        while !progress.is_closed {
-            if self.closed.wait_until(&mut progress, deadline).timed_out() {
-                break;
-            }
-        }
-        progress.is_closed
+        let look = || self.is_closed.load(Ordering::Acquire).then_some(());
+        self.closed.wait_for(deadline, look).is_some()
     }
 
     /// Ends every wait, now and from now on.
     pub fn close(&self) {
-        self.progress.lock().is_closed = true;
-        self.newer.notify_all();
-        self.closed.notify_all();
+        self.is_closed.store(true, Ordering::Release);
+        self.newer.ring();
+        self.closed.ring();
     }
 
     /// Subscribes until the result is dropped.

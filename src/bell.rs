@@ -1,0 +1,106 @@
+//! A bell: a condition variable for many who wait for the same thing and need no lock after it.
+//!
+//! With a Condvar everybody who is woken takes its mutex, one after the other: at a hundred
+//! viewers that is four futex calls a frame and viewer. Whoever rings here wakes all with one
+//! call, and whoever waits makes one call and looks at what it waits for without a lock. Linux
+//! only, like the cameras; see futex(2).
+
+use rustix::thread::futex::{Flags, Timespec, wait, wake};
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Instant,
+};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Bell {
+    /// Rings so far; wraps around.
+    rings: AtomicU32,
+}
+
+impl Bell {
+    /// Wakes everybody who waits, after the thing they wait for has been made visible.
+    pub fn ring(&self) {
+        self.rings.fetch_add(1, Ordering::Release);
+        let everybody = i32::MAX.unsigned_abs();
+        let _ = wake(&self.rings, Flags::PRIVATE, everybody);
+    }
+
+    /// Waits until `look` finds something, asked at once and after each ring, at most until
+    /// `deadline`.
+    pub fn wait_for<T>(&self, deadline: Instant, look: impl Fn() -> Option<T>) -> Option<T> {
+        loop {
+            // Read before looking: a ring in between is then seen by the kernel, which compares.
+            let rings = self.rings.load(Ordering::Acquire);
+            if let Some(found) = look() {
+                return Some(found);
+            }
+            let left = deadline.checked_duration_since(Instant::now())?;
+            // Longer than anybody waits, if it does not fit.
+            let left = Timespec::try_from(left).ok();
+            let _ = wait(&self.rings, Flags::PRIVATE, rings, left.as_ref());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        sync::{Arc, atomic::AtomicU64},
+        thread,
+        time::Duration,
+    };
+
+    #[test]
+    fn everybody_is_woken_by_one_ring() {
+        let shared = Arc::new((Bell::default(), AtomicU64::new(0)));
+        let far = Instant::now() + Duration::from_secs(60);
+        let waiters: Vec<_> = (0..16)
+            .map(|_| {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || {
+                    let (bell, value) = &*shared;
+                    bell.wait_for(far, || {
+                        Some(value.load(Ordering::Relaxed)).filter(|&v| v > 0)
+                    })
+                })
+            })
+            .collect();
+        shared.1.store(7, Ordering::Relaxed);
+        shared.0.ring();
+        for waiter in waiters {
+            assert_eq!(waiter.join().expect("no panic"), Some(7));
+        }
+    }
+
+    #[test]
+    fn no_ring_is_lost_between_looking_and_waiting() {
+        let shared = Arc::new((Bell::default(), AtomicU64::new(0)));
+        let far = Instant::now() + Duration::from_secs(60);
+        let ringing = Arc::clone(&shared);
+        let ringer = thread::spawn(move || {
+            for _ in 0..20_000 {
+                ringing.1.fetch_add(1, Ordering::Relaxed);
+                ringing.0.ring();
+            }
+        });
+        let mut seen = 0;
+        while seen < 20_000 {
+            let newer = || Some(shared.1.load(Ordering::Relaxed)).filter(|&value| value > seen);
+            seen = shared
+                .0
+                .wait_for(far, newer)
+                .expect("woken, never timed out");
+        }
+        ringer.join().expect("no panic");
+    }
+
+    #[test]
+    fn a_wait_for_nothing_ends_at_its_deadline() {
+        let bell = Bell::default();
+        let soon = Instant::now() + Duration::from_millis(5);
+        assert_eq!(bell.wait_for(soon, || None::<()>), None);
+        assert!(Instant::now() >= soon);
+    }
+}
