@@ -3,6 +3,8 @@
 //! One binary, a module per subject. Nothing here sleeps for a fixed time to be on the safe side:
 //! every wait has a condition and a deadline. Every process started is ended by its id.
 
+#![allow(clippy::unwrap_used)]
+
 mod browser;
 mod bursts;
 mod camfeed;
