@@ -129,7 +129,7 @@ impl TestPattern {
         )?;
 
         let time = Zoned::now().strftime("%F %T%.3f").to_string();
-        let letters = height / 18.0;
+        let letters = unit(self.size) / 19.0;
         let line = |row: f64| Point::new((width * 0.03) as i32, (height * row) as i32);
         draw::text(picture, &time, line(0.83), letters, white)?;
         let number = format!("frame {}", self.number);
@@ -153,7 +153,7 @@ fn background(size: Size, notes: &[&str]) -> opencv::Result<Mat> {
         let color = Scalar::new(blue, green, red, 0.0);
         imgproc::rectangle(&mut mat, bar, color, -1, imgproc::LINE_8, 0)?;
     }
-    let letters = f64::from(height) / 28.0;
+    let letters = unit(size) / 30.0;
     for (row, note) in std::iter::once(&"camfeed test pattern")
         .chain(notes)
         .enumerate()
@@ -164,6 +164,11 @@ fn background(size: Size, notes: &[&str]) -> opencv::Result<Mat> {
         draw::text(&mut mat, note, at, letters, Scalar::all(190.0))?;
     }
     Ok(mat)
+}
+
+/// What letters are measured by: the height of a 16:9 picture that fits in.
+fn unit(size: Size) -> f64 {
+    f64::from(size.height).min(f64::from(size.width) * 9.0 / 16.0)
 }
 
 fn cannot_draw(error: opencv::Error) -> Error {
