@@ -4,19 +4,25 @@
 //! server reads it, and neither knows the other. There is one today; nothing here assumes so.
 
 use crate::{
-    capture,
-    config::{CameraConfig, Size},
+    capture::{
+        self,
+        controls::{self, Control},
+    },
+    config::{CameraConfig, Device, Size},
     encode,
     error::Error,
+    frame::Frame,
     shutdown::Stop,
     slot::Slot,
     stats::CameraStats,
 };
+use log::{info, warn};
 use parking_lot::{Mutex, MutexGuard};
 use std::{
+    path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -38,12 +44,16 @@ pub struct Camera {
     epoch: Instant,
     /// Capture time of the newest picture in microseconds of that clock; 0 before the first.
     newest: AtomicU64,
+    /// Since when, on that clock, the picture has been the very same; 0 while it changes.
+    same_since: AtomicU64,
+    /// That it stands still has been said.
+    is_frozen: AtomicBool,
 }
 
 /// What the supervisor knows of a camera.
 #[derive(Debug, Clone)]
 pub struct Status {
-    /// Opening, online or offline.
+    /// Opening, online, offline or idle.
     pub state: State,
     /// Since when.
     pub since: Instant,
@@ -62,13 +72,19 @@ pub enum State {
     Online,
     /// No pictures; it is tried again and again.
     Offline,
+    /// Released, because nobody watches; the first who does wakes it.
+    Idle,
 }
 
 /// What a source really gives, as read back from it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Facts {
     /// What was opened, as its user knows it.
     pub source: String,
+    /// The V4L2 node behind it.
+    pub node: Option<PathBuf>,
+    /// That node's name which does not change with its number.
+    pub stable: Option<PathBuf>,
     /// Who reads it: V4L2, FFMPEG, GSTREAMER or built-in.
     pub backend: String,
     /// Its pixel or stream format, such as MJPG, YUYV, h264, BGR.
@@ -77,8 +93,32 @@ pub struct Facts {
     pub size: Option<Size>,
     /// Its nominal rate.
     pub fps: Option<f64>,
+    /// What it was asked for.
+    pub asked: Asked,
     /// Its JPEGs are sent as they come, never decoded.
     pub pass_through: bool,
+    /// It is the test pattern in place of a camera that was not found.
+    pub is_fallback: bool,
+}
+
+/// What a source was asked for; it may have given something else.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Asked {
+    /// Pixel format, as four letters.
+    pub format: Option<String>,
+    /// Picture size.
+    pub size: Option<Size>,
+    /// Frames a second.
+    pub fps: Option<f64>,
+}
+
+/// Why there are no controls to show.
+#[derive(Debug)]
+pub enum NoControls {
+    /// The source is of a kind that has none.
+    Never,
+    /// Not while things are as the text says.
+    NotNow(String),
 }
 
 impl Camera {
@@ -86,11 +126,7 @@ impl Camera {
     pub fn new(config: CameraConfig) -> Camera {
         let facts = Facts {
             source: config.device.to_string(),
-            backend: String::new(),
-            format: String::new(),
-            size: None,
-            fps: None,
-            pass_through: false,
+            ..Facts::default()
         };
         Camera {
             config,
@@ -105,6 +141,8 @@ impl Camera {
             sequence: AtomicU64::new(0),
             epoch: Instant::now(),
             newest: AtomicU64::new(0),
+            same_since: AtomicU64::new(0),
+            is_frozen: AtomicBool::new(false),
         }
     }
 
@@ -126,14 +164,78 @@ impl Camera {
 
     /// Notes that a picture taken at `captured` came.
     pub fn note_picture(&self, captured: Instant) {
-        let micros = captured
-            .saturating_duration_since(self.epoch)
-            .as_micros()
-            .max(1);
-        self.newest
-            .store(u64::try_from(micros).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.newest.store(self.micros(captured), Ordering::Relaxed);
         self.stats.captured.bump();
         self.stats.rate.tick(captured);
+    }
+
+    /// Makes `frame` the latest, unless a newer one overtook it, and notes whether the picture
+    /// still changes.
+    pub fn publish(&self, frame: Frame) {
+        let is_same = |latest: Arc<Frame>| latest.is_live() && latest.jpeg() == frame.jpeg();
+        let now = self.micros(frame.captured().at);
+        let since = match self.same_since.load(Ordering::Relaxed) {
+            _ if !self.slot.latest().is_some_and(is_same) => 0,
+            0 => now,
+            since => since,
+        };
+        self.same_since.store(since, Ordering::Relaxed);
+        let still = Duration::from_micros(if since == 0 {
+            0
+        } else {
+            now.saturating_sub(since)
+        });
+        let is_frozen = still >= self.config.timeout && self.may_freeze();
+        if self.is_frozen.swap(is_frozen, Ordering::Relaxed) != is_frozen {
+            if is_frozen {
+                let time = still.as_secs();
+                warn!("the camera is frozen: it has given the very same picture for {time} s");
+            } else {
+                info!("the camera is not frozen any more");
+            }
+        }
+        if !self.slot.publish(frame) {
+            self.stats.late.bump();
+        }
+    }
+
+    /// A still picture is what a file may hold, and what no camera gives: its noise alone changes
+    /// some bytes.
+    fn may_freeze(&self) -> bool {
+        !matches!(self.config.device, Device::File(_) | Device::Pattern(_))
+    }
+
+    /// True while it gives the very same picture again and again.
+    pub fn is_frozen(&self) -> bool {
+        self.is_frozen.load(Ordering::Relaxed)
+    }
+
+    /// The controls of the camera, as they stand.
+    pub fn controls(&self) -> Result<Vec<Control>, NoControls> {
+        let node = self.control_node()?;
+        controls::list(&node).map_err(|error| NoControls::NotNow(error.to_string()))
+    }
+
+    /// Sets controls of the camera; a sentence for each that cannot be set.
+    pub fn set_controls(&self, settings: &[(String, String)]) -> Result<Vec<String>, NoControls> {
+        let node = self.control_node()?;
+        controls::set(&node, settings).map_err(|error| NoControls::NotNow(error.to_string()))
+    }
+
+    fn control_node(&self) -> Result<PathBuf, NoControls> {
+        let status = self.status();
+        match (&status.facts.node, status.state) {
+            (Some(node), State::Online) => Ok(node.clone()),
+            (_, State::Online) => Err(NoControls::Never),
+            _ => Err(NoControls::NotNow(
+                status.reason.clone().unwrap_or_default(),
+            )),
+        }
+    }
+
+    fn micros(&self, at: Instant) -> u64 {
+        let micros = at.saturating_duration_since(self.epoch).as_micros().max(1);
+        u64::try_from(micros).unwrap_or(u64::MAX)
     }
 
     /// How old the newest picture is, whether anybody watches or not; `None` before the first.

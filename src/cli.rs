@@ -3,7 +3,10 @@
 //! Each option is parsed by the type it becomes, so that a bad value is refused by name, with what
 //! is allowed, before anything is started.
 
-use crate::config::{Device, Flip, Fps, Listen, Quality, Rotate, Size, Viewers, Workers};
+use crate::config::{
+    Device, Encode, Flip, Fps, Listen, Origin, Overlay, PixelFormat, Quality, Rotate, Seconds,
+    Settings, Size, Viewers, Warmup, Workers,
+};
 use argh::FromArgs;
 
 /// Turns a camera into a live feed that every browser, script and program on the network can
@@ -37,6 +40,16 @@ pub struct Args {
     #[argh(option, arg_name = "N")]
     pub fps: Option<Fps>,
 
+    /// pixel format to ask of the camera: auto (its JPEGs, else raw pixels), mjpg, yuyv, uyvy,
+    /// grey or another V4L2 code; default auto
+    #[argh(option, default = "PixelFormat::Auto", arg_name = "F")]
+    pub format: PixelFormat,
+
+    /// auto passes JPEGs of the camera through untouched, always decodes and encodes them;
+    /// default auto
+    #[argh(option, default = "Encode::Auto", arg_name = "auto|always")]
+    pub encode: Encode,
+
     /// JPEG quality, 1 to 100; default 80
     #[argh(option, default = "Quality::default()", arg_name = "N")]
     pub quality: Quality,
@@ -53,6 +66,34 @@ pub struct Args {
     #[argh(option, default = "Flip::None", arg_name = "h|v|hv")]
     pub flip: Flip,
 
+    /// text to burn into the picture: time (date and time) or any text with strftime fields such
+    /// as "Garden %H:%M"; decodes and encodes the camera's JPEGs; default none
+    #[argh(option, arg_name = "TEXT")]
+    pub overlay: Option<Overlay>,
+
+    /// camera controls to set whenever the camera is opened, such as brightness=128,exposure=auto;
+    /// may be given several times; default none
+    #[argh(option, arg_name = "NAME=VALUE,…")]
+    pub set: Vec<Settings>,
+
+    /// no /controls: nobody changes the camera's controls over the network; default off
+    #[argh(switch)]
+    pub no_controls: bool,
+
+    /// seconds without a picture after which the camera counts as hanging, 1 to 3600; default 5
+    #[argh(option, default = "Seconds(5.0)", arg_name = "S")]
+    pub camera_timeout: Seconds,
+
+    /// seconds without a viewer or snapshot after which the camera is released until somebody
+    /// looks again, 1 to 3600; default never
+    #[argh(option, arg_name = "S")]
+    pub idle_timeout: Option<Seconds>,
+
+    /// pictures not shown after such a release, while the camera finds its exposure, 0 to 300;
+    /// default 5
+    #[argh(option, default = "Warmup::default()", arg_name = "N")]
+    pub warmup: Warmup,
+
     /// streams served at once, 1 to 10000; one more gets 503; default 100
     #[argh(option, default = "Viewers::default()", arg_name = "N")]
     pub max_viewers: Viewers,
@@ -60,7 +101,16 @@ pub struct Args {
     /// origin whose pages may read the feed from a browser (CORS), such as
     /// `http://mainsail.local`, or *; default off
     #[argh(option, arg_name = "O")]
-    pub allow_origin: Option<crate::config::Origin>,
+    pub allow_origin: Option<Origin>,
+
+    /// list the cameras with their formats, mark what auto chooses, and exit
+    #[argh(switch)]
+    pub list: bool,
+
+    /// open the source, read it for three seconds, say what it really gives, and exit: 0 well,
+    /// 3 missing, 4 busy, 5 forbidden, 6 silent, 7 not a camera, 1 anything else
+    #[argh(switch)]
+    pub check: bool,
 
     /// print the version and exit
     #[argh(switch)]

@@ -6,7 +6,8 @@
 
 use crate::cli::Args;
 use argh::FromArgValue;
-use std::{fmt, path::PathBuf, thread};
+use jiff::{Zoned, fmt::strtime};
+use std::{fmt, path::PathBuf, thread, time::Duration};
 
 /// Everything the program was told, checked.
 #[derive(Debug)]
@@ -30,8 +31,29 @@ pub struct CameraConfig {
     pub quality: Quality,
     /// Encoder threads.
     pub workers: Workers,
+    /// Pixel format asked of the camera.
+    pub format: PixelFormat,
+    /// Whether JPEGs are decoded even when nothing asks for pixels.
+    pub encode: Encode,
     /// How the picture is turned.
     pub turn: Turn,
+    /// Text burnt into the picture.
+    pub overlay: Option<Overlay>,
+    /// Controls set at each opening, in their order.
+    pub settings: Vec<(String, String)>,
+    /// A camera silent for this long hangs.
+    pub timeout: Duration,
+    /// Unwatched for this long, the camera is released.
+    pub idle_timeout: Option<Duration>,
+    /// Pictures not shown after an opening that ended an idle time.
+    pub warmup: u32,
+}
+
+impl CameraConfig {
+    /// True when JPEGs of the source may go out as they came.
+    pub fn passes_through(&self) -> bool {
+        self.turn.is_none() && self.overlay.is_none() && self.encode == Encode::Auto
+    }
 }
 
 /// What the server was told.
@@ -43,6 +65,8 @@ pub struct ServerConfig {
     pub max_viewers: usize,
     /// `Access-Control-Allow-Origin`, when asked for.
     pub allow_origin: Option<Origin>,
+    /// Controls may be read and changed over the network.
+    pub has_controls: bool,
 }
 
 impl From<Args> for Config {
@@ -54,15 +78,27 @@ impl From<Args> for Config {
                 fps: args.fps,
                 quality: args.quality,
                 workers: args.workers,
+                format: args.format,
+                encode: args.encode,
                 turn: Turn {
                     rotate: args.rotate,
                     flip: args.flip,
                 },
+                overlay: args.overlay,
+                settings: args
+                    .set
+                    .into_iter()
+                    .flat_map(|settings| settings.0)
+                    .collect(),
+                timeout: args.camera_timeout.time(),
+                idle_timeout: args.idle_timeout.map(Seconds::time),
+                warmup: args.warmup.0,
             },
             server: ServerConfig {
                 listen: args.listen,
                 max_viewers: args.max_viewers.0,
                 allow_origin: args.allow_origin,
+                has_controls: !args.no_controls,
             },
         }
     }
@@ -240,6 +276,114 @@ impl FromArgValue for Fps {
     }
 }
 
+/// A time in seconds, 1 to 3600, fractions allowed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Seconds(pub f64);
+
+impl Seconds {
+    /// As a duration.
+    pub fn time(self) -> Duration {
+        Duration::from_secs_f64(self.0)
+    }
+}
+
+impl FromArgValue for Seconds {
+    fn from_arg_value(value: &str) -> Result<Seconds, String> {
+        match value.parse() {
+            Ok(seconds) if (1.0..=3600.0).contains(&seconds) => Ok(Seconds(seconds)),
+            _ => Err("allowed are 1 to 3600 seconds".to_owned()),
+        }
+    }
+}
+
+/// The pixel format asked of a camera.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PixelFormat {
+    /// Its JPEGs where it has them, else raw pixels.
+    Auto,
+    /// This one; V4L2's code, upper case.
+    Named(String),
+}
+
+impl FromArgValue for PixelFormat {
+    fn from_arg_value(value: &str) -> Result<PixelFormat, String> {
+        match value.to_ascii_uppercase().as_str() {
+            "AUTO" => Ok(PixelFormat::Auto),
+            "MJPEG" => Ok(PixelFormat::Named("MJPG".to_owned())),
+            code if (3..=4).contains(&code.len())
+                && code.bytes().all(|byte| byte.is_ascii_alphanumeric()) =>
+            {
+                Ok(PixelFormat::Named(code.to_owned()))
+            }
+            _ => Err(
+                "allowed are auto, mjpg, yuyv, uyvy, grey and other V4L2 codes of three or \
+                 four letters (`camfeed --list` shows what the camera has)"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+/// Whether JPEGs of the source are decoded and encoded again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encode {
+    /// Only when something asks for pixels.
+    Auto,
+    /// In any case.
+    Always,
+}
+
+impl FromArgValue for Encode {
+    fn from_arg_value(value: &str) -> Result<Encode, String> {
+        match value {
+            "auto" => Ok(Encode::Auto),
+            "always" => Ok(Encode::Always),
+            _ => Err("allowed are auto and always".to_owned()),
+        }
+    }
+}
+
+/// A text burnt into the picture: strftime fields of the capture time, local.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overlay(pub String);
+
+impl FromArgValue for Overlay {
+    fn from_arg_value(value: &str) -> Result<Overlay, String> {
+        let text = if value == "time" { "%F %T" } else { value };
+        let is_plain = text
+            .chars()
+            .all(|letter| letter.is_ascii() && !letter.is_control());
+        if text.trim().is_empty() || !is_plain || text.len() > 200 {
+            return Err("allowed is a text of 1 to 200 ASCII letters".to_owned());
+        }
+        match strtime::format(text, &Zoned::now()) {
+            Ok(_) => Ok(Overlay(text.to_owned())),
+            Err(error) => Err(format!(
+                "{error} (allowed are strftime fields such as %F %H:%M:%S)"
+            )),
+        }
+    }
+}
+
+/// Names and values of camera controls, in their order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings(pub Vec<(String, String)>);
+
+impl FromArgValue for Settings {
+    fn from_arg_value(value: &str) -> Result<Settings, String> {
+        value
+            .split(',')
+            .map(|setting| {
+                let (name, value) = setting.split_once('=')?;
+                let (name, value) = (name.trim(), value.trim());
+                (!name.is_empty() && !value.is_empty()).then(|| (name.to_owned(), value.to_owned()))
+            })
+            .collect::<Option<_>>()
+            .map(Settings)
+            .ok_or_else(|| "allowed is NAME=VALUE,… such as brightness=128".to_owned())
+    }
+}
+
 /// Makes a number type of its own for an option: name, range and default stand together.
 macro_rules! whole_number {
     ($(#[$doc:meta])* $name:ident, $inner:ty, $low:literal ..= $high:literal, $default:expr) => {
@@ -271,6 +415,10 @@ whole_number!(
 whole_number!(
     /// Encoder threads, 1 to 64. Defaults to the cores of the machine, at most 4.
     Workers, usize, 1..=64, thread::available_parallelism().map_or(1, |cores| cores.get().min(4))
+);
+whole_number!(
+    /// Pictures not shown after an idle time, 0 to 300. Defaults to 5.
+    Warmup, u32, 0..=300, 5
 );
 whole_number!(
     /// Streams served at once, 1 to 10000. Defaults to 100.
@@ -506,7 +654,34 @@ mod tests {
         assert!(Size::from_arg_value("640").is_err());
         assert!(Size::from_arg_value("640x99999").is_err());
         assert!(Viewers::from_arg_value("0").is_err());
+        assert!(Seconds::from_arg_value("0.5").is_err());
+        assert!(Encode::from_arg_value("never").is_err());
+        assert!(PixelFormat::from_arg_value("motion jpeg").is_err());
+        assert!(Overlay::from_arg_value("%").is_err());
+        assert!(Overlay::from_arg_value("").is_err());
+        assert!(Settings::from_arg_value("brightness").is_err());
         assert!(Origin::from_arg_value("mainsail.local").is_err());
         assert!(Origin::from_arg_value("http://a\r\nb").is_err());
+    }
+
+    #[test]
+    fn settings_keep_their_order() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(
+            Settings::from_arg_value("exposure=manual, gain = 3"),
+            Ok(Settings(vec![
+                pair("exposure", "manual"),
+                pair("gain", "3")
+            ]))
+        );
+    }
+
+    #[test]
+    fn time_is_short_for_date_and_time() {
+        assert_eq!(
+            Overlay::from_arg_value("time"),
+            Ok(Overlay("%F %T".to_owned()))
+        );
+        assert!(Overlay::from_arg_value("Garden %H:%M").is_ok());
     }
 }

@@ -8,11 +8,13 @@
 
 use crate::{
     camera::Camera,
-    config::{Flip, Rotate, Turn},
+    capture::draw,
+    config::{Flip, Overlay, Rotate, Turn},
     error::Error,
     frame::{Frame, Stamp},
 };
 use crossbeam_channel::{Receiver, Sender, bounded};
+use jiff::{Timestamp, tz::TimeZone};
 use log::{debug, warn};
 use opencv::{
     core::{self, Mat, Vector},
@@ -98,6 +100,7 @@ pub fn start(camera: &Arc<Camera>) -> Result<Encoders, Error> {
 /// Runs until the capture side is gone; a picture that cannot be encoded is dropped and said once.
 fn work(camera: &Camera, queue: &Receiver<Job>, emptied: &Sender<Mat>) {
     let mut encoder = Encoder::new(camera.config.quality.0);
+    let overlay = camera.config.overlay.as_ref();
     let mut has_complained = false;
     for Job {
         picture,
@@ -106,16 +109,15 @@ fn work(camera: &Camera, queue: &Receiver<Job>, emptied: &Sender<Mat>) {
     } in queue
     {
         let started = Instant::now();
-        match encoder.encode(&picture, camera.config.turn) {
+        let text = overlay.map(|overlay| stamp_text(overlay, captured));
+        match encoder.encode(&picture, camera.config.turn, text.as_deref()) {
             Ok(jpeg) => {
                 camera.stats.encode_time.add(started.elapsed());
                 camera.stats.encoded.bump();
                 let frame = Frame::live(sequence, captured, jpeg.len(), |out| {
                     out.extend_from_slice(jpeg)
                 });
-                if !camera.slot.publish(frame) {
-                    camera.stats.late.bump();
-                }
+                camera.publish(frame);
             }
             Err(error) => {
                 camera.stats.dropped.bump();
@@ -133,6 +135,15 @@ fn work(camera: &Camera, queue: &Receiver<Job>, emptied: &Sender<Mat>) {
     }
 }
 
+/// The overlay's text at the time the picture was taken, local.
+fn stamp_text(overlay: &Overlay, captured: Stamp) -> String {
+    let micros = i64::try_from(captured.unix.as_micros()).unwrap_or(i64::MAX);
+    let time = Timestamp::from_microsecond(micros).unwrap_or_default();
+    time.to_zoned(TimeZone::system())
+        .strftime(&overlay.0)
+        .to_string()
+}
+
 /// Everything one worker needs, used again for each picture.
 #[derive(Debug)]
 pub struct Encoder {
@@ -140,6 +151,7 @@ pub struct Encoder {
     converted: Mat,
     turned: Mat,
     mirrored: Mat,
+    written: Mat,
     jpeg: Vector<u8>,
 }
 
@@ -151,13 +163,19 @@ impl Encoder {
             converted: Mat::default(),
             turned: Mat::default(),
             mirrored: Mat::default(),
+            written: Mat::default(),
             jpeg: Vector::new(),
         }
     }
 
-    /// The JPEG of `picture`, turned as asked.
-    pub fn encode(&mut self, picture: &Picture, turn: Turn) -> Result<&[u8], Error> {
-        self.encode_steps(picture, turn)
+    /// The JPEG of `picture`, turned as asked, with `text` in its lower left corner.
+    pub fn encode(
+        &mut self,
+        picture: &Picture,
+        turn: Turn,
+        text: Option<&str>,
+    ) -> Result<&[u8], Error> {
+        self.encode_steps(picture, turn, text)
             .map_err(|error| Error::Picture {
                 operation: "encode a picture",
                 reason: error.message,
@@ -165,7 +183,12 @@ impl Encoder {
         Ok(self.jpeg.as_slice())
     }
 
-    fn encode_steps(&mut self, picture: &Picture, turn: Turn) -> opencv::Result<()> {
+    fn encode_steps(
+        &mut self,
+        picture: &Picture,
+        turn: Turn,
+        text: Option<&str>,
+    ) -> opencv::Result<()> {
         let upright = match picture {
             Picture::Raw(mat, Pixels::Bgr | Pixels::Gray) => mat,
             Picture::Raw(mat, Pixels::Yuyv) => {
@@ -211,6 +234,14 @@ impl Encoder {
                 &self.mirrored
             }
         };
+        let finished = match text {
+            None => finished,
+            Some(text) => {
+                finished.copy_to(&mut self.written)?;
+                draw::label(&mut self.written, text)?;
+                &self.written
+            }
+        };
         if imgcodecs::imencode(".jpg", finished, &mut self.jpeg, &self.params)? {
             Ok(())
         } else {
@@ -251,7 +282,7 @@ mod tests {
     fn encoded(turn: Turn) -> Mat {
         let mut encoder = Encoder::new(95);
         let jpeg = encoder
-            .encode(&Picture::Raw(picture(), Pixels::Bgr), turn)
+            .encode(&Picture::Raw(picture(), Pixels::Bgr), turn, None)
             .expect("encoded");
         imgcodecs::imdecode(
             &Mat::from_slice(jpeg).expect("a slice"),
@@ -300,7 +331,7 @@ mod tests {
             .expect("cloned");
         let mut encoder = Encoder::new(80);
         let error = encoder
-            .encode(&Picture::Jpeg(broken), Turn::default())
+            .encode(&Picture::Jpeg(broken), Turn::default(), None)
             .expect_err("broken");
         assert!(
             error.to_string().starts_with("cannot encode a picture: "),

@@ -29,6 +29,8 @@ pub enum Error {
     Open {
         /// The device as its user knows it.
         device: String,
+        /// Why, for programs.
+        cause: Cause,
         /// Why, in words.
         reason: String,
     },
@@ -36,6 +38,8 @@ pub enum Error {
     Read {
         /// The device as its user knows it.
         device: String,
+        /// Why, for programs.
+        cause: Cause,
         /// Why, in words.
         reason: String,
     },
@@ -46,6 +50,33 @@ pub enum Error {
         /// OpenCV's own words.
         reason: String,
     },
+}
+
+/// Why a device gives no pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// It is not there.
+    Missing,
+    /// Another program has it.
+    Busy,
+    /// This user may not open it.
+    Forbidden,
+    /// It is there and open, and gives no picture.
+    Silent,
+    /// It is something else than a camera.
+    NotACamera,
+    /// None of these.
+    Other,
+}
+
+impl Error {
+    /// Why a device gives no pictures.
+    pub fn cause(&self) -> Cause {
+        match self {
+            Error::Open { cause, .. } | Error::Read { cause, .. } => *cause,
+            _ => Cause::Other,
+        }
+    }
 }
 
 impl fmt::Display for Error {
@@ -63,8 +94,8 @@ impl fmt::Display for Error {
             }
             Error::Thread { name, source } => write!(f, "cannot start thread `{name}`: {source}"),
             Error::Signals(source) => write!(f, "cannot hook signals: {source}"),
-            Error::Open { device, reason } => write!(f, "cannot open {device}: {reason}"),
-            Error::Read { device, reason } => write!(f, "{device}: {reason}"),
+            Error::Open { device, reason, .. } => write!(f, "cannot open {device}: {reason}"),
+            Error::Read { device, reason, .. } => write!(f, "{device}: {reason}"),
             Error::Picture { operation, reason } => write!(f, "cannot {operation}: {reason}"),
         }
     }

@@ -51,9 +51,19 @@ fn main() -> ExitCode {
         println!("camfeed {}", env!("CARGO_PKG_VERSION"));
         return ExitCode::SUCCESS;
     }
-    capture::quieten_opencv();
+    capture::prepare_opencv();
     start_log();
-    match run(&Config::from(args)) {
+    let (is_list, is_check) = (args.list, args.check);
+    let config = Config::from(args);
+    if is_list {
+        return ExitCode::from(capture::list(&config.camera));
+    }
+    if is_check {
+        let code = capture::check(&config.camera);
+        // Not through `exit`; see the end of `run`.
+        low_level::exit(code.into());
+    }
+    match run(&config) {
         Ok(never) => match never {},
         Err(error) => {
             error!("{error}");

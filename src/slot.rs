@@ -6,13 +6,14 @@
 //! encoding is worth it. Knows nothing of HTTP or OpenCV.
 
 use crate::{bell::Bell, frame::Frame};
-use parking_lot::RwLock;
+use crossbeam_channel::Sender;
+use parking_lot::{Mutex, RwLock};
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// Holder of the latest frame of one camera.
@@ -27,6 +28,10 @@ pub struct Slot {
     closed: Bell,
     is_closed: AtomicBool,
     watchers: AtomicUsize,
+    /// When the last watcher left; held for the time of a copy.
+    unwatched_since: Mutex<Option<Instant>>,
+    /// Told when watching begins.
+    waker: OnceLock<Sender<()>>,
 }
 
 /// What came of waiting for a newer frame.
@@ -98,10 +103,27 @@ impl Slot {
 
     /// Subscribes until the result is dropped.
     pub fn watch(self: &Arc<Slot>) -> Watch {
-        self.watchers.fetch_add(1, Ordering::Relaxed);
+        let is_first = self.watchers.fetch_add(1, Ordering::Relaxed) == 0;
+        if let Some(waker) = self.waker.get().filter(|_| is_first) {
+            // Full means that the word is on its way already.
+            let _ = waker.try_send(());
+        }
         Watch {
             slot: Arc::clone(self),
         }
+    }
+
+    /// From now on `waker` is told when watching begins; once per slot.
+    pub fn wake_on_watch(&self, waker: Sender<()>) {
+        let _ = self.waker.set(waker);
+    }
+
+    /// For how long nobody has subscribed; `None` while somebody does.
+    pub fn unwatched_for(&self, since_start: Instant) -> Option<Duration> {
+        if self.is_watched() {
+            return None;
+        }
+        Some(self.unwatched_since.lock().unwrap_or(since_start).elapsed())
     }
 
     /// True while anybody subscribes: encoding is worth it.
@@ -118,7 +140,9 @@ pub struct Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.slot.watchers.fetch_sub(1, Ordering::Relaxed);
+        if self.slot.watchers.fetch_sub(1, Ordering::Relaxed) == 1 {
+            *self.slot.unwatched_since.lock() = Some(Instant::now());
+        }
     }
 }
 
@@ -126,7 +150,7 @@ impl Drop for Watch {
 mod tests {
     use super::*;
     use crate::frame::Stamp;
-    use std::{thread, time::Duration};
+    use std::thread;
 
     fn frame(sequence: u64) -> Frame {
         Frame::live(sequence, Stamp::now(), 4, |out| {

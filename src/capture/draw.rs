@@ -1,8 +1,9 @@
-//! Text in pictures: what the test pattern and the placeholder have in common.
+//! Text in pictures: what the test pattern, the placeholder and the overlay have in common.
 
 use opencv::{
     core::{Mat, Point, Scalar, Size},
     imgproc,
+    prelude::*,
 };
 
 const FONT: i32 = imgproc::FONT_HERSHEY_SIMPLEX;
@@ -36,6 +37,36 @@ pub fn text(
         imgproc::LINE_AA,
         false,
     )
+}
+
+/// Writes `text` into the lower left corner, white with a black rim: legible on any background.
+/// Shrinks it until it fits.
+pub fn label(mat: &mut Mat, text: &str) -> opencv::Result<()> {
+    let (width, rows) = (mat.cols(), mat.rows());
+    let mut height = (f64::from(rows) / 32.0).max(9.0);
+    let margin = rows / 36 + 2;
+    let needed = text_size(text, height)?.width + 2 * margin;
+    if needed > width {
+        height *= f64::from(width) / f64::from(needed);
+    }
+    let (scale, thickness) = stroke(height);
+    let at = Point::new(margin, rows - margin);
+    let rim = thickness + (height / 6.0).ceil() as i32 * 2;
+    for (shade, thickness) in [(0.0, rim), (255.0, thickness)] {
+        let color = Scalar::all(shade);
+        imgproc::put_text(
+            mat,
+            text,
+            at,
+            FONT,
+            scale,
+            color,
+            thickness,
+            imgproc::LINE_AA,
+            false,
+        )?;
+    }
+    Ok(())
 }
 
 /// Breaks `text` between words into lines at most `width` pixels long.

@@ -8,14 +8,20 @@
 //!
 //! Capture never waits for encoders or viewers, and knows nothing of HTTP.
 
-mod draw;
-mod nodes;
-mod opencv;
+pub mod controls;
+pub mod draw;
+mod node;
 mod pattern;
 mod placeholder;
+mod report;
 mod source;
+mod stream;
 mod supervisor;
 mod thread;
+mod v4l2;
+mod watch;
+
+pub use report::{check, list};
 
 use crate::{camera::Camera, encode::Encoders, error::Error, shutdown::Stop};
 use std::{env, sync::Arc};
@@ -34,14 +40,15 @@ pub fn start(camera: &Arc<Camera>, encoders: Encoders, stop: &Arc<Stop>) -> Resu
         .map_err(|source| Error::Thread { name, source })
 }
 
-/// Keeps OpenCV's own thread pool small, and its and FFmpeg's messages out of the log unless
-/// their environment variables ask for them. Called first of all, before there are threads.
+/// Keeps OpenCV's own thread pool small and its waits short, and its and FFmpeg's messages out of
+/// the log unless their environment variables ask for them. Called first of all, before there are
+/// threads.
 #[expect(
     unsafe_code,
-    reason = "FFmpeg's log level under OpenCV is set through the environment"
+    reason = "some settings of OpenCV go through the environment only"
 )]
-pub fn quieten_opencv() {
-    use ::opencv::core::{LogLevel, set_log_level, set_num_threads};
+pub fn prepare_opencv() {
+    use opencv::core::{LogLevel, set_log_level, set_num_threads};
     if env::var_os("OPENCV_LOG_LEVEL").is_none() {
         let _ = set_log_level(LogLevel::LOG_LEVEL_SILENT);
     }
@@ -49,6 +56,9 @@ pub fn quieten_opencv() {
         // SAFETY: no other thread exists yet that could read the environment.
         unsafe { env::set_var("OPENCV_FFMPEG_LOGLEVEL", AV_LOG_QUIET) };
     }
+    let (name, seconds) = v4l2::GRAB_TIMEOUT;
+    // SAFETY: as above.
+    unsafe { env::set_var(name, seconds) };
     // A pool thread per core would spin for operations of a millisecond.
     let _ = set_num_threads(1);
 }

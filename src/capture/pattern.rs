@@ -67,7 +67,8 @@ pub fn open(
         format: "BGR".to_owned(),
         size: Some(size),
         fps: Some(fps),
-        pass_through: false,
+        is_fallback: !notes.is_empty(),
+        ..Facts::default()
     };
     let source = Box::new(TestPattern {
         background,
@@ -82,7 +83,7 @@ pub fn open(
 }
 
 impl Source for TestPattern {
-    fn grab(&mut self) -> Result<Stamp, Error> {
+    fn grab(&mut self) -> Result<Option<Stamp>, Error> {
         self.number += 1;
         let mut due = self.started + self.period.mul_f64(self.number as f64);
         let now = Instant::now();
@@ -95,7 +96,7 @@ impl Source for TestPattern {
         }
         self.stop.wait_until(due);
         self.taken = Stamp::now();
-        Ok(self.taken)
+        Ok(Some(self.taken))
     }
 
     fn retrieve(&mut self, mut buffer: Mat) -> Result<Picture, Error> {
@@ -202,11 +203,11 @@ mod tests {
             })
         );
         assert_eq!(facts.fps, Some(100.0));
-        let first = source.grab().expect("a picture").at;
+        let first = source.grab().expect("a picture").expect("at once").at;
         for _ in 0..10 {
             source.grab().expect("a picture");
         }
-        let tenth = source.grab().expect("a picture").at;
+        let tenth = source.grab().expect("a picture").expect("at once").at;
         assert!(
             tenth.duration_since(first) >= Duration::from_millis(99),
             "never faster"

@@ -19,6 +19,7 @@ pub fn publish(camera: &Camera) -> Result<(), Error> {
         let status = camera.status();
         let title = match status.state {
             State::Opening => "Opening the camera",
+            State::Idle => "Waking the camera",
             State::Online | State::Offline => "No picture",
         };
         let size = status
@@ -40,7 +41,7 @@ pub fn publish(camera: &Camera) -> Result<(), Error> {
         },
     )?;
     let mut encoder = Encoder::new(camera.config.quality.0);
-    let jpeg = encoder.encode(&Picture::Raw(mat, Pixels::Bgr), Turn::default())?;
+    let jpeg = encoder.encode(&Picture::Raw(mat, Pixels::Bgr), Turn::default(), None)?;
     camera
         .slot
         .publish(Frame::placeholder(camera.next_sequence(), jpeg));

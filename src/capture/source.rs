@@ -4,7 +4,7 @@
 //! it was taken; `retrieve` fetches it. Apart, so that pictures nobody watches are grabbed (the
 //! next one is fresh) but never converted or drawn.
 
-use super::{opencv, pattern};
+use super::{pattern, stream, v4l2};
 use crate::{
     camera::Facts,
     config::{CameraConfig, Device},
@@ -13,13 +13,14 @@ use crate::{
     frame::Stamp,
     shutdown::Stop,
 };
-use ::opencv::core::Mat;
+use opencv::core::Mat;
 use std::sync::Arc;
 
 /// An opened device.
 pub trait Source {
-    /// Waits for the next picture; gives the time it was taken.
-    fn grab(&mut self) -> Result<Stamp, Error>;
+    /// Waits for the next picture and gives the time it was taken; `None` when there is none yet
+    /// and the wait may go on, so that whoever asks can see whether it is still wanted.
+    fn grab(&mut self) -> Result<Option<Stamp>, Error>;
 
     /// Fetches the picture last grabbed; `buffer` may be filled with its pixels.
     fn retrieve(&mut self, buffer: Mat) -> Result<Picture, Error>;
@@ -39,6 +40,7 @@ pub fn open(device: &Device, config: &CameraConfig, stop: &Arc<Stop>) -> Result<
     match device {
         Device::Auto => pattern::open(Default::default(), config, stop, &["no camera found"]),
         Device::Pattern(asked) => pattern::open(*asked, config, stop, &[]),
-        _ => opencv::open(device, config, stop),
+        Device::Number(_) | Device::Node(_) => v4l2::open(device, config, stop),
+        Device::File(_) | Device::Url(_) | Device::Gst(_) => stream::open(device, config, stop),
     }
 }

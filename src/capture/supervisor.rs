@@ -1,23 +1,27 @@
 //! The supervisor of a camera: what is opened, when, and what is shown meanwhile.
 //!
 //! One thread per camera for as long as the program runs. It waits for the word of its capture
-//! threads with a deadline, never for a device, so it notices a device that hangs. An outage is
+//! threads with a deadline, never for a device, so it notices a device that hangs. A thread it
+//! gives up keeps its device until OpenCV comes back to it; the next one waits a little for that,
+//! and threads that never come back end the program, which its service starts anew. An outage is
 //! said once when it begins and once when it ends; the tries between are for `debug`.
 
 use super::{
-    nodes, placeholder,
+    node, placeholder,
     thread::{Capture, Event, Lease, What},
+    watch,
 };
 use crate::{
     camera::{Camera, Facts, State},
     config::Device,
     encode::Encoders,
-    error::Error,
+    error::{Cause, Error},
     shutdown::Stop,
 };
-use crossbeam_channel::{Receiver, Sender, unbounded};
-use log::{debug, info, warn};
+use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
+use log::{debug, error, info, warn};
 use std::{
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -28,20 +32,27 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_millis(500), Duration::fr
 /// A device that stays online this long has its back-off forgiven.
 const FORGIVEN: Duration = Duration::from_secs(10);
 
-/// A device that gives no picture for this long hangs; slow sources get longer, see `patience`.
-const CAMERA_TIMEOUT: Duration = Duration::from_secs(5);
+/// An open may take this much longer than the camera's time-out: network sources are slow.
+const OPENING: Duration = Duration::from_secs(10);
 
-/// An open that takes longer than this hangs.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(15);
+/// A node that just appeared is given to its group a moment later.
+const SETTLING: Duration = Duration::from_millis(50);
 
 /// Placeholders come at this pace; a viewer's connection is never silent for longer.
 const PLACEHOLDER_PERIOD: Duration = Duration::from_secs(1);
 
-/// How often `auto`, on the test pattern, looks whether a camera was plugged in.
-const SCOUT_PERIOD: Duration = Duration::from_secs(1);
-
-/// Nodes that did not open are tried again after this long even if nothing was plugged in.
+/// Nodes that did not open in place of the test pattern are tried again after this long even if
+/// nothing was plugged in.
 const SCOUT_AGAIN: Duration = Duration::from_secs(15);
+
+/// How long a thread that was given up may keep its device before the next one is launched.
+const LETTING_GO: Duration = Duration::from_secs(2);
+
+/// As many threads that never come back end the program.
+const MOST_STUCK: usize = 3;
+
+/// What the program then ends with: a temporary failure, by sysexits.h.
+const EXIT_STUCK: i32 = 75;
 
 /// See the module.
 pub struct Supervisor {
@@ -50,14 +61,23 @@ pub struct Supervisor {
     stop: Arc<Stop>,
     events: Sender<Event>,
     inbox: Receiver<Event>,
+    /// Told when somebody begins to watch.
+    watched: Receiver<()>,
+    /// Told when a camera node may have come.
+    plugged: Receiver<()>,
     /// Capture threads launched so far.
     launched: u64,
     /// The capture thread whose pictures count, or whose first picture is awaited.
     lease: Arc<Lease>,
+    /// Threads that were given up and have not ended yet, with the time of that.
+    given_up: Vec<(u64, Instant)>,
     phase: Phase,
+    started: Instant,
     back_off: Duration,
     next_placeholder: Instant,
     outage: Option<Outage>,
+    /// The camera's name that does not change with its number; kept while it is away.
+    stable: Option<PathBuf>,
     /// Once a real camera was online, `auto` waits for one and never shows the pattern again.
     has_had_camera: bool,
     scout: Scout,
@@ -70,6 +90,8 @@ enum Phase {
     Online { since: Instant, patience: Duration },
     /// The device is tried again then.
     Waiting { until: Instant },
+    /// The device is released until somebody watches.
+    Idle,
 }
 
 struct Outage {
@@ -81,8 +103,6 @@ struct Outage {
 struct Scout {
     is_needed: bool,
     next: Instant,
-    seen: Vec<Device>,
-    tried: Instant,
     lease: Option<Arc<Lease>>,
 }
 
@@ -90,6 +110,18 @@ impl Supervisor {
     /// A supervisor that has done nothing yet.
     pub fn new(camera: Arc<Camera>, encoders: Encoders, stop: Arc<Stop>) -> Supervisor {
         let (events, inbox) = unbounded();
+        let (waker, watched) = bounded(1);
+        camera.slot.wake_on_watch(waker);
+        let (plug, plugged) = bounded(1);
+        if matches!(
+            camera.config.device,
+            Device::Auto | Device::Number(_) | Device::Node(_)
+        ) {
+            watch::start(plug);
+        } else {
+            // Never told anything; forgotten, so that the channel stays open.
+            std::mem::forget(plug);
+        }
         let now = Instant::now();
         Supervisor {
             camera,
@@ -97,18 +129,21 @@ impl Supervisor {
             stop,
             events,
             inbox,
+            watched,
+            plugged,
             launched: 0,
             lease: Arc::new(Lease::new(0)),
+            given_up: Vec::new(),
             phase: Phase::Waiting { until: now },
+            started: now,
             back_off: BACK_OFF.0,
             next_placeholder: now + PLACEHOLDER_PERIOD,
             outage: None,
+            stable: None,
             has_had_camera: false,
             scout: Scout {
                 is_needed: false,
                 next: now,
-                seen: Vec::new(),
-                tried: now,
                 lease: None,
             },
         }
@@ -118,16 +153,16 @@ impl Supervisor {
     pub fn run(mut self) {
         while !self.stop.is_set() {
             self.act(Instant::now());
-            match self.inbox.recv_deadline(self.next_deadline(Instant::now())) {
-                Ok(Event {
-                    lease,
-                    what: What::Online(facts),
-                }) => self.online(lease, facts),
-                Ok(Event {
-                    lease,
-                    what: What::Ended(error),
-                }) => self.ended(lease, &error),
-                Err(_) => {}
+            let wait = self.deadline().saturating_duration_since(Instant::now());
+            select! {
+                recv(self.inbox) -> event => match event {
+                    Ok(Event { lease, what: What::Online(facts) }) => self.online(lease, facts),
+                    Ok(Event { lease, what: What::Ended(error) }) => self.ended(lease, &error),
+                    Err(_) => return,
+                },
+                recv(self.watched) -> _ => self.watched(),
+                recv(self.plugged) -> _ => self.plugged(),
+                default(wait) => {}
             }
         }
         self.lease.revoke();
@@ -135,68 +170,81 @@ impl Supervisor {
 
     /// Does what is due.
     fn act(&mut self, now: Instant) {
+        let timeout = self.camera.config.timeout;
         match self.phase {
-            Phase::Waiting { until } if now >= until => self.open(now),
-            Phase::Opening { since } if now >= since + OPEN_TIMEOUT => {
-                self.lease.revoke();
-                let reason = "it does not answer";
-                self.offline(&self.lost(reason), now);
+            Phase::Waiting { until } if now >= until => self.open(now, 0),
+            Phase::Opening { since } if now >= since + timeout + OPENING => {
+                self.give_up(now);
+                self.offline(&self.silent("it does not answer"), now);
             }
             Phase::Online { patience, .. } if now >= self.lease.last_picture() + patience => {
-                self.lease.revoke();
+                self.give_up(now);
                 let reason = format!("it has given no picture for {} s", patience.as_secs());
-                self.offline(&self.lost(&reason), now);
+                self.offline(&self.silent(&reason), now);
             }
+            Phase::Online { .. } if self.is_unwanted() => self.rest(now),
             _ => {}
         }
-        if !matches!(self.phase, Phase::Online { .. })
-            && now >= self.next_placeholder
-            && self.camera.slot.is_watched()
-        {
+        let shows_placeholder = !matches!(self.phase, Phase::Online { .. });
+        if shows_placeholder && now >= self.next_placeholder && self.camera.slot.is_watched() {
             self.next_placeholder = now + PLACEHOLDER_PERIOD;
             if let Err(error) = placeholder::publish(&self.camera) {
                 debug!("{error}");
             }
         }
         if self.scout.is_needed && now >= self.scout.next {
-            self.scout.next = now + SCOUT_PERIOD;
+            self.scout.next = now + SCOUT_AGAIN;
             self.look_for_cameras(now);
         }
     }
 
     /// When something may be due next, whatever else happens.
-    fn next_deadline(&self, now: Instant) -> Instant {
-        let due = match self.phase {
+    fn deadline(&self) -> Instant {
+        let now = Instant::now();
+        let timeout = self.camera.config.timeout;
+        let mut due = match self.phase {
             Phase::Waiting { until } => until,
-            Phase::Opening { since } => since + OPEN_TIMEOUT,
-            Phase::Online { patience, .. } => {
-                let due = self.lease.last_picture() + patience;
-                return if self.scout.is_needed {
-                    due.min(self.scout.next)
-                } else {
-                    due
-                };
-            }
+            Phase::Opening { since } => since + timeout + OPENING,
+            Phase::Online { patience, .. } => self.lease.last_picture() + patience,
+            Phase::Idle => now + PLACEHOLDER_PERIOD,
         };
-        // Looks for new viewers a few times a second while it has only placeholders to show.
-        due.min(self.next_placeholder.max(now + PLACEHOLDER_PERIOD / 4))
+        if self.scout.is_needed {
+            due = due.min(self.scout.next);
+        }
+        let left_to_rest = self.camera.config.idle_timeout.and_then(|idle| {
+            let unwatched = self.camera.slot.unwatched_for(self.started)?;
+            Some(now + idle.saturating_sub(unwatched))
+        });
+        if let (Phase::Online { .. }, Some(rest)) = (&self.phase, left_to_rest) {
+            due = due.min(rest);
+        }
+        if !matches!(self.phase, Phase::Online { .. }) && self.camera.slot.is_watched() {
+            due = due.min(self.next_placeholder);
+        }
+        due
     }
 
-    fn open(&mut self, now: Instant) {
-        let config = &self.camera.config;
-        let mut devices = match &config.device {
-            Device::Auto => nodes::cameras(),
-            device => vec![device.clone()],
-        };
-        if config.device == Device::Auto && !self.has_had_camera {
-            self.scout.seen.clone_from(&devices);
-            self.scout.tried = now;
-            devices.push(Device::Auto);
+    /// Opens the device, unless a thread that was given up may still hold it.
+    fn open(&mut self, now: Instant, warmup: u32) {
+        let letting_go = self
+            .given_up
+            .iter()
+            .map(|(_, since)| *since + LETTING_GO)
+            .max();
+        if let Some(until) = letting_go.filter(|until| *until > now) {
+            self.phase = Phase::Waiting { until };
+            return;
+        }
+        if self.given_up.len() >= MOST_STUCK {
+            let count = self.given_up.len();
+            error!("{count} capture threads hang in the driver and never come back; ending");
+            log::logger().flush();
+            signal_hook::low_level::exit(EXIT_STUCK);
         }
         if let Some(outage) = &mut self.outage {
             outage.tries += 1;
         }
-        match self.launch(devices) {
+        match self.launch(self.devices(), warmup) {
             Ok(lease) => {
                 self.lease = lease;
                 self.phase = Phase::Opening { since: now };
@@ -205,7 +253,25 @@ impl Supervisor {
         }
     }
 
-    fn launch(&mut self, devices: Vec<Device>) -> Result<Arc<Lease>, Error> {
+    /// What to try, best first. A camera that has been online is looked for under the name that
+    /// does not change with its number.
+    fn devices(&self) -> Vec<Device> {
+        let known = self.stable.iter().filter(|name| name.exists());
+        let mut devices: Vec<Device> = known.cloned().map(Device::Node).collect();
+        match &self.camera.config.device {
+            Device::Auto => {
+                devices.extend(node::cameras().into_iter().map(Device::Node));
+                if !self.has_had_camera {
+                    devices.push(Device::Auto);
+                }
+            }
+            device if devices.is_empty() => devices.push(device.clone()),
+            _ => {}
+        }
+        devices
+    }
+
+    fn launch(&mut self, devices: Vec<Device>, warmup: u32) -> Result<Arc<Lease>, Error> {
         self.launched += 1;
         let lease = Arc::new(Lease::new(self.launched));
         let capture = Capture {
@@ -214,30 +280,31 @@ impl Supervisor {
             events: self.events.clone(),
             lease: Arc::clone(&lease),
             stop: Arc::clone(&self.stop),
+            warmup,
         };
         capture.launch(devices).map(|()| lease)
     }
 
     fn online(&mut self, id: u64, facts: Facts) {
         let now = Instant::now();
-        let scouted = self.scout.lease.take_if(|lease| lease.id == id);
-        if let Some(lease) = scouted {
-            self.lease.revoke();
+        if let Some(lease) = self.scout.lease.take_if(|lease| lease.id == id) {
+            self.give_up(now);
             self.lease = lease;
             info!("a camera was plugged in and takes over from the test pattern");
         } else if id != self.lease.id {
             return;
         }
-        let is_pattern = facts.backend == "built-in";
-        let is_stopgap = is_pattern && self.camera.config.device == Device::Auto;
-        if is_stopgap {
+        if facts.is_fallback {
             warn!(
                 "no camera found: showing the built-in test pattern; \
                  a camera plugged in later takes over"
             );
+        } else {
+            self.has_had_camera = true;
         }
-        self.has_had_camera |= !is_pattern;
-        self.scout.is_needed = is_stopgap;
+        self.scout.is_needed = facts.is_fallback;
+        self.scout.next = now + SCOUT_AGAIN;
+        self.stable.clone_from(&facts.stable);
         if let Some(outage) = self.outage.take() {
             info!(
                 "camera back after {} tries={}",
@@ -248,8 +315,8 @@ impl Supervisor {
         }
         say(&facts);
         // A source slower than the time-out is not hanging between two pictures.
-        let period = facts.fps.map_or(0.0, |fps| 3.0 / fps);
-        let patience = CAMERA_TIMEOUT.max(Duration::from_secs_f64(period));
+        let period = Duration::from_secs_f64(facts.fps.map_or(0.0, |fps| 3.0 / fps));
+        let patience = self.camera.config.timeout.max(period);
         self.phase = Phase::Online {
             since: now,
             patience,
@@ -265,11 +332,67 @@ impl Supervisor {
     }
 
     fn ended(&mut self, id: u64, error: &Error) {
+        self.given_up.retain(|(given_up, _)| *given_up != id);
         if self.scout.lease.take_if(|lease| lease.id == id).is_some() {
             debug!("{error}");
-        } else if id == self.lease.id {
+        } else if id == self.lease.id
+            && matches!(self.phase, Phase::Opening { .. } | Phase::Online { .. })
+        {
             self.offline(error, Instant::now());
+        } else if let Phase::Waiting { until } = &mut self.phase {
+            // The device is free again.
+            *until = (*until).min(Instant::now() + BACK_OFF.0);
         }
+    }
+
+    /// Somebody begins to watch.
+    fn watched(&mut self) {
+        let now = Instant::now();
+        if matches!(self.phase, Phase::Idle) {
+            let mut status = self.camera.status();
+            status.state = State::Opening;
+            status.since = now;
+            status.reason = Some("the camera is being woken".to_owned());
+            drop(status);
+            self.next_placeholder = now + PLACEHOLDER_PERIOD;
+            self.open(now, self.camera.config.warmup);
+        }
+    }
+
+    /// A camera node may have come.
+    fn plugged(&mut self) {
+        let soon = Instant::now() + SETTLING;
+        if let Phase::Waiting { until } = &mut self.phase {
+            *until = (*until).min(soon);
+            self.back_off = BACK_OFF.0;
+        }
+        self.scout.next = self.scout.next.min(soon);
+    }
+
+    /// True when nobody has watched for the idle time-out.
+    fn is_unwanted(&self) -> bool {
+        let unwatched = self.camera.slot.unwatched_for(self.started);
+        match (self.camera.config.idle_timeout, unwatched) {
+            (Some(idle), Some(unwatched)) => unwatched >= idle,
+            _ => false,
+        }
+    }
+
+    /// Releases the device until somebody watches.
+    fn rest(&mut self, now: Instant) {
+        self.give_up(now);
+        self.phase = Phase::Idle;
+        debug!("nobody watches: the camera is released");
+        let mut status = self.camera.status();
+        status.state = State::Idle;
+        status.since = now;
+        status.reason = Some("the camera rests until somebody watches".to_owned());
+    }
+
+    /// Nothing the current capture thread does counts any more.
+    fn give_up(&mut self, now: Instant) {
+        self.lease.revoke();
+        self.given_up.push((self.lease.id, now));
     }
 
     /// Notes that there is no picture and when to try again.
@@ -296,56 +419,79 @@ impl Supervisor {
         status.reason = Some(error.to_string());
     }
 
-    fn lost(&self, reason: &str) -> Error {
+    fn silent(&self, reason: &str) -> Error {
         let device = self.camera.status().facts.source.clone();
         Error::Read {
             device,
+            cause: Cause::Silent,
             reason: reason.to_owned(),
         }
     }
 
-    /// Tries the cameras that were plugged in since the last look, beside the running pattern.
+    /// Tries the cameras there are beside the running test pattern.
     fn look_for_cameras(&mut self, now: Instant) {
         if let Some(lease) = &self.scout.lease {
-            if now < lease.last_picture() + OPEN_TIMEOUT {
+            if now < lease.last_picture() + self.camera.config.timeout + OPENING {
                 return;
             }
             lease.revoke();
             self.scout.lease = None;
         }
-        let found = nodes::cameras();
-        let again = !found.is_empty() && now >= self.scout.tried + SCOUT_AGAIN;
-        let is_new = found.iter().any(|device| !self.scout.seen.contains(device));
-        if is_new || again {
-            self.scout.tried = now;
-            match self.launch(found.clone()) {
+        let devices: Vec<_> = node::cameras().into_iter().map(Device::Node).collect();
+        if !devices.is_empty() {
+            match self.launch(devices, 0) {
                 Ok(lease) => self.scout.lease = Some(lease),
                 Err(error) => debug!("{error}"),
             }
         }
-        self.scout.seen = found;
     }
 }
 
-/// One line on what the camera really gave.
+/// One line on what the camera really gave, and what it was asked for where that differs.
 fn say(facts: &Facts) {
-    let Facts {
-        source,
-        backend,
-        format,
-        size,
-        fps,
-        pass_through,
-    } = facts;
-    let size = size.map_or_else(|| "unknown".to_owned(), |size| size.to_string());
-    let fps = fps.map_or_else(|| "unknown".to_owned(), |fps| format!("{fps:.4}"));
-    let fps = fps.trim_end_matches('0').trim_end_matches('.');
-    let way = if *pass_through {
+    let size = facts
+        .size
+        .map_or_else(|| "unknown".to_owned(), |size| size.to_string());
+    let fps = facts.fps.map_or_else(|| "unknown".to_owned(), rate);
+    let way = if facts.pass_through {
         "passed through"
     } else {
         "encoded"
     };
-    info!(
-        "camera online: source={source} backend={backend} format={format} size={size} fps={fps} {way}"
+    let mut line = format!(
+        "camera online: source={} backend={} format={} size={size} fps={fps} {way}",
+        facts.source, facts.backend, facts.format
     );
+    if let Some(stable) = &facts.stable {
+        line.push_str(&format!(" stable={}", stable.display()));
+    }
+    let asked = &facts.asked;
+    let refused = [
+        asked
+            .format
+            .clone()
+            .filter(|format| *format != facts.format),
+        asked
+            .size
+            .filter(|size| Some(*size) != facts.size)
+            .map(|size| size.to_string()),
+        asked
+            .fps
+            .filter(|asked| facts.fps.is_some_and(|fps| (fps - asked).abs() > 0.5))
+            .map(rate),
+    ];
+    let refused: Vec<_> = refused.into_iter().flatten().collect();
+    if !refused.is_empty() {
+        line.push_str(&format!(
+            " (asked for {}, which it does not have)",
+            refused.join(", ")
+        ));
+    }
+    info!("{line}");
+}
+
+/// A rate as people write it: 30, 7.5.
+pub fn rate(fps: f64) -> String {
+    let text = format!("{fps:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

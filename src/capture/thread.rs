@@ -2,20 +2,24 @@
 //!
 //! It works under a [`Lease`]. The supervisor activates the lease when the pictures shall count
 //! and revokes it when it has given the thread up; a thread that comes back from a long hang finds
-//! its lease revoked and ends without having touched anything.
+//! its lease revoked and ends without having touched anything. However it ends, even by a panic,
+//! the supervisor is told.
 
-use super::source::{self, Opened, Source};
+use super::{
+    controls,
+    source::{self, Opened, Source},
+};
 use crate::{
     camera::{Camera, Facts},
     config::{Device, Size},
     encode::{Encoders, Job, Picture},
-    error::Error,
+    error::{Cause, Error},
     frame::{Frame, Stamp},
     jpeg,
     shutdown::Stop,
 };
 use crossbeam_channel::Sender;
-use log::debug;
+use log::{debug, warn};
 use opencv::{core::Mat, prelude::*};
 use std::{
     sync::{
@@ -25,9 +29,6 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-
-/// Broken pictures a device may begin with before it counts as giving none.
-const FIRST_PICTURES: u32 = 30;
 
 /// The supervisor's hold on one capture thread.
 #[derive(Debug)]
@@ -94,7 +95,7 @@ pub struct Event {
 pub enum What {
     /// The device is open and its first picture came.
     Online(Facts),
-    /// The thread ends: no device opened, or the one that did was lost.
+    /// The thread is over and has let go of its device.
     Ended(Error),
 }
 
@@ -110,6 +111,8 @@ pub struct Capture {
     pub lease: Arc<Lease>,
     /// Ends the thread with the program.
     pub stop: Arc<Stop>,
+    /// First pictures that are not shown.
+    pub warmup: u32,
 }
 
 impl Capture {
@@ -118,57 +121,70 @@ impl Capture {
         let name = format!("capture-{}", self.lease.id);
         thread::Builder::new()
             .name(name.clone())
-            .spawn(move || self.run(&devices))
+            .spawn(move || {
+                let mut farewell = Farewell {
+                    events: self.events.clone(),
+                    lease: self.lease.id,
+                    error: Some(self.error("the capture thread failed (a bug; please report it)")),
+                };
+                farewell.error = Some(self.run(&devices));
+            })
             .map(drop)
             .map_err(|source| Error::Thread { name, source })
     }
 
-    /// Runs until the device is lost, the lease revoked or the program ends.
-    fn run(mut self, devices: &[Device]) {
+    /// Runs until the device is lost, the lease revoked or the program ends; says why.
+    fn run(&self, devices: &[Device]) -> Error {
         let mut failure = None;
         for device in devices {
-            if self.is_over() {
-                return;
-            }
             match self.try_device(device) {
-                Ok(Ended::Over) => return,
-                Ok(Ended::Lost(error)) => {
-                    failure = Some(error);
-                    break;
-                }
+                Ok(lost) => return lost,
                 Err(error) => {
                     debug!("{error}");
                     // With several to choose from, the first one's word is the likeliest to help.
                     failure.get_or_insert(error);
                 }
             }
+            if self.is_over() {
+                break;
+            }
         }
-        let error = failure.unwrap_or_else(|| Error::Open {
-            device: Device::Auto.to_string(),
-            reason: "no camera found (is it plugged in?)".to_owned(),
-        });
-        self.tell(What::Ended(error));
+        failure.unwrap_or_else(|| Error::Open {
+            device: "a camera".to_owned(),
+            cause: Cause::Missing,
+            reason: "none found (is it plugged in?)".to_owned(),
+        })
     }
 
-    /// An error means that the device never gave a picture.
-    fn try_device(&mut self, device: &Device) -> Result<Ended, Error> {
+    /// How the device was lost; an error means that it never gave a picture.
+    fn try_device(&self, device: &Device) -> Result<Error, Error> {
+        let config = &self.camera.config;
         let Opened {
             mut source,
             mut facts,
-        } = source::open(device, &self.camera.config, &self.stop)?;
+        } = source::open(device, config, &self.stop)?;
+        if let Some(node) = &facts.node {
+            self.set_controls(node);
+        }
         let mut buffer = self.learn(source.as_mut(), &mut facts)?;
         let pass_through = facts.pass_through;
         self.tell(What::Online(facts));
+        let mut left_to_warm_up = self.warmup;
         loop {
-            let captured = match source.grab() {
-                Ok(captured) => captured,
-                Err(error) => return Ok(Ended::Lost(error)),
-            };
             if self.is_over() {
-                return Ok(Ended::Over);
+                return Ok(self.error("it is no longer wanted"));
             }
+            let captured = match source.grab() {
+                Ok(Some(captured)) => captured,
+                Ok(None) => continue,
+                Err(error) => return Ok(error),
+            };
             self.lease.note_picture();
-            if !self.lease.is_active.load(Ordering::Relaxed) {
+            if !self.lease.is_active.load(Ordering::Relaxed) || self.is_over() {
+                continue;
+            }
+            if left_to_warm_up > 0 {
+                left_to_warm_up -= 1;
                 continue;
             }
             self.camera.note_picture(captured.at);
@@ -180,7 +196,7 @@ impl Capture {
             }
             match source.retrieve(buffer) {
                 Ok(picture) => buffer = self.hand_on(picture, captured, pass_through),
-                Err(error) => return Ok(Ended::Lost(error)),
+                Err(error) => return Ok(error),
             }
         }
     }
@@ -188,34 +204,57 @@ impl Capture {
     /// Reads the first whole picture and corrects `facts` by it; cameras often begin with broken
     /// ones. Gives back the buffer.
     fn learn(&self, source: &mut dyn Source, facts: &mut Facts) -> Result<Mat, Error> {
+        let asked = Instant::now();
         let mut buffer = Mat::default();
-        for _ in 0..FIRST_PICTURES {
-            source.grab()?;
+        let mut reason = "it gives no picture";
+        while asked.elapsed() < self.camera.config.timeout && !self.is_over() {
+            if source.grab()?.is_none() {
+                continue;
+            }
             self.lease.note_picture();
             let picture = source.retrieve(buffer)?;
-            let (size, pass_through) = match &picture {
+            let (size, is_jpeg) = match &picture {
                 Picture::Raw(mat, _) => (size_of(mat.cols(), mat.rows()), false),
-                Picture::Jpeg(mat) => {
-                    let Ok(layout) = jpeg::inspect(mat.data_bytes().unwrap_or_default()) else {
+                Picture::Jpeg(mat) => match jpeg::inspect(mat.data_bytes().unwrap_or_default()) {
+                    Ok(layout) => (size_of(layout.width.into(), layout.height.into()), true),
+                    Err(_) => {
+                        reason = "it gives no whole picture";
                         buffer = take_buffer(picture);
                         continue;
-                    };
-                    let size = size_of(layout.width.into(), layout.height.into());
-                    (size, self.camera.config.turn.is_none())
-                }
+                    }
+                },
             };
             facts.size = size.or(facts.size);
-            facts.pass_through = pass_through;
+            facts.pass_through = is_jpeg && self.camera.config.passes_through();
             if facts.format.is_empty() {
-                let is_jpeg = matches!(picture, Picture::Jpeg(_));
                 facts.format = if is_jpeg { "JPEG" } else { "BGR" }.to_owned();
             }
             return Ok(take_buffer(picture));
         }
+        let device = facts.source.clone();
         Err(Error::Read {
-            device: facts.source.clone(),
-            reason: "it gives no whole picture".to_owned(),
+            device,
+            cause: Cause::Silent,
+            reason: reason.to_owned(),
         })
+    }
+
+    /// Sets what `--set` asks for. The camera may be another one than last time, so a complaint is
+    /// no error; it is said aloud at the first opening.
+    fn set_controls(&self, node: &std::path::Path) {
+        let settings = &self.camera.config.settings;
+        if settings.is_empty() {
+            return;
+        }
+        let complaints =
+            controls::set(node, settings).unwrap_or_else(|error| vec![format!("--set: {error}")]);
+        for complaint in complaints {
+            if self.lease.id == 1 {
+                warn!("cannot set {complaint}");
+            } else {
+                debug!("cannot set {complaint}");
+            }
+        }
     }
 
     /// Publishes a JPEG as it came, or gives the picture to the encoders; never waits. Gives back
@@ -232,12 +271,10 @@ impl Capture {
                 }
                 Ok(layout) if pass_through => {
                     let sequence = self.camera.next_sequence();
-                    let frame = Frame::live(sequence, captured, layout.repaired_len(), |out| {
-                        layout.write_to(bytes, out);
-                    });
-                    if !self.camera.slot.publish(frame) {
-                        stats.late.bump();
-                    }
+                    let append = |out: &mut Vec<u8>| layout.write_to(bytes, out);
+                    let length = layout.repaired_len();
+                    self.camera
+                        .publish(Frame::live(sequence, captured, length, append));
                     return take_buffer(picture);
                 }
                 Ok(_) => {}
@@ -262,12 +299,39 @@ impl Capture {
         self.lease.is_revoked() || self.stop.is_set()
     }
 
+    fn error(&self, reason: &str) -> Error {
+        let device = self.camera.config.device.to_string();
+        Error::Read {
+            device,
+            cause: Cause::Other,
+            reason: reason.to_owned(),
+        }
+    }
+
     fn tell(&self, what: What) {
         // Nobody listens any more when the program ends.
         let _ = self.events.send(Event {
             lease: self.lease.id,
             what,
         });
+    }
+}
+
+/// Tells the supervisor that the thread is over, when everything else of it has been dropped.
+struct Farewell {
+    events: Sender<Event>,
+    lease: u64,
+    error: Option<Error>,
+}
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        if let Some(error) = self.error.take() {
+            let _ = self.events.send(Event {
+                lease: self.lease,
+                what: What::Ended(error),
+            });
+        }
     }
 }
 
@@ -281,12 +345,4 @@ fn size_of(width: i32, height: i32) -> Option<Size> {
 fn take_buffer(picture: Picture) -> Mat {
     let (Picture::Raw(mat, _) | Picture::Jpeg(mat)) = picture;
     mat
-}
-
-/// How a device that had given pictures ended.
-enum Ended {
-    /// It was lost.
-    Lost(Error),
-    /// It was no longer wanted.
-    Over,
 }

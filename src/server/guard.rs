@@ -87,8 +87,6 @@ struct Table {
 struct Connection {
     /// One of its descriptors; tiny_http has two.
     fd: RawFd,
-    /// `None` on a Unix socket.
-    peer: Option<SocketAddr>,
     found: Instant,
     /// Found again at this look.
     is_there: bool,
@@ -206,7 +204,6 @@ impl Table {
                     cookie,
                     Connection {
                         fd,
-                        peer,
                         found: Instant::now(),
                         is_there: true,
                         has_asked,
@@ -218,15 +215,11 @@ impl Table {
             }
         });
         self.asked.clear();
-        let peers = &mut self.peers;
-        self.connections.retain(|cookie, connection| {
-            if let Some(peer) = connection.peer.filter(|_| !connection.is_there)
-                && peers.get(&peer) == Some(cookie)
-            {
-                peers.remove(&peer);
-            }
-            connection.is_there
-        });
+        let Table {
+            connections, peers, ..
+        } = self;
+        connections.retain(|_, connection| connection.is_there);
+        peers.retain(|_, cookie| connections.contains_key(cookie));
     }
 
     /// How many knocks are due, and whether to look again soon.

@@ -1,10 +1,11 @@
 //! The server: tiny_http accepts and reads requests, each is answered on a thread of its own.
 //!
 //! `listen` binds the socket; this file receives requests and starts client threads; `routes`
-//! says which answer belongs to which address; `stream`, `snapshot`, `status` and `pages` give
-//! them; `reply` writes them; `guard` makes up for what tiny_http leaves open. Knows nothing of
+//! says which answer belongs to which address; `stream`, `snapshot`, `status`, `controls` and
+//! `pages` give them; `reply` writes them; `guard` makes up for what tiny_http leaves open. Knows nothing of
 //! OpenCV, and reads the camera only through its slot, its numbers and its status.
 
+mod controls;
 mod guard;
 mod listen;
 mod pages;
@@ -48,6 +49,7 @@ struct Shared {
     clients: Arc<Clients>,
     guard: Guard,
     allow_origin: Option<Origin>,
+    has_controls: bool,
     started: Instant,
 }
 
@@ -84,6 +86,7 @@ impl Server {
             clients: Arc::clone(&clients),
             guard: Guard::start(self.listening.identity())?,
             allow_origin: config.allow_origin.clone(),
+            has_controls: config.has_controls,
             started: Instant::now(),
         });
         let server = self.listening.serve().map_err(listen_error)?;

@@ -3,7 +3,7 @@
 //! The aliases are those other servers' users have in their configurations. Unknown query
 //! parameters are ignored: OctoPrint, Mainsail and Fluidd append cache busters.
 
-use super::{Shared, pages, reply::Reply, snapshot, status, stream};
+use super::{Shared, controls, pages, reply::Reply, snapshot, status, stream};
 use log::debug;
 use std::borrow::Cow;
 use tiny_http::{Method, Request};
@@ -13,9 +13,17 @@ pub fn answer(id: u64, request: Request, shared: &Shared) {
     debug!("client {id}: {} {}", request.method(), request.url());
     let url = request.url().to_owned();
     let Target { path, query } = Target::parse(&url);
-    if !matches!(request.method(), Method::Get | Method::Head) {
-        return Reply::text(405, "only GET and HEAD are answered here\n")
-            .with("Allow", "GET, HEAD")
+    let takes_changes = path == "/controls";
+    if !matches!(request.method(), Method::Get | Method::Head)
+        && !(takes_changes && *request.method() == Method::Post)
+    {
+        let allowed = if takes_changes {
+            "GET, HEAD, POST"
+        } else {
+            "GET, HEAD"
+        };
+        return Reply::text(405, "this method is not answered here\n")
+            .with("Allow", allowed)
             .send(request, shared);
     }
     let action = query.get("action");
@@ -26,6 +34,7 @@ pub fn answer(id: u64, request: Request, shared: &Shared) {
         ("/", Some("snapshot")) | ("/snapshot" | "/snapshot.jpg", _) => {
             snapshot::answer(request, &query, shared);
         }
+        ("/controls", _) => controls::answer(request, shared),
         ("/state", _) => status::state(request, shared),
         ("/healthz", _) => status::health(request, shared),
         _ => match pages::find(path) {

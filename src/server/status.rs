@@ -27,6 +27,8 @@ struct CameraAnswer {
     state: &'static str,
     since_s: f64,
     source: String,
+    /// The node's name that does not change with its number.
+    stable: Option<String>,
     backend: String,
     format: String,
     width: u32,
@@ -38,6 +40,20 @@ struct CameraAnswer {
     dropped: u64,
     reopened: u64,
     reason: Option<String>,
+    /// The very same picture comes again and again.
+    frozen: bool,
+    /// The test pattern stands in for a camera that was not found.
+    fallback: bool,
+    asked: AskedAnswer,
+}
+
+/// What the camera was asked for; null leaves it to the camera.
+#[derive(Serialize)]
+struct AskedAnswer {
+    format: Option<String>,
+    width: Option<u32>,
+    height: Option<u32>,
+    fps: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -82,6 +98,10 @@ pub fn state(request: Request, shared: &Shared) {
 
 /// Answers `/healthz`.
 pub fn health(request: Request, shared: &Shared) {
+    if shared.camera.status().state == State::Idle {
+        return Reply::text(200, "ok, the camera rests until somebody watches\n")
+            .send(request, shared);
+    }
     match shared.camera.age().filter(|age| *age < HEALTHY) {
         Some(age) => {
             let line = format!("ok, the newest picture is {:.1} s old\n", age.as_secs_f64());
@@ -141,9 +161,11 @@ fn describe(shared: &Shared) -> StateAnswer {
                 State::Opening => "opening",
                 State::Online => "online",
                 State::Offline => "offline",
+                State::Idle => "idle",
             },
             since_s: rounded(since.elapsed().as_secs_f64()),
             source: facts.source,
+            stable: facts.stable.map(|name| name.display().to_string()),
             backend: facts.backend,
             format: facts.format,
             width: facts.size.map_or(0, |size| size.width),
@@ -154,6 +176,14 @@ fn describe(shared: &Shared) -> StateAnswer {
             dropped: camera.stats.dropped.get(),
             reopened: camera.stats.reopened.get(),
             reason,
+            frozen: camera.is_frozen(),
+            fallback: facts.is_fallback,
+            asked: AskedAnswer {
+                format: facts.asked.format,
+                width: facts.asked.size.map(|size| size.width),
+                height: facts.asked.size.map(|size| size.height),
+                fps: facts.asked.fps,
+            },
         },
         encoder: EncoderAnswer {
             workers: camera.config.workers.0,

@@ -1,15 +1,17 @@
-//! Sources read by OpenCV's own backends: V4L2 cameras, files and network streams (FFmpeg), and
-//! GStreamer pipelines.
+//! Files and network streams, read by OpenCV through FFmpeg, and GStreamer pipelines.
 //!
-//! Each is opened so that JPEGs come out as the device made them wherever the backend can do
-//! that; everything is read back afterwards, because a device promises what it does not keep.
+//! JPEGs come out as they are in the file or stream wherever the backend can do that. A file is
+//! played at a pace, in a loop; everything else comes when it comes.
 
-use super::source::{Opened, Source};
+use super::{
+    node::{fourcc_text, plain},
+    source::{Opened, Source},
+};
 use crate::{
-    camera::Facts,
+    camera::{Asked, Facts},
     config::{CameraConfig, Device, Size},
     encode::{Picture, Pixels},
-    error::Error,
+    error::{Cause, Error},
     frame::Stamp,
     shutdown::Stop,
 };
@@ -18,11 +20,7 @@ use opencv::{
     prelude::*,
     videoio::{self, VideoCapture},
 };
-use rustix::time::{ClockId, clock_gettime};
 use std::{
-    fs::OpenOptions,
-    io::ErrorKind,
-    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -33,13 +31,9 @@ const NETWORK_TIMEOUT: Duration = Duration::from_secs(5);
 /// Rate of a file that does not say its own.
 const FILE_FPS: f64 = 25.0;
 
-/// A device whose driver stamps pictures with a time further back than this has another clock.
-const OLDEST: Duration = Duration::from_secs(10);
-
 struct Reader {
     capture: VideoCapture,
     device: Device,
-    pixels: Pixels,
     /// Files are played at a pace; everything else comes when it comes.
     pace: Option<Pace>,
     stop: Arc<Stop>,
@@ -55,7 +49,6 @@ struct Pace {
 /// Opens `device`; blocks until it answers or gives up.
 pub fn open(device: &Device, config: &CameraConfig, stop: &Arc<Stop>) -> Result<Opened, Error> {
     let opened = match device {
-        Device::Number(_) | Device::Node(_) => open_v4l2(device, config),
         Device::Gst(pipeline) => {
             VideoCapture::from_file(&with_sink(pipeline), videoio::CAP_GSTREAMER)
         }
@@ -64,15 +57,10 @@ pub fn open(device: &Device, config: &CameraConfig, stop: &Arc<Stop>) -> Result<
     // OpenCV throws for some causes and returns a closed capture for others.
     let mut capture = match opened {
         Ok(capture) if capture.is_opened().unwrap_or(false) => capture,
-        _ => {
-            return Err(Error::Open {
-                device: device.to_string(),
-                reason: why_not(device),
-            });
-        }
+        _ => return Err(why_not(device)),
     };
     read_back(&mut capture, device, config)
-        .map(|(facts, pixels)| {
+        .map(|facts| {
             let pace = matches!(device, Device::File(_)).then(|| Pace {
                 period: Duration::from_secs_f64(1.0 / facts.fps.unwrap_or(FILE_FPS)),
                 due: Instant::now(),
@@ -82,7 +70,6 @@ pub fn open(device: &Device, config: &CameraConfig, stop: &Arc<Stop>) -> Result<
             let source = Box::new(Reader {
                 capture,
                 device,
-                pixels,
                 pace,
                 stop: Arc::clone(stop),
             });
@@ -90,38 +77,9 @@ pub fn open(device: &Device, config: &CameraConfig, stop: &Arc<Stop>) -> Result<
         })
         .map_err(|error| Error::Open {
             device: device.to_string(),
+            cause: Cause::Other,
             reason: error.message,
         })
-}
-
-/// Asks for the camera's own JPEGs and for unconverted pixels; what it does not have it replaces.
-fn open_v4l2(device: &Device, config: &CameraConfig) -> opencv::Result<VideoCapture> {
-    let mut params = vec![
-        (
-            videoio::CAP_PROP_FOURCC,
-            videoio::VideoWriter::fourcc('M', 'J', 'P', 'G')?,
-        ),
-        (videoio::CAP_PROP_CONVERT_RGB, 0),
-    ];
-    if let Some(Size { width, height }) = config.size {
-        params.push((videoio::CAP_PROP_FRAME_WIDTH, width as i32));
-        params.push((videoio::CAP_PROP_FRAME_HEIGHT, height as i32));
-    }
-    if let Some(fps) = config.fps {
-        params.push((videoio::CAP_PROP_FPS, fps.0.round().max(1.0) as i32));
-    }
-    let params: Vector<i32> = params
-        .into_iter()
-        .flat_map(|(key, value)| [key, value])
-        .collect();
-    match device {
-        Device::Number(number) => {
-            VideoCapture::new_with_params(*number as i32, videoio::CAP_V4L2, &params)
-        }
-        other => {
-            VideoCapture::from_file_with_params(&other.to_string(), videoio::CAP_V4L2, &params)
-        }
-    }
 }
 
 fn open_ffmpeg(device: &Device) -> opencv::Result<VideoCapture> {
@@ -155,30 +113,17 @@ fn with_sink(pipeline: &str) -> String {
     format!("{pipeline}{convert} ! appsink drop=true max-buffers=1")
 }
 
-/// What the device really gives, and how its pixels are laid out. Switches conversion on where
-/// the raw format is none of ours, and packets on where they are JPEGs.
+/// What the device really gives. Switches FFmpeg to undecoded packets where they are JPEGs.
 fn read_back(
     capture: &mut VideoCapture,
     device: &Device,
     config: &CameraConfig,
-) -> opencv::Result<(Facts, Pixels)> {
+) -> opencv::Result<Facts> {
     let fourcc = fourcc_text(capture.get(videoio::CAP_PROP_FOURCC)? as u32);
     // FFmpeg's streams without a container say the beginning of the codec's name.
     let gives_jpeg = matches!(fourcc.as_str(), "MJPG" | "JPEG" | "mjpg" | "mjpa" | "mjpe");
-    let mut pixels = Pixels::Bgr;
-    match device {
-        Device::Number(_) | Device::Node(_) if !gives_jpeg => match fourcc.as_str() {
-            "YUYV" => pixels = Pixels::Yuyv,
-            "UYVY" => pixels = Pixels::Uyvy,
-            "GREY" => pixels = Pixels::Gray,
-            _ => {
-                capture.set(videoio::CAP_PROP_CONVERT_RGB, 1.0)?;
-            }
-        },
-        Device::File(_) | Device::Url(_) if gives_jpeg => {
-            capture.set(videoio::CAP_PROP_FORMAT, -1.0)?;
-        }
-        _ => {}
+    if gives_jpeg && !matches!(device, Device::Gst(_)) {
+        capture.set(videoio::CAP_PROP_FORMAT, -1.0)?;
     }
     let side = |value: f64| (value >= 1.0).then_some(value as u32);
     let width = side(capture.get(videoio::CAP_PROP_FRAME_WIDTH)?);
@@ -191,8 +136,10 @@ fn read_back(
         Device::Url(_) if gives_jpeg => None,
         _ => own_fps,
     };
-    let facts = Facts {
+    Ok(Facts {
         source: device.to_string(),
+        node: None,
+        stable: None,
         backend: capture.get_backend_name()?,
         format: if gives_jpeg {
             "MJPG".to_owned()
@@ -203,66 +150,37 @@ fn read_back(
             .zip(height)
             .map(|(width, height)| Size { width, height }),
         fps,
+        asked: Asked::default(),
         pass_through: false,
-    };
-    Ok((facts, pixels))
-}
-
-fn fourcc_text(fourcc: u32) -> String {
-    let bytes = fourcc.to_le_bytes();
-    if bytes.iter().all(u8::is_ascii_graphic) {
-        bytes.iter().map(|&byte| char::from(byte)).collect()
-    } else {
-        String::new()
-    }
+        is_fallback: false,
+    })
 }
 
 /// Why a device did not open, with advice. OpenCV only says that it did not.
-fn why_not(device: &Device) -> String {
-    match device {
-        Device::Number(number) => why_not_node(Path::new(&format!("/dev/video{number}"))),
-        Device::Node(path) => why_not_node(path),
+fn why_not(device: &Device) -> Error {
+    let (cause, reason) = match device {
         Device::File(path) => match std::fs::File::open(path) {
-            Ok(_) => "it is no video that FFmpeg can read".to_owned(),
-            Err(error) => plain(&error),
+            Ok(_) => (
+                Cause::NotACamera,
+                "it is no video that FFmpeg can read".to_owned(),
+            ),
+            Err(error) => (super::node::cause_of(&error), plain(&error)),
         },
-        Device::Url(_) => "no stream answers there".to_owned(),
-        Device::Gst(_) => {
-            "the pipeline does not start (gst-launch-1.0 with the same text says why)".to_owned()
-        }
-        Device::Auto | Device::Pattern(_) => "it cannot be drawn".to_owned(),
+        Device::Gst(_) => (
+            Cause::Other,
+            "the pipeline does not start (gst-launch-1.0 with the same text says why)".to_owned(),
+        ),
+        _ => (Cause::Missing, "no stream answers there".to_owned()),
+    };
+    Error::Open {
+        device: device.to_string(),
+        cause,
+        reason,
     }
-}
-
-fn why_not_node(path: &Path) -> String {
-    match OpenOptions::new().read(true).write(true).open(path) {
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            "permission denied (is this user in the group video?)".to_owned()
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            "no such device (is the camera plugged in?)".to_owned()
-        }
-        Err(error) if error.kind() == ErrorKind::ResourceBusy => {
-            "it is used by another program".to_owned()
-        }
-        Err(error) => plain(&error),
-        Ok(_) => "it gives no video (is another program using it?)".to_owned(),
-    }
-}
-
-/// The system's words without `(os error 2)`.
-fn plain(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut letters = text.chars();
-    letters
-        .next()
-        .map(|first| first.to_lowercase().chain(letters).collect())
-        .unwrap_or_default()
 }
 
 impl Source for Reader {
-    fn grab(&mut self) -> Result<Stamp, Error> {
+    fn grab(&mut self) -> Result<Option<Stamp>, Error> {
         if let Some(pace) = &mut self.pace {
             // A pace that was lost (a machine asleep, a slow disk) begins anew: no catching up.
             let now = Instant::now();
@@ -271,7 +189,6 @@ impl Source for Reader {
         }
         if !self.grab_one()? && !self.rewind()? {
             let reason = match self.device {
-                Device::Number(_) | Device::Node(_) => "it gives no picture (is it unplugged?)",
                 Device::File(_) => "it holds no picture",
                 _ => "the stream ended",
             };
@@ -280,13 +197,13 @@ impl Source for Reader {
         if let Some(pace) = &mut self.pace {
             pace.has_given = true;
         }
-        Ok(Stamp::before_now(self.picture_age()))
+        Ok(Some(Stamp::now()))
     }
 
     fn retrieve(&mut self, mut buffer: Mat) -> Result<Picture, Error> {
         match self.capture.retrieve(&mut buffer, 0) {
             Ok(true) if is_jpeg(&buffer) => Ok(Picture::Jpeg(buffer)),
-            Ok(true) if !buffer.empty() => Ok(Picture::Raw(buffer, self.pixels)),
+            Ok(true) if !buffer.empty() => Ok(Picture::Raw(buffer, Pixels::Bgr)),
             Ok(_) => Err(self.lost("it gives empty pictures")),
             Err(error) => Err(self.lost(&error.message)),
         }
@@ -313,25 +230,10 @@ impl Reader {
         self.grab_one()
     }
 
-    /// Age of the picture just grabbed by the driver's own clock, where it has one we know.
-    fn picture_age(&self) -> Duration {
-        if !matches!(self.device, Device::Number(_) | Device::Node(_)) {
-            return Duration::ZERO;
-        }
-        let taken = self.capture.get(videoio::CAP_PROP_POS_MSEC).unwrap_or(0.0);
-        let now = clock_gettime(ClockId::Monotonic);
-        let now = now.tv_sec as f64 * 1e3 + now.tv_nsec as f64 / 1e6;
-        let age = now - taken;
-        if taken > 0.0 && (0.0..OLDEST.as_secs_f64() * 1e3).contains(&age) {
-            Duration::from_secs_f64(age / 1e3)
-        } else {
-            Duration::ZERO
-        }
-    }
-
     fn lost(&self, reason: &str) -> Error {
         Error::Read {
             device: self.device.to_string(),
+            cause: Cause::Silent,
             reason: reason.to_owned(),
         }
     }
@@ -361,21 +263,12 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_device_is_named_as_such() {
-        let missing = Device::Node("/dev/video-of-nobody".into());
+    fn a_missing_file_is_named_as_such() {
+        let error = why_not(&Device::File("/none.avi".into()));
         assert_eq!(
-            why_not(&missing),
-            "no such device (is the camera plugged in?)"
+            error.to_string(),
+            "cannot open /none.avi: no such file or directory"
         );
-        assert_eq!(
-            why_not(&Device::File("/none.avi".into())),
-            "no such file or directory"
-        );
-    }
-
-    #[test]
-    fn fourcc_is_read_from_its_low_byte_up() {
-        assert_eq!(fourcc_text(u32::from_le_bytes(*b"MJPG")), "MJPG");
-        assert_eq!(fourcc_text(0), "");
+        assert_eq!(error.cause(), Cause::Missing);
     }
 }

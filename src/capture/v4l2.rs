@@ -1,0 +1,249 @@
+//! Cameras on V4L2 nodes, read by OpenCV in their own format: JPEGs as the camera made them, raw
+//! pixels unconverted.
+//!
+//! OpenCV says only that a grab failed. A camera that is gone, one that is slow, one that hangs
+//! and one with a fault on its bus are told apart here, by whether the node is still there and by
+//! how long the failure took.
+
+use super::{
+    node,
+    source::{Opened, Source},
+};
+use crate::{
+    camera::{Asked, Facts},
+    config::{CameraConfig, Device, PixelFormat, Size},
+    encode::{Picture, Pixels},
+    error::{Cause, Error},
+    frame::Stamp,
+    shutdown::Stop,
+};
+use opencv::{
+    core::{Mat, Vector},
+    prelude::*,
+    videoio::{self, VideoCapture, VideoWriter},
+};
+use rustix::time::{ClockId, clock_gettime};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// Longest time OpenCV waits for one picture, set through the environment: whole seconds, read
+/// once per process. Longer waits are made of several.
+pub const GRAB_TIMEOUT: (&str, &str) = ("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "1");
+
+/// A grab that fails sooner than this failed without waiting.
+const AT_ONCE: Duration = Duration::from_millis(200);
+
+/// Pause after such a failure: a fault on the bus comes with each picture, not thousands of times
+/// a second.
+const FAULT_PAUSE: Duration = Duration::from_millis(20);
+
+/// A camera whose grabs fail at once for this long is opened again.
+const FAULTY: Duration = Duration::from_secs(1);
+
+/// A driver that stamps pictures with a time further back than this has another clock.
+const OLDEST: Duration = Duration::from_secs(10);
+
+/// Formats that are taken as they are; the first one a camera has is chosen.
+const RAW_FORMATS: [(&str, Pixels); 3] = [
+    ("YUYV", Pixels::Yuyv),
+    ("UYVY", Pixels::Uyvy),
+    ("GREY", Pixels::Gray),
+];
+
+struct Reader {
+    capture: VideoCapture,
+    device: Device,
+    path: PathBuf,
+    pixels: Pixels,
+    /// Since when every grab has failed at once.
+    faulty_since: Option<Instant>,
+    stop: Arc<Stop>,
+}
+
+/// Opens the camera `device` names; blocks until it answers or gives up.
+pub fn open(device: &Device, config: &CameraConfig, stop: &Arc<Stop>) -> Result<Opened, Error> {
+    let path = PathBuf::from(device.to_string());
+    let wanted = wanted_format(&config.format, &node::formats(&path));
+    // OpenCV throws for some causes and returns a closed capture for others.
+    let mut capture = match try_open(&path, wanted.as_deref(), config) {
+        Ok(capture) if capture.is_opened().unwrap_or(false) => capture,
+        _ => return Err(node::why_not(device, &path)),
+    };
+    read_back(&mut capture, device, &path, config, wanted)
+        .map(|(facts, pixels)| {
+            let source = Box::new(Reader {
+                capture,
+                device: device.clone(),
+                path,
+                pixels,
+                faulty_since: None,
+                stop: Arc::clone(stop),
+            });
+            Opened { source, facts }
+        })
+        .map_err(|error| Error::Open {
+            device: device.to_string(),
+            cause: Cause::Other,
+            reason: error.message,
+        })
+}
+
+/// The format to ask for: the one named, else the camera's JPEGs, else raw pixels we can take as
+/// they are; `None` leaves it to OpenCV.
+pub fn wanted_format(asked: &PixelFormat, offered: &[String]) -> Option<String> {
+    if let PixelFormat::Named(name) = asked {
+        return Some(name.clone());
+    }
+    ["MJPG", "JPEG"]
+        .into_iter()
+        .chain(RAW_FORMATS.map(|(name, _)| name))
+        .find(|name| offered.iter().any(|offer| offer == name))
+        .map(str::to_owned)
+}
+
+fn try_open(
+    path: &Path,
+    format: Option<&str>,
+    config: &CameraConfig,
+) -> opencv::Result<VideoCapture> {
+    let mut params = Vec::new();
+    if let Some(format) = format {
+        let mut letters = format.chars().chain(std::iter::repeat(' '));
+        let mut letter = || letters.next().unwrap_or(' ');
+        let code = VideoWriter::fourcc(letter(), letter(), letter(), letter())?;
+        params.push((videoio::CAP_PROP_FOURCC, code));
+    }
+    if let Some(Size { width, height }) = config.size {
+        params.push((videoio::CAP_PROP_FRAME_WIDTH, width as i32));
+        params.push((videoio::CAP_PROP_FRAME_HEIGHT, height as i32));
+    }
+    if let Some(fps) = config.fps {
+        params.push((videoio::CAP_PROP_FPS, fps.0.round().max(1.0) as i32));
+    }
+    params.push((videoio::CAP_PROP_CONVERT_RGB, 0));
+    let params: Vector<i32> = params
+        .into_iter()
+        .flat_map(|(key, value)| [key, value])
+        .collect();
+    VideoCapture::from_file_with_params(&path.to_string_lossy(), videoio::CAP_V4L2, &params)
+}
+
+/// What the camera really gives: it promises formats and sizes it does not keep.
+fn read_back(
+    capture: &mut VideoCapture,
+    device: &Device,
+    path: &Path,
+    config: &CameraConfig,
+    wanted: Option<String>,
+) -> opencv::Result<(Facts, Pixels)> {
+    let format = node::fourcc_text(capture.get(videoio::CAP_PROP_FOURCC)? as u32);
+    let is_jpeg = matches!(format.as_str(), "MJPG" | "JPEG");
+    let raw = RAW_FORMATS.iter().find(|(name, _)| *name == format);
+    if !is_jpeg && raw.is_none() {
+        capture.set(videoio::CAP_PROP_CONVERT_RGB, 1.0)?;
+    }
+    let width = capture.get(videoio::CAP_PROP_FRAME_WIDTH)? as u32;
+    let height = capture.get(videoio::CAP_PROP_FRAME_HEIGHT)? as u32;
+    let fps = Some(capture.get(videoio::CAP_PROP_FPS)?).filter(|fps| (0.1..=240.0).contains(fps));
+    let actual = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let facts = Facts {
+        source: device.to_string(),
+        node: Some(actual),
+        stable: node::stable_name(path),
+        backend: "V4L2".to_owned(),
+        format,
+        size: Some(Size { width, height }),
+        fps,
+        asked: Asked {
+            format: wanted,
+            size: config.size,
+            fps: config.fps.map(|fps| fps.0),
+        },
+        pass_through: false,
+        is_fallback: false,
+    };
+    Ok((facts, raw.map_or(Pixels::Bgr, |(_, pixels)| *pixels)))
+}
+
+impl Source for Reader {
+    fn grab(&mut self) -> Result<Option<Stamp>, Error> {
+        let asked = Instant::now();
+        if self.capture.grab().unwrap_or(false) {
+            self.faulty_since = None;
+            return Ok(Some(Stamp::before_now(self.picture_age())));
+        }
+        if !self.path.exists() {
+            return Err(self.lost(Cause::Missing, "the camera was unplugged"));
+        }
+        if asked.elapsed() >= AT_ONCE {
+            self.faulty_since = None;
+            return Ok(None);
+        }
+        let since = *self.faulty_since.get_or_insert(asked);
+        if since.elapsed() >= FAULTY {
+            // Plugged in again before anybody looked, or really broken: opening tells.
+            return Err(self.lost(Cause::Silent, "the camera gives errors instead of pictures"));
+        }
+        self.stop.wait_until(Instant::now() + FAULT_PAUSE);
+        Ok(None)
+    }
+
+    fn retrieve(&mut self, mut buffer: Mat) -> Result<Picture, Error> {
+        match self.capture.retrieve(&mut buffer, 0) {
+            Ok(_) if buffer.rows() == 1 && buffer.typ() == opencv::core::CV_8UC1 => {
+                Ok(Picture::Jpeg(buffer))
+            }
+            Ok(_) if buffer.empty() => Ok(Picture::Jpeg(buffer)),
+            Ok(_) => Ok(Picture::Raw(buffer, self.pixels)),
+            // Thrown for a picture that cannot be converted; the next one may be well.
+            Err(_) => Ok(Picture::Jpeg(Mat::default())),
+        }
+    }
+}
+
+impl Reader {
+    /// Age of the picture just grabbed by the driver's own clock, where it has one we know.
+    fn picture_age(&self) -> Duration {
+        let taken = self.capture.get(videoio::CAP_PROP_POS_MSEC).unwrap_or(0.0);
+        let now = clock_gettime(ClockId::Monotonic);
+        let age = now.tv_sec as f64 + now.tv_nsec as f64 / 1e9 - taken / 1e3;
+        if taken > 0.0 && (0.0..OLDEST.as_secs_f64()).contains(&age) {
+            Duration::from_secs_f64(age)
+        } else {
+            Duration::ZERO
+        }
+    }
+
+    fn lost(&self, cause: Cause, reason: &str) -> Error {
+        Error::Read {
+            device: self.device.to_string(),
+            cause,
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jpegs_are_preferred_then_pixels_taken_as_they_are() {
+        let wanted = |offers: &[&str]| {
+            let offers: Vec<_> = offers.iter().map(|&offer| offer.to_owned()).collect();
+            wanted_format(&PixelFormat::Auto, &offers)
+        };
+        assert_eq!(wanted(&["YUYV", "MJPG"]).as_deref(), Some("MJPG"));
+        assert_eq!(wanted(&["NV12", "UYVY", "YUYV"]).as_deref(), Some("YUYV"));
+        assert_eq!(wanted(&["NV12"]), None);
+        assert_eq!(wanted(&[]), None);
+        let named = PixelFormat::Named("YUYV".to_owned());
+        assert_eq!(
+            wanted_format(&named, &["MJPG".to_owned()]).as_deref(),
+            Some("YUYV")
+        );
+    }
+}

@@ -1,0 +1,131 @@
+//! `/controls`: the camera's controls as JSON, and changes to them.
+//!
+//! Changing is for the page and for scripts, not for pages from elsewhere: a browser sends JSON
+//! across origins only after asking, which nothing here allows, and tells where a request comes
+//! from, which is checked as well.
+
+use super::{
+    Shared,
+    reply::{Reply, header},
+};
+use crate::{camera::NoControls, capture::controls::Control};
+use log::info;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::io::Read;
+use tiny_http::{Method, Request};
+
+/// Longest body taken; a change of every control of a camera has some hundred bytes.
+const BODY_BYTES: usize = 64 * 1024;
+
+#[derive(Serialize)]
+struct Answer {
+    controls: Vec<Control>,
+}
+
+/// Answers `GET` with the controls and `POST` by changing some.
+pub fn answer(mut request: Request, shared: &Shared) {
+    if !shared.has_controls {
+        return Reply::text(404, "controls are switched off (--no-controls)\n")
+            .send(request, shared);
+    }
+    if *request.method() == Method::Post {
+        let changed = changes(&mut request).and_then(|changes| change(&changes, shared));
+        if let Err((status, line)) = changed {
+            return Reply::text(status, &line).send(request, shared);
+        }
+    }
+    match shared.camera.controls() {
+        Ok(controls) => {
+            let mut body =
+                serde_json::to_vec_pretty(&Answer { controls }).expect("plain data serializes");
+            body.push(b'\n');
+            Reply::new(200, "application/json", &body)
+                .with("Cache-Control", "no-store")
+                .send(request, shared);
+        }
+        Err(none) => {
+            let (status, line) = refusal(none);
+            Reply::text(status, &line).send(request, shared);
+        }
+    }
+}
+
+/// The changes a request asks for, or a status and a line of text.
+fn changes(request: &mut Request) -> Result<Vec<(String, String)>, (u16, String)> {
+    let bad = |line: &str| (400, format!("{line}\n"));
+    if !is_from_here(request) {
+        return Err((
+            403,
+            "controls are changed from this server's own page only\n".to_owned(),
+        ));
+    }
+    let content_type = header(request, "Content-Type").unwrap_or_default();
+    if content_type.split(';').next().map(str::trim) != Some("application/json") {
+        return Err((
+            415,
+            "the changes must be sent as application/json\n".to_owned(),
+        ));
+    }
+    if request
+        .body_length()
+        .is_some_and(|length| length > BODY_BYTES)
+    {
+        return Err((413, format!("allowed are {BODY_BYTES} bytes\n")));
+    }
+    let mut body = Vec::new();
+    let most = BODY_BYTES as u64;
+    if request
+        .as_reader()
+        .take(most)
+        .read_to_end(&mut body)
+        .is_err()
+    {
+        return Err(bad("the changes ended early"));
+    }
+    let changes: Map<String, Value> = serde_json::from_slice(&body).map_err(|error| {
+        bad(&format!(
+            "no JSON object such as {{\"brightness\": 128}}: {error}"
+        ))
+    })?;
+    changes
+        .into_iter()
+        .map(|(name, value)| match value {
+            Value::Number(number) => Ok((name, number.to_string())),
+            Value::Bool(is_on) => Ok((name, if is_on { "on" } else { "off" }.to_owned())),
+            Value::String(text) => Ok((name, text)),
+            _ => Err(bad(&format!(
+                "`{name}`: allowed are a number, a text, true and false"
+            ))),
+        })
+        .collect()
+}
+
+fn change(changes: &[(String, String)], shared: &Shared) -> Result<(), (u16, String)> {
+    let complaints = shared.camera.set_controls(changes).map_err(refusal)?;
+    if !complaints.is_empty() {
+        return Err((400, format!("{}\n", complaints.join("; "))));
+    }
+    for (name, value) in changes {
+        info!("control set {name}={value}");
+    }
+    Ok(())
+}
+
+fn refusal(none: NoControls) -> (u16, String) {
+    match none {
+        NoControls::Never => (404, "this source has no controls\n".to_owned()),
+        NoControls::NotNow(reason) => (503, format!("no controls: {reason}\n")),
+    }
+}
+
+/// False when a browser says that the request comes from another site's page.
+fn is_from_here(request: &Request) -> bool {
+    let is_same_site =
+        header(request, "Sec-Fetch-Site").is_none_or(|site| matches!(site, "same-origin" | "none"));
+    let is_same_host = header(request, "Origin").is_none_or(|origin| {
+        let host = origin.split_once("://").map_or("", |(_, host)| host);
+        !host.is_empty() && header(request, "Host") == Some(host)
+    });
+    is_same_site && is_same_host
+}
