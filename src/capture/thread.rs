@@ -15,7 +15,7 @@ use crate::{
     encode::{Encoders, Job, Picture},
     error::{Cause, Error},
     frame::{Frame, Stamp},
-    jpeg,
+    jpeg::{self, Flaw, Layout},
     shutdown::Stop,
 };
 use crossbeam_channel::Sender;
@@ -168,8 +168,10 @@ impl Capture {
         }
         let mut buffer = self.learn(source.as_mut(), &mut facts)?;
         let pass_through = facts.pass_through;
+        let shown = facts.source.clone();
         self.tell(What::Online(facts));
         let mut left_to_warm_up = self.warmup;
+        let mut last_whole = Instant::now();
         loop {
             if self.is_over() {
                 return Ok(self.error("it is no longer wanted"));
@@ -189,15 +191,38 @@ impl Capture {
             }
             self.camera.note_picture(captured.at);
             if !self.camera.slot.is_watched() {
+                last_whole = Instant::now();
                 continue;
             }
             if !pass_through {
                 buffer = self.encoders.buffer();
             }
-            match source.retrieve(buffer) {
-                Ok(picture) => buffer = self.hand_on(picture, captured, pass_through),
+            let picture = match source.retrieve(buffer) {
+                Ok(picture) => picture,
                 Err(error) => return Ok(error),
+            };
+            match self.inspect(&picture) {
+                Ok(layout) => {
+                    last_whole = Instant::now();
+                    buffer = self.hand_on(picture, layout.filter(|_| pass_through), captured);
+                }
+                Err(flaw) => {
+                    self.camera.stats.dropped.bump();
+                    debug!("picture dropped: {flaw}");
+                    if last_whole.elapsed() >= config.timeout {
+                        return Ok(self.silent(&shown, "it gives broken pictures only"));
+                    }
+                    buffer = take_buffer(picture);
+                }
             }
+        }
+    }
+
+    /// The layout of a JPEG that can be sent; `None` for raw pixels.
+    fn inspect(&self, picture: &Picture) -> Result<Option<Layout>, Flaw> {
+        match picture {
+            Picture::Raw(..) => Ok(None),
+            Picture::Jpeg(mat) => jpeg::inspect(mat.data_bytes().unwrap_or_default()).map(Some),
         }
     }
 
@@ -213,16 +238,17 @@ impl Capture {
             }
             self.lease.note_picture();
             let picture = source.retrieve(buffer)?;
-            let (size, is_jpeg) = match &picture {
-                Picture::Raw(mat, _) => (size_of(mat.cols(), mat.rows()), false),
-                Picture::Jpeg(mat) => match jpeg::inspect(mat.data_bytes().unwrap_or_default()) {
-                    Ok(layout) => (size_of(layout.width.into(), layout.height.into()), true),
-                    Err(_) => {
-                        reason = "it gives no whole picture";
-                        buffer = take_buffer(picture);
-                        continue;
-                    }
-                },
+            let Ok(layout) = self.inspect(&picture) else {
+                reason = "it gives no whole picture";
+                buffer = take_buffer(picture);
+                continue;
+            };
+            let is_jpeg = layout.is_some();
+            let size = match (&picture, layout) {
+                (_, Some(layout)) => size_of(layout.width.into(), layout.height.into()),
+                (Picture::Raw(mat, _) | Picture::Jpeg(mat), None) => {
+                    size_of(mat.cols(), mat.rows())
+                }
             };
             facts.size = size.or(facts.size);
             facts.pass_through = is_jpeg && self.camera.config.passes_through();
@@ -231,12 +257,7 @@ impl Capture {
             }
             return Ok(take_buffer(picture));
         }
-        let device = facts.source.clone();
-        Err(Error::Read {
-            device,
-            cause: Cause::Silent,
-            reason: reason.to_owned(),
-        })
+        Err(self.silent(&facts.source, reason))
     }
 
     /// Sets what `--set` asks for. The camera may be another one than last time, so a complaint is
@@ -257,31 +278,24 @@ impl Capture {
         }
     }
 
-    /// Publishes a JPEG as it came, or gives the picture to the encoders; never waits. Gives back
-    /// the buffer when it is free again.
-    fn hand_on(&self, picture: Picture, captured: Stamp, pass_through: bool) -> Mat {
-        let stats = &self.camera.stats;
-        if let Picture::Jpeg(mat) = &picture {
+    /// Publishes a JPEG as its layout says, or gives the picture to the encoders; never waits.
+    /// Gives back the buffer when it is free again.
+    fn hand_on(&self, picture: Picture, layout: Option<Layout>, captured: Stamp) -> Mat {
+        if let (Picture::Jpeg(mat), Some(layout)) = (&picture, layout) {
             let bytes = mat.data_bytes().unwrap_or_default();
-            match jpeg::inspect(bytes) {
-                Err(flaw) => {
-                    stats.dropped.bump();
-                    debug!("picture dropped: {flaw}");
-                    return take_buffer(picture);
-                }
-                Ok(layout) if pass_through => {
-                    let sequence = self.camera.next_sequence();
-                    let append = |out: &mut Vec<u8>| layout.write_to(bytes, out);
-                    let length = layout.repaired_len();
-                    self.camera
-                        .publish(Frame::live(sequence, captured, length, append));
-                    return take_buffer(picture);
-                }
-                Ok(_) => {}
-            }
+            let sequence = self.camera.next_sequence();
+            let append = |out: &mut Vec<u8>| layout.write_to(bytes, out);
+            self.camera.publish(Frame::live(
+                sequence,
+                captured,
+                layout.repaired_len(),
+                append,
+            ));
+            return take_buffer(picture);
         }
+        let skipped = &self.camera.stats.skipped;
         if self.encoders.are_busy() {
-            stats.skipped.bump();
+            skipped.bump();
             return take_buffer(picture);
         }
         let job = Job {
@@ -290,7 +304,7 @@ impl Capture {
             captured,
         };
         if !self.encoders.take(job) {
-            stats.skipped.bump();
+            skipped.bump();
         }
         Mat::default()
     }
@@ -305,6 +319,15 @@ impl Capture {
             device,
             cause: Cause::Other,
             reason: reason.to_owned(),
+        }
+    }
+
+    fn silent(&self, source: &str, reason: &str) -> Error {
+        let (device, reason) = (source.to_owned(), reason.to_owned());
+        Error::Read {
+            device,
+            cause: Cause::Silent,
+            reason,
         }
     }
 

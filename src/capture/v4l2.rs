@@ -55,8 +55,8 @@ const RAW_FORMATS: [(&str, Pixels); 3] = [
 
 struct Reader {
     capture: VideoCapture,
-    device: Device,
-    path: PathBuf,
+    /// The node behind the name it was opened by.
+    node: PathBuf,
     pixels: Pixels,
     /// Since when every grab has failed at once.
     faulty_since: Option<Instant>,
@@ -72,12 +72,11 @@ pub fn open(device: &Device, config: &CameraConfig, stop: &Arc<Stop>) -> Result<
         Ok(capture) if capture.is_opened().unwrap_or(false) => capture,
         _ => return Err(node::why_not(device, &path)),
     };
-    read_back(&mut capture, device, &path, config, wanted)
+    read_back(&mut capture, &path, config, wanted)
         .map(|(facts, pixels)| {
             let source = Box::new(Reader {
                 capture,
-                device: device.clone(),
-                path,
+                node: facts.node.clone().unwrap_or(path),
                 pixels,
                 faulty_since: None,
                 stop: Arc::clone(stop),
@@ -134,7 +133,6 @@ fn try_open(
 /// What the camera really gives: it promises formats and sizes it does not keep.
 fn read_back(
     capture: &mut VideoCapture,
-    device: &Device,
     path: &Path,
     config: &CameraConfig,
     wanted: Option<String>,
@@ -148,10 +146,10 @@ fn read_back(
     let width = capture.get(videoio::CAP_PROP_FRAME_WIDTH)? as u32;
     let height = capture.get(videoio::CAP_PROP_FRAME_HEIGHT)? as u32;
     let fps = Some(capture.get(videoio::CAP_PROP_FPS)?).filter(|fps| (0.1..=240.0).contains(fps));
-    let actual = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let node = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let facts = Facts {
-        source: device.to_string(),
-        node: Some(actual),
+        source: node.display().to_string(),
+        node: Some(node),
         stable: node::stable_name(path),
         backend: "V4L2".to_owned(),
         format,
@@ -175,7 +173,7 @@ impl Source for Reader {
             self.faulty_since = None;
             return Ok(Some(Stamp::before_now(self.picture_age())));
         }
-        if !self.path.exists() {
+        if !self.node.exists() {
             return Err(self.lost(Cause::Missing, "the camera was unplugged"));
         }
         if asked.elapsed() >= AT_ONCE {
@@ -218,8 +216,9 @@ impl Reader {
     }
 
     fn lost(&self, cause: Cause, reason: &str) -> Error {
+        let device = self.node.display().to_string();
         Error::Read {
-            device: self.device.to_string(),
+            device,
             cause,
             reason: reason.to_owned(),
         }

@@ -129,7 +129,8 @@ fn describe(shared: &Shared) -> StateAnswer {
         facts,
     } = camera.status().clone();
     let measured = camera.stats.rate.per_second(now);
-    let fps = if state == State::Online && measured == 0.0 {
+    let is_new = since.elapsed() < Duration::from_secs(2);
+    let fps = if state == State::Online && is_new && measured == 0.0 {
         facts.fps.unwrap_or(0.0)
     } else {
         measured
