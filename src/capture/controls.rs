@@ -62,12 +62,14 @@ pub enum Kind {
 
 /// The controls of the camera at `path`.
 pub fn list(path: &Path) -> io::Result<Vec<Control>> {
-    let node = Node::open(path)?;
-    Ok(node
-        .controls()
+    Ok(list_of(&Node::open(path)?))
+}
+
+fn list_of(node: &Node) -> Vec<Control> {
+    node.controls()
         .map_while(Result::ok)
-        .filter_map(|description| control(&node, &description))
-        .collect())
+        .filter_map(|description| control(node, &description))
+        .collect()
 }
 
 fn control(node: &Node, description: &ControlDesc) -> Option<Control> {
@@ -111,29 +113,33 @@ fn control(node: &Node, description: &ControlDesc) -> Option<Control> {
     })
 }
 
-/// Sets `settings` one after the other; each that cannot be set is told in a sentence.
+/// Sets `settings` one after the other; each that cannot be set is told in a sentence. What the
+/// driver refuses is tried once more after the others: one control may have to wake another.
 pub fn set(path: &Path, settings: &[(String, String)]) -> io::Result<Vec<String>> {
     let mut node = Node::open(path)?;
-    let mut complaints = Vec::new();
-    for (name, value) in settings {
-        // Anew each time: one control may wake another.
-        let controls = list(path)?;
-        match find(&controls, name, value) {
-            Err(complaint) => complaints.push(complaint),
-            Ok((control, number)) => {
-                if let Err(error) = node.write_control_raw(control.id, number) {
-                    let hint = if control.is_inactive {
-                        " (it has no effect while the camera sets it by itself)"
-                    } else {
-                        ""
-                    };
-                    let error = super::node::plain(&error);
-                    complaints.push(format!("`{name}={value}`: {error}{hint}"));
-                }
-            }
+    let mut refused = Vec::new();
+    for setting in settings {
+        if set_one(&mut node, setting).is_err() {
+            refused.push(setting);
         }
     }
-    Ok(complaints)
+    Ok(refused
+        .into_iter()
+        .filter_map(|setting| set_one(&mut node, setting).err())
+        .collect())
+}
+
+fn set_one(node: &mut Node, (name, value): &(String, String)) -> Result<(), String> {
+    let controls = list_of(node);
+    let (control, number) = find(&controls, name, value)?;
+    node.write_control_raw(control.id, number).map_err(|error| {
+        let hint = if control.is_inactive {
+            " (it has no effect while the camera sets it by itself)"
+        } else {
+            ""
+        };
+        format!("`{name}={value}`: {}{hint}", super::node::plain(&error))
+    })
 }
 
 /// The control and the number that `name=value` means.

@@ -43,6 +43,9 @@ const FAULT_PAUSE: Duration = Duration::from_millis(20);
 /// A camera whose grabs fail at once for this long is opened again.
 const FAULTY: Duration = Duration::from_secs(1);
 
+/// Pictures a driver may have kept while nobody grabbed: OpenCV gives it four buffers.
+const MOST_KEPT: u32 = 4;
+
 /// A driver that stamps pictures with a time further back than this has another clock.
 const OLDEST: Duration = Duration::from_secs(10);
 
@@ -58,6 +61,10 @@ struct Reader {
     /// The node behind the name it was opened by.
     node: PathBuf,
     pixels: Pixels,
+    /// Time between two pictures, as the camera says it.
+    period: Duration,
+    /// How old a picture usually is when it can be grabbed; exposure and transfer take a time.
+    usual_age: Duration,
     /// Since when every grab has failed at once.
     faulty_since: Option<Instant>,
     stop: Arc<Stop>,
@@ -78,6 +85,8 @@ pub fn open(device: &Device, config: &CameraConfig, stop: &Arc<Stop>) -> Result<
                 capture,
                 node: facts.node.clone().unwrap_or(path),
                 pixels,
+                period: Duration::from_secs_f64(1.0 / facts.fps.unwrap_or(30.0)),
+                usual_age: Duration::ZERO,
                 faulty_since: None,
                 stop: Arc::clone(stop),
             });
@@ -169,9 +178,9 @@ fn read_back(
 impl Source for Reader {
     fn grab(&mut self) -> Result<Option<Stamp>, Error> {
         let asked = Instant::now();
-        if self.capture.grab().unwrap_or(false) {
+        if let Some(age) = self.grab_newest() {
             self.faulty_since = None;
-            return Ok(Some(Stamp::before_now(self.picture_age())));
+            return Ok(Some(Stamp::before_now(age)));
         }
         if !self.node.exists() {
             return Err(self.lost(Cause::Missing, "the camera was unplugged"));
@@ -203,6 +212,30 @@ impl Source for Reader {
 }
 
 impl Reader {
+    /// Grabs the next picture and gives its age; after a pause (a machine asleep or overloaded)
+    /// lets go of those the driver kept meanwhile. `None` when the grab failed.
+    fn grab_newest(&mut self) -> Option<Duration> {
+        for kept in 0..=MOST_KEPT {
+            let asked = Instant::now();
+            if !self.capture.grab().unwrap_or(false) {
+                return None;
+            }
+            let age = self.picture_age();
+            let has_waited = asked.elapsed() > self.period / 2;
+            let is_usual = age < self.usual_age + self.period * 3 / 2;
+            // A picture that had to be waited for is the newest, however old its stamp.
+            if is_usual || has_waited && kept > 0 || kept == MOST_KEPT {
+                // Quick to fall, slow to rise: one late picture is not usual.
+                self.usual_age = match is_usual {
+                    true if age > self.usual_age => self.usual_age + (age - self.usual_age) / 64,
+                    _ => age,
+                };
+                return Some(age);
+            }
+        }
+        None
+    }
+
     /// Age of the picture just grabbed by the driver's own clock, where it has one we know.
     fn picture_age(&self) -> Duration {
         let taken = self.capture.get(videoio::CAP_PROP_POS_MSEC).unwrap_or(0.0);

@@ -9,7 +9,7 @@ use super::{
     reply::{Reply, header},
 };
 use crate::{camera::NoControls, capture::controls::Control};
-use log::info;
+use log::debug;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::io::Read;
@@ -35,7 +35,13 @@ pub fn answer(mut request: Request, shared: &Shared) {
             return Reply::text(status, &line).send(request, shared);
         }
     }
-    match shared.camera.controls() {
+    // A camera without controls is a camera like others: an empty list, no error.
+    let is_change = *request.method() == Method::Post;
+    let controls = match shared.camera.controls() {
+        Err(NoControls::Never) if !is_change => Ok(Vec::new()),
+        controls => controls,
+    };
+    match controls {
         Ok(controls) => {
             let mut body =
                 serde_json::to_vec_pretty(&Answer { controls }).expect("plain data serializes");
@@ -107,7 +113,7 @@ fn change(changes: &[(String, String)], shared: &Shared) -> Result<(), (u16, Str
         return Err((400, format!("{}\n", complaints.join("; "))));
     }
     for (name, value) in changes {
-        info!("control set {name}={value}");
+        debug!("control set {name}={value}");
     }
     Ok(())
 }

@@ -15,6 +15,8 @@
 //! - *A reader outlives its use.* A streaming connection would keep a pool thread and a second
 //!   descriptor waiting for a next request, and stay open after its writer is dropped.
 //!   [`Guard::stop_reading`] ends the reading half.
+//! - *Nothing ends a writer whose reader has stalled.* TCP has a time-out for that, inherited from
+//!   the listener; on a Unix socket the guard sets one.
 //!
 //! It never closes a descriptor that is not its own: it acts on duplicates, after checking whose
 //! they are.
@@ -26,7 +28,10 @@ use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{Mode, OFlags, RawDir},
     io::{fcntl_dupfd_cloexec, ioctl_fionread},
-    net::{Shutdown, SocketAddrAny, getpeername, getsockname, shutdown, sockopt::socket_cookie},
+    net::{
+        Shutdown, SocketAddrAny, getpeername, getsockname, shutdown,
+        sockopt::{Timeout, set_socket_timeout, socket_cookie},
+    },
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -37,19 +42,25 @@ use std::{
         unix::net::UnixStream,
     },
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
 /// Between two looks while nothing is new.
-const IDLE_LOOK: Duration = Duration::from_millis(100);
+const IDLE_LOOK: Duration = Duration::from_millis(250);
 
 /// Between two looks while a connection may be waiting.
 const BUSY_LOOK: Duration = Duration::from_millis(15);
 
 /// A connection that has said nothing is looked at this often for so long; then it is an idle one.
 const YOUNG: Duration = Duration::from_secs(2);
+
+/// A reader of a Unix socket that takes nothing for this long has stalled.
+const UNIX_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Knocks at one look, at most.
 const MOST_KNOCKS: usize = 256;
@@ -64,6 +75,8 @@ const COST: u32 = 200;
 #[derive(Debug)]
 pub struct Guard {
     watch: Arc<Watch>,
+    /// Its own, to be woken when connections come.
+    thread: thread::Thread,
 }
 
 #[derive(Debug)]
@@ -71,6 +84,8 @@ struct Watch {
     identity: Identity,
     /// Held for a look through the process's descriptors, some hundred microseconds.
     table: Mutex<Table>,
+    /// A connection came since the last look.
+    is_poked: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -105,14 +120,18 @@ impl Guard {
         let watch = Arc::new(Watch {
             identity,
             table: Mutex::default(),
+            is_poked: AtomicBool::new(false),
         });
         let name = "guard".to_owned();
         let watching = Arc::clone(&watch);
         thread::Builder::new()
             .name(name.clone())
             .spawn(move || watching.run())
-            .map_err(|source| Error::Thread { name, source })?;
-        Ok(Guard { watch })
+            .map(|handle| Guard {
+                watch,
+                thread: handle.thread().clone(),
+            })
+            .map_err(|source| Error::Thread { name, source })
     }
 
     /// Notes that `peer` has made a request.
@@ -131,6 +150,9 @@ impl Guard {
             Some(connection) => connection.has_asked = true,
             None => {
                 asked.insert(*peer);
+                if !self.watch.is_poked.swap(true, Ordering::Relaxed) {
+                    self.thread.unpark();
+                }
             }
         }
     }
@@ -155,7 +177,11 @@ impl Watch {
     fn run(&self) {
         let mut pause = IDLE_LOOK;
         loop {
-            thread::sleep(pause);
+            thread::park_timeout(pause);
+            if self.is_poked.swap(false, Ordering::Relaxed) {
+                // The rest of a burst is on its way.
+                thread::sleep(BUSY_LOOK);
+            }
             let started = Instant::now();
             let (knocks, is_busy) = {
                 let mut table = self.table.lock();
@@ -198,6 +224,10 @@ impl Table {
                 connection.is_there = true;
                 connection.fd = fd;
             } else if let Some(peer) = accepted(socket, identity) {
+                if peer.is_none() {
+                    // A Unix socket inherits nothing from its listener and has no time-out of TCP's.
+                    let _ = set_socket_timeout(socket, Timeout::Send, Some(UNIX_TIMEOUT));
+                }
                 let has_asked = peer.is_some_and(|peer| self.asked.contains(&peer));
                 self.peers.extend(peer.map(|peer| (peer, cookie)));
                 self.connections.insert(
