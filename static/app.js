@@ -1,7 +1,7 @@
 // The viewer page: reads the stream itself, paints its newest frame and says how old it is.
 // An <img> cannot do that: it shows a part only when the next one begins, and never tells
 // that the stream has died. From the bytes upwards: parts, painting, the stream and its
-// reconnecting, /state, what the page says, buttons, addresses, keys.
+// reconnecting, /state, what the page says, buttons, panels, camera controls, addresses, keys.
 // Written in ES2018 on purpose: old tablets are good wall displays.
 'use strict';
 
@@ -12,6 +12,8 @@ const BACKOFF_MS = [500, 5000];      // first and longest wait before a reconnec
 const HIDDEN_MS = 10000;             // a hidden tab stops its stream after this
 const LATE_S = [1, 3];               // age of the picture that turns the badge amber, red
 const RATE_WINDOW_MS = 5000;
+const CHANGE_MS = 100;               // between two changes of the camera's controls
+const HOLD_MS = [400, 80];           // a held button repeats: after, then every
 
 const $ = (id) => document.getElementById(id);
 const now = () => performance.now();
@@ -138,7 +140,7 @@ async function paintNewest() {
 
 const link = {
   attempt: null,       // the running request
-  phase: 'idle',       // idle, connecting, open (a part has come), waiting (to try again)
+  phase: 'closed',     // closed, connecting, open (a part has come), waiting (to try again)
   failures: 0, failure: null, timer: 0,
   heardAt: now(), sequence: null, rate: new Rate(),
   pausedAt: 0, asleep: false,
@@ -161,7 +163,7 @@ function connect() {
 function disconnect() {
   clearTimeout(link.timer);
   if (link.attempt) link.attempt.abort();
-  Object.assign(link, { attempt: null, phase: 'idle' });
+  Object.assign(link, { attempt: null, phase: 'closed' });
   link.rate.clear();
   painter.rate.clear();
   painter.waiting = null;
@@ -229,24 +231,24 @@ function connectImage() {
 }
 
 function watchSilence() {
-  const isCameraGone = cameraNow().state === 'offline' && now() - server.at < SILENCE_MS;
-  const limit = isCameraGone ? 6 * SILENCE_MS : SILENCE_MS;
+  const limit = isCamera('offline', 'opening', 'idle') ? 6 * SILENCE_MS : SILENCE_MS;
   if (link.attempt && now() - link.heardAt > limit) retry(new Error('The stream fell silent'));
 }
 
 function setPaused(isPaused) {
   link.pausedAt = isPaused ? now() : 0;
-  $('pause').setAttribute('aria-label', isPaused ? 'Resume' : 'Pause');
-  $('pause').title = (isPaused ? 'Resume' : 'Pause') + ' (Space)';
-  $('pause-text').textContent = isPaused ? 'Resume' : 'Pause';
-  if (isPaused) disconnect(); else connect();
+  const word = isPaused ? 'Resume' : 'Pause';
+  $('pause').setAttribute('aria-label', word);
+  $('pause').title = word + ' (Space)';
+  $('pause-text').textContent = word;
+  connect();
   refresh();
 }
 
 function setAsleep(isAsleep) {
   link.asleep = isAsleep;
   if (isAsleep) disconnect();
-  else if (link.phase === 'idle' || link.phase === 'waiting') connect();
+  else if (link.phase === 'closed' || link.phase === 'waiting') connect();
   if (!isAsleep) pollState();
 }
 
@@ -255,6 +257,8 @@ function setAsleep(isAsleep) {
 const server = { report: {}, at: -Infinity, heardAt: now(), timer: 0, isAsking: false, clock: null, rate: null };
 
 const cameraNow = () => server.report.camera || {};
+const isFresh = () => now() - server.at < SILENCE_MS;
+const isCamera = (...states) => isFresh() && states.includes(cameraNow().state);
 
 async function pollState() {
   clearTimeout(server.timer);
@@ -267,21 +271,22 @@ async function pollState() {
     if (response.ok) takeReport(await response.json(), asked, answered);
   } catch (error) { /* heardAt grows old by itself */ }
   server.isAsking = false;
-  server.timer = setTimeout(pollState, { live: 2000, paused: 10000 }[document.body.dataset.state] || 1000);
+  server.timer = setTimeout(pollState, { live: 2000, paused: 10000, idle: 400, opening: 400 }[document.body.dataset.state] || 1000);
   refresh();
 }
 
 /** A fetch that gives up: the connection may be dead, or all six of the browser taken by streams. */
-async function ask(url) {
+async function ask(url, options) {
   const stopper = canRead ? new AbortController() : { abort() {} };
   const limit = setTimeout(() => stopper.abort(), 5000);
   try {
-    return await fetch(url, { cache: 'no-store', signal: stopper.signal });
+    return await fetch(url, Object.assign({ cache: 'no-store', signal: stopper.signal }, options));
   } finally { clearTimeout(limit); }
 }
 
 function takeReport(report, asked, answered) {
   const wasGone = answered - server.heardAt > 2000;
+  const before = cameraNow();
   if (!canRead) {
     const frames = (report.stream || {}).sequence - (server.report.stream || {}).sequence;
     server.rate = frames >= 0 ? frames * 1000 / (answered - server.at) : null;
@@ -290,6 +295,9 @@ function takeReport(report, asked, answered) {
   Object.assign(server, { report, at: answered, heardAt: answered });
   if (report.now) setClock(report.now - (asked + answered) / 2000, (answered - asked) / 1000);
   if (wasGone && link.phase === 'waiting' && !(link.failure || {}).isRefusal) connect();
+  if (!isCamera('online')) return;
+  const isBack = before.state !== 'online' || cameraNow().since_s < before.since_s;
+  if (isBack || controls.isDue) readControls();
 }
 
 /** Keeps the estimate with the shortest round trip, until it is old or the server's clock has jumped. */
@@ -335,7 +343,7 @@ function judge() {
     return { state: 'paused', tone: 'quiet', label, mark: label };
   }
   if (link.asleep) return { state: 'hidden', tone: 'quiet', label: 'Resting' };
-  if (camera.state === 'offline' && silence < SILENCE_MS && now() - server.at < SILENCE_MS) {
+  if (isCamera('offline') && silence < SILENCE_MS) {
     const since = camera.since_s >= 0 ? ' ' + span(camera.since_s + (now() - server.at) / 1000) : '';
     const text = (camera.reason || 'no picture from the camera') + '\nThe picture returns by itself';
     return { state: 'offline', tone: 'bad', label: 'Camera offline' + since, title: 'The camera is gone', text };
@@ -347,6 +355,9 @@ function judge() {
   if (link.failures || (link.phase !== 'open' && silence > 2000)) {
     return { state: 'reconnecting', tone: 'bad', label: 'Reconnecting…', title: 'Reconnecting…', text: outageText(silence / 1000) };
   }
+  if (isCamera('idle')) {
+    return { state: 'idle', tone: 'quiet', label: 'Waking camera', title: 'Waking the camera…', text: 'It rests while nobody watches' };
+  }
   if (link.phase !== 'open') {
     return { state: 'connecting', tone: 'quiet', label: 'Connecting…', title: painter.painted ? '' : 'Connecting…' };
   }
@@ -357,20 +368,25 @@ function judgePicture(camera, age) {
   if (camera.state === 'opening' || age === null) {
     return { state: 'opening', tone: 'quiet', label: 'Opening camera', title: 'Opening the camera…', text: camera.reason };
   }
+  if (camera.frozen && isFresh()) {
+    return { state: 'frozen', tone: 'warn', label: 'Frozen', mark: 'The camera keeps sending the same picture' };
+  }
   const late = age - framePeriod();
   if (late > LATE_S[0]) {
     const tone = late > LATE_S[1] ? 'bad' : 'warn';
     return { state: 'stale', tone, label: 'Not live', mark: 'This picture is ' + ageText(age) + ' old' };
   }
-  if (camera.frozen) return { state: 'frozen', tone: 'warn', label: 'Frozen', mark: 'The camera keeps sending the same picture' };
   return { state: 'live', tone: 'good', label: 'Live' };
 }
 
 function outageText(silence) {
   if (navigator.onLine === false) return 'This device has no network';
   if (silence >= 2) return 'No answer from the server for ' + span(silence);
-  return link.failure && link.failure.name === 'Error' ? link.failure.message : 'The connection was lost';   // else the browser's words
+  return link.failure ? wordsOf(link.failure, 'The connection was lost') : 'The connection was lost';
 }
+
+/** Our own or the server's words; not the browser's, such as "Failed to fetch". */
+const wordsOf = (error, otherwise = 'no answer from the server') => error.name === 'Error' ? error.message : otherwise;
 
 /** Writes only what changed; an empty text hides the element. */
 function say(id, text) {
@@ -378,12 +394,15 @@ function say(id, text) {
   if (element.dataset.said === text) return;
   element.dataset.said = text;
   element.hidden = !text;
+  write(element, text);
+}
+
+function write(element, text) {
   element.textContent = '';
   text.split('`').forEach((piece, i) => {          // `value` as in the server's messages
-    if (i % 2 === 0) return element.append(piece);
-    const code = document.createElement('code');
-    code.textContent = piece;
-    element.append(code);
+    const node = i % 2 ? document.createElement('code') : new Text();
+    node.textContent = piece;
+    element.append(node);
   });
 }
 
@@ -401,6 +420,7 @@ function refresh() {
   $('notice').hidden = !view.title && !view.text;
   sayFacts(view.state);
   sayCamera(view.state);
+  sayControls(view.state);
   // Spoken without its seconds, and only once it has lasted.
   const spoken = [view.label.replace(/ \d.*/, ''), (view.text || '').replace(/ for \d.*/, '')].filter(Boolean).join('. ');
   if (spoken === spokenBefore && spoken !== announced) $('announce').textContent = announced = spoken;
@@ -417,7 +437,7 @@ function sayFacts(state) {
   const isSettled = now() - link.rate.times[0] > RATE_WINDOW_MS - 1000;   // the first frames come in a burst
   const isBehind = isSettled && shown < 0.8 * received && received - shown > 1;
   say('fps', isRunning && received ? (isBehind ? rateText(shown) + ' of ' : '') + rateText(received) + ' fps' : '');
-  say('age', isRunning && age !== null ? ageText(age) : '');
+  say('age', isRunning && state !== 'frozen' && age !== null ? ageText(age) : '');
   say('viewers', isRunning && viewers ? viewers + (viewers === 1 ? ' viewer' : ' viewers') : '');
   if (painter.painted) canvas.dataset.sequence = painter.painted.sequence;
 }
@@ -425,9 +445,9 @@ function sayFacts(state) {
 function sayCamera(state) {
   const { name, version } = server.report;
   const camera = cameraNow();
-  const isTest = /^test|test.?pattern/i.test(camera.source || '') || /^test/i.test(camera.backend || '');
   const size = camera.width && camera.height ? camera.width + '×' + camera.height + ' ' : '';
-  say('hint', isTest && !['offline', 'reconnecting', 'refused'].includes(state) ? 'No camera found: this is the built-in test pattern' : '');
+  const isInDoubt = ['offline', 'reconnecting', 'refused'].includes(state);
+  say('hint', camera.fallback === true && !isInDoubt ? 'No camera found: this is the built-in test pattern' : '');
   say('name', name || '');
   say('about', [camera.source, size + (camera.format || ''), version && 'camfeed ' + version].filter((text) => text && text.trim()).join(' · '));
   const title = (state === 'live' ? '' : $('label').textContent.replace(/ \d.*/, '') + ' – ') + (name || 'camfeed');
@@ -435,7 +455,7 @@ function sayCamera(state) {
 }
 
 function toast(text) {
-  $('toast').textContent = text;
+  write($('toast'), text);
   $('toast').classList.add('shown');
   clearTimeout(toast.timer);
   toast.timer = setTimeout(() => { $('toast').classList.remove('shown'); $('toast').textContent = ''; }, 5000);
@@ -455,7 +475,7 @@ async function saveSnapshot() {
     saveBlob(await response.blob(), name);
     toast('Saved ' + name);
   } catch (error) {
-    toast('No snapshot: ' + (error.name === 'Error' ? error.message.replace(/`/g, '') : 'no answer from the server'));
+    toast('No snapshot: ' + wordsOf(error));
   }
   button.removeAttribute('aria-busy');
 }
@@ -472,14 +492,15 @@ function saveBlob(blob, name) {
 
 function toggleFullScreen() {
   if (document.fullscreenElement) document.exitFullscreen();
-  else if (document.fullscreenEnabled) $('viewer').requestFullscreen();
+  else if (document.fullscreenEnabled) document.documentElement.requestFullscreen();   // the panels too
 }
 
 function wakeBar() {
-  document.body.classList.toggle('full', Boolean(document.fullscreenElement));
-  document.body.classList.remove('idle');
+  const isFull = Boolean(document.fullscreenElement);
+  document.body.classList.toggle('full', isFull);
+  document.body.classList.remove('at-rest');
   clearTimeout(wakeBar.timer);
-  if (document.fullscreenElement) wakeBar.timer = setTimeout(() => document.body.classList.add('idle'), 3000);
+  if (isFull) wakeBar.timer = setTimeout(() => document.body.classList.add('at-rest'), 3000);
 }
 
 function setUpRate() {
@@ -492,16 +513,203 @@ function setUpRate() {
   });
 }
 
-// ---- addresses ----
+// ---- panels: the controls and the addresses, one at a time ----
 
-function toggleAddresses(isOpen) {
-  if ($('addresses').open === isOpen) return;
-  $('addresses').open = isOpen;
-  document.body.classList.toggle('with-addresses', isOpen);
-  $('toggle-addresses').setAttribute('aria-expanded', String(isOpen));
-  $(isOpen ? 'close-addresses' : 'toggle-addresses').focus({ preventScroll: true });
-  if (!isOpen) scrollTo(0, 0);
+const PANELS = ['controls', 'addresses'];
+
+/** Opens this one and closes the other; '' only closes. */
+function showPanel(name) {
+  const before = PANELS.find((id) => $(id).open) || '';
+  if (name === before) return;
+  PANELS.forEach((id) => {
+    $(id).open = id === name;
+    $('toggle-' + id).setAttribute('aria-expanded', String(id === name));
+  });
+  document.body.classList.toggle('with-panel', Boolean(name));
+  $(name ? 'close-' + name : 'toggle-' + before).focus({ preventScroll: true });
+  scrollTo(0, 0);
+  if (name === 'controls') readControls();
 }
+
+function togglePanel(name) {
+  if (!$('toggle-' + name).hidden) showPanel($(name).open ? '' : name);
+}
+
+// ---- camera controls: read when the camera comes; a change is sent as it is made ----
+
+const controls = {
+  rows: new Map(),     // by name, in the camera's order
+  shape: '',           // all but the values: rows are made anew only when it changes
+  wanted: {},          // values not yet sent, by name
+  isDue: false,        // to be read
+  isBusy: false,
+};
+
+function readControls() {
+  controls.isDue = true;
+  if (cameraNow().state === 'online') syncControls();    // otherwise when it is back
+}
+
+/** One request at a time, CHANGE_MS apart, each with the newest values: a slider cannot flood the server. */
+async function syncControls() {
+  if (controls.isBusy) return;
+  controls.isBusy = true;
+  for (;;) {
+    const changes = Object.keys(controls.wanted).length ? controls.wanted : null;
+    if (!changes && !controls.isDue) break;
+    if (changes) controls.wanted = {}; else controls.isDue = false;
+    try {
+      takeControls(await askControls(changes));
+    } catch (error) {
+      controls.isDue = true;                 // after a refused change: where do they stand?
+      if (!changes) break;                   // the next report of an online camera tries again
+      toast('Not changed: ' + wordsOf(error));
+    }
+    await new Promise((resolve) => setTimeout(resolve, CHANGE_MS));
+  }
+  controls.isBusy = false;
+}
+
+async function askControls(changes) {
+  const post = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(changes) };
+  const response = await ask('controls', changes ? post : {});
+  if (response.ok) return (await response.json()).controls || [];
+  if (!changes && response.status < 500) return [];    // there are none, or they are switched off
+  throw await refusal(response);
+}
+
+function takeControls(all) {
+  const known = all.filter(({ type }) => ['integer', 'boolean', 'menu'].includes(type));
+  const shape = JSON.stringify(known.map(({ value, is_inactive, ...rest }) => rest));
+  if (shape !== controls.shape) {
+    controls.shape = shape;
+    controls.rows = new Map(known.map((control) => [control.name, new ControlRow(control)]));
+    $('control-rows').textContent = '';
+    controls.rows.forEach((row) => $('control-rows').append(row.element));
+  }
+  known.forEach((control) => {
+    const { name } = control;
+    controls.rows.get(name).show(name in controls.wanted ? Object.assign(control, { value: controls.wanted[name] }) : control);
+  });
+  $('toggle-controls').hidden = $('key-controls').hidden = !known.length;
+  if (!known.length && $('controls').open) showPanel('');
+}
+
+/** A control on the page. */
+class ControlRow {
+  constructor(control) {
+    this.element = document.importNode($('control-row').content, true).firstElementChild;
+    this.element.dataset.control = control.name;
+    this.all('[data-type]').forEach((part) => { if (part.dataset.type !== control.type) part.remove(); });
+    this.control = control;
+    this.input = this.one('input, select');
+    this.input.id = 'control-' + control.name;
+    this.one('label').htmlFor = this.input.id;
+    this.one('label').textContent = control.title || control.name;
+    this.touch = null;               // a finger on the slider: {before, inputs}
+    this.input.addEventListener('input', () => this.onInput());
+    this.one('.reset').title = 'Back to the default';
+    this.one('.reset').setAttribute('aria-label', 'Reset ' + this.one('label').textContent);
+    this.one('.reset').addEventListener('click', () => { this.set(control.default); this.input.focus({ preventScroll: true }); });
+    if (control.type === 'menu') (control.menu || []).forEach(({ value, title }) => this.input.append(new Option(title, value)));
+    if (control.type === 'integer') this.makeSlider();
+  }
+
+  one(selector) { return this.element.querySelector(selector); }
+  all(selector) { return this.element.querySelectorAll(selector); }
+
+  makeSlider() {
+    const { min, max, step } = this.control;
+    Object.assign(this.input, { min, max, step: step || 1 });
+    const nudge = (steps) => { this.input[steps < 0 ? 'stepDown' : 'stepUp'](); this.set(this.read()); };
+    onHold(this.one('.less'), () => nudge(-1));
+    onHold(this.one('.more'), () => nudge(1));
+    const listen = (name, action) => this.input.addEventListener(name, action);
+    listen('pointerdown', (event) => { this.touch = event.pointerType === 'touch' ? { before: this.control.value, inputs: 0 } : null; });
+    listen('pointerup', () => this.endTouch(true));
+    listen('pointercancel', () => this.endTouch(false));
+  }
+
+  /** A finger that only scrolls past has already moved the thumb to itself: its first value waits for what it does next. */
+  onInput() {
+    const value = this.read();
+    if (this.touch && (this.touch.inputs += 1) === 1) this.show(Object.assign({}, this.control, { value }));
+    else this.set(value);
+  }
+
+  endTouch(isMeant) {
+    const { before, inputs } = this.touch || { inputs: 0 };
+    this.touch = null;
+    if (inputs === 1 && isMeant) this.set(this.read());
+    if (inputs === 1 && !isMeant) this.show(Object.assign({}, this.control, { value: before }));
+    if (inputs > 1 && !isMeant) this.set(before);
+  }
+
+  read() {
+    if (this.control.type !== 'boolean') return Number(this.input.value);
+    return typeof this.control.value === 'boolean' ? this.input.checked : Number(this.input.checked);
+  }
+
+  set(value) {
+    controls.wanted[this.control.name] = value;
+    this.show(Object.assign(this.control, { value }));
+    Promise.resolve().then(syncControls);    // once for all that are set together
+  }
+
+  get isChanged() { return this.control.default !== undefined && Number(this.control.value) !== Number(this.control.default); }
+
+  show(control) {
+    this.control = control;
+    if (control.type === 'boolean') this.input.checked = Boolean(control.value);
+    else this.input.value = control.value;
+    const isInactive = Boolean(control.is_inactive);
+    this.element.classList.toggle('inactive', isInactive);
+    this.element.title = isInactive ? 'Another control decides this now' : '';
+    this.all('input, select, button').forEach((part) => { part.disabled = isInactive; });
+    this.one('.reset').hidden = isInactive || !this.isChanged;
+    if (control.type === 'integer') this.showSlider(control);
+  }
+
+  showSlider({ min, max, value }) {
+    const at = (number) => 100 * (number - min) / (max - min || 1) + '%';
+    const line = (selector, x1, x2) => { this.one(selector).setAttribute('x1', at(x1)); this.one(selector).setAttribute('x2', at(x2)); };
+    const origin = this.control.default === undefined ? min : this.control.default;
+    this.one('output').value = value;
+    line('.default', origin, origin);
+    line('.change', origin, value);
+    if (value <= min) this.one('.less').disabled = true;
+    if (value >= max) this.one('.more').disabled = true;
+  }
+}
+
+/** Once at a click, and again and again while it is held. */
+function onHold(button, action) {
+  let timer = 0;
+  let wasHeld = false;
+  const stop = () => clearTimeout(timer);
+  const again = () => {
+    if (button.matches(':disabled') || !button.isConnected) return;   // it would not hear of the release
+    wasHeld = true;
+    action();
+    timer = setTimeout(again, HOLD_MS[1]);
+  };
+  button.addEventListener('pointerdown', () => { stop(); wasHeld = false; timer = setTimeout(again, HOLD_MS[0]); });
+  ['pointerup', 'pointerleave', 'pointercancel'].forEach((end) => button.addEventListener(end, stop));
+  button.addEventListener('click', (event) => { if (!wasHeld || !event.detail) action(); });   // a key has no detail
+}
+
+function resetControls() {
+  controls.rows.forEach((row) => { if (row.isChanged && !row.control.is_inactive) row.set(row.control.default); });
+}
+
+function sayControls(state) {
+  const isAway = cameraNow().state !== 'online' || state === 'reconnecting';
+  $('controls-box').disabled = isAway;
+  say('controls-note', isAway ? 'No camera now: its controls return with it.' : '');
+  $('reset-controls').hidden = !Array.from(controls.rows.values()).some((row) => row.isChanged && !row.control.is_inactive);
+}
+
+// ---- addresses ----
 
 function fillAddresses() {
   const base = location.origin + location.pathname.replace(/[^/]*$/, '');
@@ -537,12 +745,13 @@ function onKey(event) {
   wakeBar();
   if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || event.target.closest('select')) return;
   const key = event.key.toLowerCase();
-  const isOnButton = Boolean(event.target.closest('button, summary, a'));
+  const isOnButton = Boolean(event.target.closest('button, summary, a, [type="checkbox"]'));
   if (key === ' ' && !isOnButton) { event.preventDefault(); setPaused(!link.pausedAt); }
   else if (key === 's') saveSnapshot();
   else if (key === 'f') toggleFullScreen();
-  else if (key === '?' && !document.fullscreenElement) toggleAddresses(!$('addresses').open);
-  else if (key === 'escape') toggleAddresses(false);
+  else if (key === 'c') togglePanel('controls');
+  else if (key === '?') togglePanel('addresses');
+  else if (key === 'escape') showPanel('');
 }
 
 /** A button clicked with the mouse gives the focus back, so that Space still means pause. */
@@ -567,8 +776,11 @@ function start() {
   onClick('snapshot', saveSnapshot);
   onClick('pause', () => setPaused(!link.pausedAt));
   onClick('fullscreen', toggleFullScreen);
-  onClick('toggle-addresses', () => toggleAddresses(!$('addresses').open));
-  onClick('close-addresses', () => toggleAddresses(false));
+  PANELS.forEach((name) => {
+    onClick('toggle-' + name, () => togglePanel(name));
+    onClick('close-' + name, () => showPanel(''));
+  });
+  onClick('reset-controls', resetControls);
   document.addEventListener('keydown', onKey);
   document.addEventListener('pointermove', wakeBar);
   document.addEventListener('fullscreenchange', wakeBar);
