@@ -9,6 +9,7 @@ use linuxvideo::{
 };
 use serde::Serialize;
 use std::{io, path::Path};
+use uoctl::Ioctl;
 
 /// A control as it stands.
 #[derive(Debug, Clone, Serialize)]
@@ -66,10 +67,60 @@ pub fn list(path: &Path) -> io::Result<Vec<Control>> {
 }
 
 fn list_of(node: &Node) -> Vec<Control> {
-    node.controls()
+    let others = node
+        .controls()
         .map_while(Result::ok)
-        .filter_map(|description| control(node, &description))
-        .collect()
+        .filter_map(|description| control(node, &description));
+    let others = others.filter(|control| control.id != Cid::BRIGHTNESS);
+    brightness(node).into_iter().chain(others).collect()
+}
+
+/// `struct v4l2_queryctrl` of linux/videodev2.h.
+#[repr(C)]
+#[derive(Default)]
+struct QueryControl {
+    id: u32,
+    kind: u32,
+    name: [u8; 32],
+    minimum: i32,
+    maximum: i32,
+    step: i32,
+    default: i32,
+    flags: u32,
+    reserved: [u32; 2],
+}
+
+const VIDIOC_QUERYCTRL: Ioctl<*mut QueryControl> = uoctl::_IOWR(b'V', 36);
+
+/// `V4L2_CID_BRIGHTNESS`, the first control of all.
+const BRIGHTNESS: u32 = 0x0098_0900;
+
+/// `V4L2_CTRL_FLAG_DISABLED` and `V4L2_CTRL_FLAG_INACTIVE`.
+const FLAGS: (u32, u32) = (0x01, 0x10);
+
+/// The brightness: linuxvideo 0.3.5 begins its list behind it.
+#[expect(unsafe_code, reason = "the one question linuxvideo does not ask")]
+fn brightness(node: &Node) -> Option<Control> {
+    let mut query = QueryControl {
+        id: BRIGHTNESS,
+        ..QueryControl::default()
+    };
+    // SAFETY: the node is open, and the struct is the one this request reads and writes.
+    unsafe { VIDIOC_QUERYCTRL.ioctl(node, &raw mut query) }.ok()?;
+    (query.flags & FLAGS.0 == 0).then_some(())?;
+    Some(Control {
+        id: Cid::BRIGHTNESS,
+        name: "brightness".to_owned(),
+        title: "Brightness".to_owned(),
+        kind: Kind::Integer,
+        value: node.read_control_raw(Cid::BRIGHTNESS).ok()?,
+        min: query.minimum,
+        max: query.maximum,
+        step: query.step,
+        default: query.default,
+        is_inactive: query.flags & FLAGS.1 != 0,
+        menu: Vec::new(),
+    })
 }
 
 fn control(node: &Node, description: &ControlDesc) -> Option<Control> {
