@@ -43,7 +43,7 @@ pub fn text(
 /// Shrinks it until it fits.
 pub fn label(mat: &mut Mat, text: &str) -> opencv::Result<()> {
     let (width, rows) = (mat.cols(), mat.rows());
-    let mut height = (f64::from(rows) / 32.0).max(9.0);
+    let mut height = (f64::from(rows) / 26.0).max(10.0);
     let margin = rows / 36 + 2;
     let needed = text_size(text, height)?.width + 2 * margin;
     if needed > width {

@@ -15,6 +15,7 @@ use crate::{
 };
 use opencv::{core::Mat, prelude::*};
 use std::{
+    os::unix::fs::MetadataExt,
     path::Path,
     sync::{Arc, mpsc},
     thread,
@@ -196,6 +197,13 @@ fn read(device: &Device, config: &CameraConfig) -> Result<(), Error> {
 fn advise(device: &Device) {
     if let Device::Number(_) | Device::Node(_) = device {
         let path = device.to_string();
+        if let Ok(node) = std::fs::metadata(&path) {
+            println!(
+                "permission   {path} has mode {:o}, group {}",
+                node.mode() & 0o777,
+                group_name(node.gid())
+            );
+        }
         if let Some(stable) = node::stable_name(Path::new(&path)) {
             println!(
                 "stable name  {} (keeps when the number changes)",
@@ -203,6 +211,18 @@ fn advise(device: &Device) {
             );
         }
     }
+}
+
+/// The name of a group, or its number.
+fn group_name(gid: u32) -> String {
+    let number = gid.to_string();
+    let groups = std::fs::read_to_string("/etc/group").unwrap_or_default();
+    let name = groups.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == number).then(|| name.to_owned())
+    });
+    name.unwrap_or(number)
 }
 
 /// The exit code of a cause.
