@@ -435,6 +435,17 @@ pub struct Turn {
 }
 
 impl Turn {
+    /// The size of a picture of `size` once it is turned.
+    pub fn of(self, size: Size) -> Size {
+        match self.rotate {
+            Rotate::None | Rotate::Half => size,
+            Rotate::Quarter | Rotate::ThreeQuarters => Size {
+                width: size.height,
+                height: size.width,
+            },
+        }
+    }
+
     /// True when the picture stays as it came.
     pub fn is_none(self) -> bool {
         self == Turn::default()

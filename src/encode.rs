@@ -9,12 +9,11 @@
 use crate::{
     camera::Camera,
     capture::draw,
-    config::{Flip, Overlay, Rotate, Turn},
+    config::{Flip, Rotate, Turn},
     error::Error,
     frame::{Frame, Stamp},
 };
 use crossbeam_channel::{Receiver, Sender, bounded};
-use jiff::{Timestamp, tz::TimeZone};
 use log::{debug, warn};
 use opencv::{
     core::{self, Mat, Vector},
@@ -109,7 +108,7 @@ fn work(camera: &Camera, queue: &Receiver<Job>, emptied: &Sender<Mat>) {
     } in queue
     {
         let started = Instant::now();
-        let text = overlay.map(|overlay| stamp_text(overlay, captured));
+        let text = overlay.map(|overlay| captured.local().strftime(&overlay.0).to_string());
         match encoder.encode(&picture, camera.config.turn, text.as_deref()) {
             Ok(jpeg) => {
                 camera.stats.encode_time.add(started.elapsed());
@@ -133,15 +132,6 @@ fn work(camera: &Camera, queue: &Receiver<Job>, emptied: &Sender<Mat>) {
         // Full means there are spare buffers enough.
         let _ = emptied.try_send(mat);
     }
-}
-
-/// The overlay's text at the time the picture was taken, local.
-fn stamp_text(overlay: &Overlay, captured: Stamp) -> String {
-    let micros = i64::try_from(captured.unix.as_micros()).unwrap_or(i64::MAX);
-    let time = Timestamp::from_microsecond(micros).unwrap_or_default();
-    time.to_zoned(TimeZone::system())
-        .strftime(&overlay.0)
-        .to_string()
 }
 
 /// Everything one worker needs, used again for each picture.

@@ -4,11 +4,15 @@
 //! The JPEG stands inside its rendered part, so a stream writes `part()` and a snapshot writes
 //! `jpeg()` out of the same allocation.
 
-use crate::multipart;
+use crate::{jpeg, multipart};
+use jiff::{Timestamp, Zoned, tz::TimeZone};
 use std::{
     ops::Range,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
+
+/// The comment in a placeholder.
+pub const PLACEHOLDER: &[u8] = b"camfeed placeholder";
 
 /// When a picture was taken, on both clocks.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +27,14 @@ impl Stamp {
     /// The present.
     pub fn now() -> Stamp {
         Stamp::before_now(Duration::ZERO)
+    }
+
+    /// The wall clock at that moment, local.
+    pub fn local(self) -> Zoned {
+        let micros = i64::try_from(self.unix.as_micros()).unwrap_or(i64::MAX);
+        Timestamp::from_microsecond(micros)
+            .unwrap_or_default()
+            .to_zoned(TimeZone::system())
     }
 
     /// A moment `age` ago.
@@ -66,9 +78,11 @@ impl Frame {
         }
     }
 
-    /// A placeholder: what viewers see while there is no live picture.
+    /// A placeholder: what viewers see while there is no live picture. Marked by a comment, so
+    /// that another camfeed that reads it knows it for what it is.
     pub fn placeholder(sequence: u64, jpeg: &[u8]) -> Frame {
-        let append = |out: &mut Vec<u8>| out.extend_from_slice(jpeg);
+        let jpeg = jpeg::with_comment(jpeg, PLACEHOLDER);
+        let append = |out: &mut Vec<u8>| out.extend_from_slice(&jpeg);
         Frame {
             is_live: false,
             ..Frame::live(sequence, Stamp::now(), jpeg.len(), append)

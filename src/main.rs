@@ -34,13 +34,17 @@ mod slot;
 mod stats;
 
 use crate::{camera::Camera, config::Config, error::Error, server::Server, shutdown::Stop};
-use log::{error, info};
+use log::{error, info, warn};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
     iterator::Signals,
     low_level,
 };
 use std::{env, io::Write, process::ExitCode, sync::Arc, time::Duration};
+
+/// Descriptors the program needs besides its viewers: the camera, the log, a few requests.
+const FEW_FILES: u64 = 64;
 
 /// Viewers get this long to take their last bytes when the program ends.
 const FAREWELL: Duration = Duration::from_millis(1500);
@@ -82,6 +86,8 @@ fn run(config: &Config) -> Result<std::convert::Infallible, Error> {
     if let Some(elsewhere) = server.address_elsewhere() {
         info!("on other machines: {elsewhere}");
     }
+    let unix_path = server.unix_path();
+    raise_file_limit(config.server.max_viewers);
     camera.start(&stop)?;
     let clients = server.start(&config.server, &camera)?;
     let signal = signals.forever().next();
@@ -100,10 +106,28 @@ fn run(config: &Config) -> Result<std::convert::Infallible, Error> {
     stop.set();
     camera.slot.close();
     clients.wait_gone(FAREWELL);
+    if let Some(path) = unix_path {
+        let _ = std::fs::remove_file(path);
+    }
     log::logger().flush();
     // Not through `exit`: a capture thread may be inside OpenCV, whose static objects `exit` would
     // destroy under it.
     low_level::exit(0)
+}
+
+/// Takes as many descriptors as the system gives: a viewer needs one, a connection that is read two.
+fn raise_file_limit(max_viewers: usize) {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, limit);
+    let needed = 2 * max_viewers as u64 + FEW_FILES;
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    if limit < needed {
+        warn!(
+            "only {limit} files may be open, and {max_viewers} viewers may need {needed}: \
+             raise the limit (`ulimit -n`, LimitNOFILE=) or lower --max-viewers"
+        );
+    }
 }
 
 /// Times and levels on a terminal; under systemd the journal has the time already.

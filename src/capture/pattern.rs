@@ -15,7 +15,6 @@ use crate::{
     frame::Stamp,
     shutdown::Stop,
 };
-use jiff::Zoned;
 use opencv::{
     core::{CV_8UC3, Mat, Point, Rect, Scalar},
     imgproc,
@@ -129,7 +128,7 @@ impl TestPattern {
             0,
         )?;
 
-        let time = Zoned::now().strftime("%F %T%.3f").to_string();
+        let time = self.taken.local().strftime("%F %T%.3f").to_string();
         let letters = unit(self.size) / 19.0;
         let line = |row: f64| Point::new((width * 0.03) as i32, (height * row) as i32);
         draw::text(picture, &time, line(0.83), letters, white)?;

@@ -22,11 +22,11 @@ pub fn publish(camera: &Camera) -> Result<(), Error> {
             State::Idle => "Waking the camera",
             State::Online | State::Offline => "No picture",
         };
-        let size = status
+        let size = camera.config.turn.of(status
             .facts
             .size
             .or(camera.config.size)
-            .unwrap_or(Pattern::SIZE);
+            .unwrap_or(Pattern::SIZE));
         (
             title,
             status.reason.clone().unwrap_or_default(),

@@ -28,6 +28,9 @@ use std::{
 /// How long FFmpeg may take to open a network stream or to wait for its next packet.
 const NETWORK_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Time between two looks at a file that holds one picture.
+const STILL_PERIOD: Duration = Duration::from_secs(1);
+
 /// Rate of a file that does not say its own.
 const FILE_FPS: f64 = 25.0;
 
@@ -42,8 +45,8 @@ struct Reader {
 struct Pace {
     period: Duration,
     due: Instant,
-    /// A file that gives nothing right after its start has come back will never give anything.
-    has_given: bool,
+    /// Pictures since the last beginning: a file that begins with none holds none.
+    given: u64,
 }
 
 /// Opens `device`; blocks until it answers or gives up.
@@ -64,7 +67,7 @@ pub fn open(device: &Device, config: &CameraConfig, stop: &Arc<Stop>) -> Result<
             let pace = matches!(device, Device::File(_)).then(|| Pace {
                 period: Duration::from_secs_f64(1.0 / facts.fps.unwrap_or(FILE_FPS)),
                 due: Instant::now(),
-                has_given: false,
+                given: 0,
             });
             let device = device.clone();
             let source = Box::new(Reader {
@@ -113,18 +116,24 @@ fn with_sink(pipeline: &str) -> String {
     format!("{pipeline}{convert} ! appsink drop=true max-buffers=1")
 }
 
-/// What the device really gives. Switches FFmpeg to undecoded packets where they are JPEGs.
-fn read_back(
-    capture: &mut VideoCapture,
-    device: &Device,
-    config: &CameraConfig,
-) -> opencv::Result<Facts> {
+/// Switches FFmpeg to undecoded packets where they are JPEGs; the format and whether it is that.
+fn use_packets(capture: &mut VideoCapture, device: &Device) -> opencv::Result<(String, bool)> {
     let fourcc = fourcc_text(capture.get(videoio::CAP_PROP_FOURCC)? as u32);
     // FFmpeg's streams without a container say the beginning of the codec's name.
     let gives_jpeg = matches!(fourcc.as_str(), "MJPG" | "JPEG" | "mjpg" | "mjpa" | "mjpe");
     if gives_jpeg && !matches!(device, Device::Gst(_)) {
         capture.set(videoio::CAP_PROP_FORMAT, -1.0)?;
     }
+    Ok((fourcc, gives_jpeg))
+}
+
+/// What the device really gives.
+fn read_back(
+    capture: &mut VideoCapture,
+    device: &Device,
+    config: &CameraConfig,
+) -> opencv::Result<Facts> {
+    let (fourcc, gives_jpeg) = use_packets(capture, device)?;
     let side = |value: f64| (value >= 1.0).then_some(value as u32);
     let width = side(capture.get(videoio::CAP_PROP_FRAME_WIDTH)?);
     let height = side(capture.get(videoio::CAP_PROP_FRAME_HEIGHT)?);
@@ -195,7 +204,7 @@ impl Source for Reader {
             return Err(self.lost(reason));
         }
         if let Some(pace) = &mut self.pace {
-            pace.has_given = true;
+            pace.given += 1;
         }
         Ok(Some(Stamp::now()))
     }
@@ -219,15 +228,36 @@ impl Reader {
 
     /// Back to the start of a file; false when there is nothing.
     fn rewind(&mut self) -> Result<bool, Error> {
-        if !self
-            .pace
-            .as_mut()
-            .is_some_and(|pace| std::mem::take(&mut pace.has_given))
-        {
+        let Some(pace) = &mut self.pace else {
             return Ok(false);
+        };
+        match std::mem::take(&mut pace.given) {
+            0 => return Ok(false),
+            // A still: looked at now and then.
+            1 => {
+                pace.due += STILL_PERIOD;
+                self.stop.wait_until(pace.due);
+            }
+            _ => {
+                let is_back = self
+                    .capture
+                    .set(videoio::CAP_PROP_POS_FRAMES, 0.0)
+                    .unwrap_or(false);
+                if is_back && self.grab_one()? {
+                    return Ok(true);
+                }
+            }
         }
-        let _ = self.capture.set(videoio::CAP_PROP_POS_FRAMES, 0.0);
-        self.grab_one()
+        // Raw streams and stills cannot go back; they can be begun anew.
+        match open_ffmpeg(&self.device) {
+            Ok(mut capture) if capture.is_opened().unwrap_or(false) => {
+                use_packets(&mut capture, &self.device)
+                    .map_err(|error| self.lost(&error.message))?;
+                self.capture = capture;
+                self.grab_one()
+            }
+            _ => Err(why_not(&self.device)),
+        }
     }
 
     fn lost(&self, reason: &str) -> Error {

@@ -19,7 +19,7 @@ use crate::{
     shutdown::Stop,
 };
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
-use log::{debug, error, info, warn};
+use log::{Level, debug, error, info, log, warn};
 use std::{
     path::PathBuf,
     sync::Arc,
@@ -31,6 +31,10 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_millis(500), Duration::fr
 
 /// A device that stays online this long has its back-off forgiven.
 const FORGIVEN: Duration = Duration::from_secs(10);
+
+/// An outage of a stream this soon after the last word on one is not said unless it lasts: a clip
+/// that ends every few seconds is not news.
+const QUIET: Duration = Duration::from_secs(10);
 
 /// An open may take this much longer than the camera's time-out: network sources are slow.
 const OPENING: Duration = Duration::from_secs(10);
@@ -76,6 +80,8 @@ pub struct Supervisor {
     back_off: Duration,
     next_placeholder: Instant,
     outage: Option<Outage>,
+    /// When the log last said that the camera was lost or back.
+    last_said: Option<Instant>,
     /// The camera's name that does not change with its number; kept while it is away.
     stable: Option<PathBuf>,
     /// Once a real camera was online, `auto` waits for one and never shows the pattern again.
@@ -97,6 +103,8 @@ enum Phase {
 struct Outage {
     began: Instant,
     tries: u32,
+    /// It has been said. One of a stream that follows soon on another is said when it lasts.
+    is_said: bool,
 }
 
 /// The search for a camera while `auto` shows the test pattern.
@@ -113,10 +121,7 @@ impl Supervisor {
         let (waker, watched) = bounded(1);
         camera.slot.wake_on_watch(waker);
         let (plug, plugged) = bounded(1);
-        if matches!(
-            camera.config.device,
-            Device::Auto | Device::Number(_) | Device::Node(_)
-        ) {
+        if is_node(&camera.config.device) {
             watch::start(plug);
         } else {
             // Never told anything; forgotten, so that the channel stays open.
@@ -139,6 +144,7 @@ impl Supervisor {
             back_off: BACK_OFF.0,
             next_placeholder: now + PLACEHOLDER_PERIOD,
             outage: None,
+            last_said: None,
             stable: None,
             has_had_camera: false,
             scout: Scout {
@@ -184,6 +190,14 @@ impl Supervisor {
             }
             Phase::Online { .. } if self.is_unwanted() => self.rest(now),
             _ => {}
+        }
+        if let Some(outage) = &mut self.outage {
+            if !outage.is_said && now >= outage.began + QUIET {
+                outage.is_said = true;
+                self.last_said = Some(now);
+                let reason = self.camera.status().reason.clone().unwrap_or_default();
+                warn!("{reason}; trying again until it comes back");
+            }
         }
         let shows_placeholder = !matches!(self.phase, Phase::Online { .. });
         if shows_placeholder && now >= self.next_placeholder && self.camera.slot.is_watched() {
@@ -236,6 +250,14 @@ impl Supervisor {
             return;
         }
         if self.given_up.len() >= MOST_STUCK {
+            if !self.is_node() {
+                // A pipeline or a file that blocks is its user's to mend; more threads would only
+                // hang beside those.
+                self.phase = Phase::Waiting {
+                    until: now + BACK_OFF.1,
+                };
+                return;
+            }
             let count = self.given_up.len();
             error!("{count} capture threads hang in the driver and never come back; ending");
             log::logger().flush();
@@ -306,14 +328,18 @@ impl Supervisor {
         self.scout.next = now + SCOUT_AGAIN;
         self.stable.clone_from(&facts.stable);
         if let Some(outage) = self.outage.take() {
-            info!(
-                "camera back after {} tries={}",
-                placeholder::spoken(outage.began.elapsed()),
-                outage.tries
-            );
+            let time = placeholder::spoken(outage.began.elapsed());
+            let level = if outage.is_said {
+                Level::Info
+            } else {
+                Level::Debug
+            };
+            log!(level, "camera back after {time} tries={}", outage.tries);
+            self.last_said = Some(now);
             self.camera.stats.reopened.bump();
         }
-        say(&facts);
+        let is_known = self.camera.status().facts == facts;
+        say(&facts, if is_known { Level::Debug } else { Level::Info });
         // A source slower than the time-out is not hanging between two pictures.
         let period = Duration::from_secs_f64(facts.fps.map_or(0.0, |fps| 3.0 / fps));
         let patience = self.camera.config.timeout.max(period);
@@ -410,8 +436,17 @@ impl Supervisor {
         self.back_off = (self.back_off * 2).min(BACK_OFF.1);
         let began = self.outage.as_ref().map_or(now, |outage| outage.began);
         if self.outage.is_none() {
-            warn!("{error}; trying again until it comes back");
-            self.outage = Some(Outage { began, tries: 0 });
+            let is_soon = self.last_said.is_some_and(|said| now < said + QUIET);
+            let is_said = self.is_node() || !is_soon;
+            self.outage = Some(Outage {
+                began,
+                tries: 0,
+                is_said,
+            });
+            if is_said {
+                self.last_said = Some(now);
+                warn!("{error}; trying again until it comes back");
+            }
         }
         let mut status = self.camera.status();
         status.state = State::Offline;
@@ -426,6 +461,11 @@ impl Supervisor {
             cause: Cause::Silent,
             reason: reason.to_owned(),
         }
+    }
+
+    /// True when the device is a camera's node: its driver may be past help by this process.
+    fn is_node(&self) -> bool {
+        is_node(&self.camera.config.device)
     }
 
     /// Tries the cameras there are beside the running test pattern.
@@ -447,8 +487,12 @@ impl Supervisor {
     }
 }
 
+fn is_node(device: &Device) -> bool {
+    matches!(device, Device::Auto | Device::Number(_) | Device::Node(_))
+}
+
 /// One line on what the camera really gave, and what it was asked for where that differs.
-fn say(facts: &Facts) {
+fn say(facts: &Facts, level: Level) {
     let size = facts
         .size
         .map_or_else(|| "unknown".to_owned(), |size| size.to_string());
@@ -487,7 +531,7 @@ fn say(facts: &Facts) {
             refused.join(", ")
         ));
     }
-    info!("{line}");
+    log!(level, "{line}");
 }
 
 /// A rate as people write it: 30, 7.5.

@@ -14,7 +14,7 @@ use crate::{
     config::{Device, Size},
     encode::{Encoders, Job, Picture},
     error::{Cause, Error},
-    frame::{Frame, Stamp},
+    frame::{Frame, PLACEHOLDER, Stamp},
     jpeg::{self, Flaw, Layout},
     shutdown::Stop,
 };
@@ -99,6 +99,20 @@ pub enum What {
     Ended(Error),
 }
 
+/// Said of a source that is another camfeed without a camera.
+const PLACEHOLDER_COMES: &str = "the camfeed it is read from has no picture of its camera";
+
+/// A frame that comes again after longer than this is no server's repeat: the camera is frozen.
+const LONGEST_REPEAT: Duration = Duration::from_secs(2);
+
+/// Why a picture is not sent.
+enum Unusable {
+    /// It is no whole JPEG.
+    Broken(Flaw),
+    /// It says that there is none.
+    Placeholder,
+}
+
 /// What a capture thread works with.
 pub struct Capture {
     /// Whose pictures they are.
@@ -172,6 +186,7 @@ impl Capture {
         self.tell(What::Online(facts));
         let mut left_to_warm_up = self.warmup;
         let mut last_whole = Instant::now();
+        let is_repeated = matches!(device, Device::Url(_));
         loop {
             if self.is_over() {
                 return Ok(self.error("it is no longer wanted"));
@@ -189,24 +204,35 @@ impl Capture {
                 left_to_warm_up -= 1;
                 continue;
             }
-            self.camera.note_picture(captured.at);
             if !self.camera.slot.is_watched() {
+                self.camera.note_picture(captured.at);
                 last_whole = Instant::now();
                 continue;
             }
             if !pass_through {
+                if self.encoders.are_busy() {
+                    self.camera.note_picture(captured.at);
+                    self.camera.stats.skipped.bump();
+                    continue;
+                }
                 buffer = self.encoders.buffer();
             }
             let picture = match source.retrieve(buffer) {
                 Ok(picture) => picture,
                 Err(error) => return Ok(error),
             };
+            if is_repeated && self.is_repeat(&picture) {
+                buffer = take_buffer(picture);
+                continue;
+            }
+            self.camera.note_picture(captured.at);
             match self.inspect(&picture) {
                 Ok(layout) => {
                     last_whole = Instant::now();
                     buffer = self.hand_on(picture, layout.filter(|_| pass_through), captured);
                 }
-                Err(flaw) => {
+                Err(Unusable::Placeholder) => return Ok(self.silent(&shown, PLACEHOLDER_COMES)),
+                Err(Unusable::Broken(flaw)) => {
                     self.camera.stats.dropped.bump();
                     debug!("picture dropped: {flaw}");
                     if last_whole.elapsed() >= config.timeout {
@@ -219,11 +245,27 @@ impl Capture {
     }
 
     /// The layout of a JPEG that can be sent; `None` for raw pixels.
-    fn inspect(&self, picture: &Picture) -> Result<Option<Layout>, Flaw> {
-        match picture {
-            Picture::Raw(..) => Ok(None),
-            Picture::Jpeg(mat) => jpeg::inspect(mat.data_bytes().unwrap_or_default()).map(Some),
+    fn inspect(&self, picture: &Picture) -> Result<Option<Layout>, Unusable> {
+        let Picture::Jpeg(mat) = picture else {
+            return Ok(None);
+        };
+        let bytes = mat.data_bytes().unwrap_or_default();
+        let layout = jpeg::inspect(bytes).map_err(Unusable::Broken)?;
+        if jpeg::comment(bytes) == Some(PLACEHOLDER) {
+            return Err(Unusable::Placeholder);
         }
+        Ok(Some(layout))
+    }
+
+    /// True for the very frame sent last: servers of slow streams repeat theirs.
+    fn is_repeat(&self, picture: &Picture) -> bool {
+        let Picture::Jpeg(mat) = picture else {
+            return false;
+        };
+        let bytes = mat.data_bytes().unwrap_or_default();
+        self.camera.slot.latest().is_some_and(|latest| {
+            latest.is_live() && latest.age() < LONGEST_REPEAT && latest.jpeg() == bytes
+        })
     }
 
     /// Reads the first whole picture and corrects `facts` by it; cameras often begin with broken
@@ -238,10 +280,16 @@ impl Capture {
             }
             self.lease.note_picture();
             let picture = source.retrieve(buffer)?;
-            let Ok(layout) = self.inspect(&picture) else {
-                reason = "it gives no whole picture";
-                buffer = take_buffer(picture);
-                continue;
+            let layout = match self.inspect(&picture) {
+                Ok(layout) => layout,
+                Err(unusable) => {
+                    reason = match unusable {
+                        Unusable::Placeholder => PLACEHOLDER_COMES,
+                        Unusable::Broken(_) => "it gives no whole picture",
+                    };
+                    buffer = take_buffer(picture);
+                    continue;
+                }
             };
             let is_jpeg = layout.is_some();
             let size = match (&picture, layout) {

@@ -813,3 +813,14 @@ fn mutated_pictures_never_panic_and_come_out_whole() {
         "the mutations must leave something to take: {taken}"
     );
 }
+
+#[test]
+fn a_comment_put_in_is_found_again_and_harms_nothing() {
+    let plain = include_bytes!("../../tests/jpeg/420.jpg");
+    let marked = with_comment(plain, b"words");
+    assert_eq!(comment(&marked), Some(&b"words"[..]));
+    let before = inspect(plain).expect("whole");
+    let after = inspect(&marked).expect("whole");
+    assert_eq!((after.width, after.height), (before.width, before.height));
+    assert_eq!(after.len, before.len + 4 + 5);
+}

@@ -68,8 +68,12 @@ const MOST_KNOCKS: usize = 256;
 /// A knock that is not accepted by then is given up.
 const KNOCK_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Looks cost at most one part in so many of a core, however many connections there are.
-const COST: u32 = 200;
+/// Looks over hundreds of connections are made this many times rarer than they are long…
+const COST: u32 = 20;
+
+/// …but never rarer than this: a look that took long because the machine was busy says nothing,
+/// and a burst waits for the next one.
+const LONGEST_LOOK: Duration = Duration::from_millis(250);
 
 /// See the module.
 #[derive(Debug)]
@@ -182,17 +186,17 @@ impl Watch {
                 // The rest of a burst is on its way.
                 thread::sleep(BUSY_LOOK);
             }
-            let started = Instant::now();
-            let (knocks, is_busy) = {
+            let (knocks, is_busy, cost) = {
                 let mut table = self.table.lock();
+                let started = Instant::now();
                 table.look(&self.identity);
-                table.waiting(started)
+                let (knocks, is_busy) = table.waiting(started);
+                (knocks, is_busy, started.elapsed())
             };
-            let cost = started.elapsed();
             for _ in 0..knocks.min(MOST_KNOCKS) {
                 self.knock();
             }
-            pause = if is_busy { BUSY_LOOK } else { IDLE_LOOK }.max(cost * COST);
+            pause = pause_after(cost, is_busy);
         }
     }
 
@@ -207,6 +211,16 @@ impl Watch {
             }
         }
     }
+}
+
+/// The time until the next look, after one that took `cost`.
+fn pause_after(cost: Duration, is_busy: bool) -> Duration {
+    let pause = if is_busy { BUSY_LOOK } else { IDLE_LOOK };
+    pause.max((cost * COST).min(if is_busy {
+        LONGEST_LOOK / 5
+    } else {
+        LONGEST_LOOK
+    }))
 }
 
 impl Table {
@@ -353,4 +367,17 @@ fn borrow(fd: RawFd) -> BorrowedFd<'static> {
     // the kernel answers EBADF or about another file; everything done with it is a question, or a
     // duplication whose cookie is checked before it is used. Nothing is closed through it.
     unsafe { BorrowedFd::borrow_raw(fd) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_that_took_long_never_makes_a_burst_wait() {
+        let long = Duration::from_secs(1);
+        assert!(pause_after(long, true) <= Duration::from_millis(50));
+        assert!(pause_after(long, false) <= Duration::from_millis(250));
+        assert_eq!(pause_after(Duration::from_micros(50), true), BUSY_LOOK);
+    }
 }

@@ -8,7 +8,10 @@ use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use std::{
     fs, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs, UdpSocket},
-    os::unix::net::{UnixListener, UnixStream},
+    os::unix::{
+        fs::FileTypeExt,
+        net::{UnixListener, UnixStream},
+    },
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -94,12 +97,18 @@ fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 fn bind_unix(path: &Path) -> io::Result<Listening> {
-    if path.exists() {
-        if UnixStream::connect(path).is_ok() {
-            return Err(io::ErrorKind::AddrInUse.into());
+    if let Ok(existing) = fs::symlink_metadata(path) {
+        if !existing.file_type().is_socket() {
+            let reason = "there is something at that path which is no socket";
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, reason));
         }
-        // Left behind by a process that was killed.
-        fs::remove_file(path)?;
+        match UnixStream::connect(path) {
+            // Left behind by a process that was killed.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                fs::remove_file(path)?;
+            }
+            _ => return Err(io::ErrorKind::AddrInUse.into()),
+        }
     }
     Ok(Listening::Unix(UnixListener::bind(path)?, path.to_owned()))
 }
@@ -112,6 +121,14 @@ impl Listening {
             Listening::Unix(listener, _) => listener.try_clone()?.into(),
         };
         tiny_http::Server::from_listener(listener, None).map_err(io::Error::other)
+    }
+
+    /// The path of a Unix socket, to be taken away in the end.
+    pub fn unix_path(&self) -> Option<PathBuf> {
+        match self {
+            Listening::Tcp(..) => None,
+            Listening::Unix(_, path) => Some(path.clone()),
+        }
     }
 
     /// See [`Identity`].

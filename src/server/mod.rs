@@ -25,6 +25,7 @@ use guard::Guard;
 use listen::Listening;
 use log::{debug, error};
 use std::{
+    path::PathBuf,
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -74,6 +75,11 @@ impl Server {
         self.listening.address_elsewhere()
     }
 
+    /// The path of a Unix socket, to be taken away in the end.
+    pub fn unix_path(&self) -> Option<PathBuf> {
+        self.listening.unix_path()
+    }
+
     /// Starts serving `camera`, until the program ends.
     pub fn start(self, config: &ServerConfig, camera: &Arc<Camera>) -> Result<Arc<Clients>, Error> {
         let clients = Clients::new(config.max_viewers);
@@ -99,8 +105,8 @@ impl Server {
     }
 }
 
-/// Runs until the program ends; when accepting has failed, it is taken up again on the same socket
-/// and nobody who is connected notices.
+/// Runs until the program ends. When accepting has failed with an error, it is taken up again on
+/// the same socket and nobody who is connected notices.
 fn receive(listening: &Listening, mut server: tiny_http::Server, shared: &Arc<Shared>) {
     let mut id = 0;
     loop {

@@ -14,9 +14,12 @@ pub fn answer(id: u64, request: Request, shared: &Shared) {
     let url = request.url().to_owned();
     let Target { path, query } = Target::parse(&url);
     let takes_changes = path == "/controls";
-    if !matches!(request.method(), Method::Get | Method::Head)
-        && !(takes_changes && *request.method() == Method::Post)
-    {
+    let is_allowed = match request.method() {
+        Method::Get | Method::Head => true,
+        Method::Post => takes_changes,
+        _ => false,
+    };
+    if !is_allowed {
         let allowed = if takes_changes {
             "GET, HEAD, POST"
         } else {

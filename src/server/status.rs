@@ -102,7 +102,12 @@ pub fn health(request: Request, shared: &Shared) {
         return Reply::text(200, "ok, the camera rests until somebody watches\n")
             .send(request, shared);
     }
-    match shared.camera.age().filter(|age| *age < HEALTHY) {
+    let is_offline = shared.camera.status().state == State::Offline;
+    match shared
+        .camera
+        .age()
+        .filter(|age| *age < HEALTHY && !is_offline)
+    {
         Some(age) => {
             let line = format!("ok, the newest picture is {:.1} s old\n", age.as_secs_f64());
             Reply::text(200, &line).send(request, shared);
@@ -135,6 +140,8 @@ fn describe(shared: &Shared) -> StateAnswer {
     } else {
         measured
     };
+    // Of the picture as it is served.
+    let size = facts.size.map(|size| camera.config.turn.of(size));
     let viewers: Vec<_> = shared
         .clients
         .viewers()
@@ -169,8 +176,8 @@ fn describe(shared: &Shared) -> StateAnswer {
             stable: facts.stable.map(|name| name.display().to_string()),
             backend: facts.backend,
             format: facts.format,
-            width: facts.size.map_or(0, |size| size.width),
-            height: facts.size.map_or(0, |size| size.height),
+            width: size.map_or(0, |size| size.width),
+            height: size.map_or(0, |size| size.height),
             fps: rounded(fps),
             captured: camera.stats.captured.get(),
             skipped: camera.stats.skipped.get(),

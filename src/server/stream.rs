@@ -11,10 +11,11 @@ use super::{
     routes::Query,
 };
 use crate::{
+    camera::Camera,
     clients::{Admission, Leaving},
     frame::Frame,
     multipart,
-    slot::{Slot, Waited},
+    slot::Waited,
 };
 use std::{
     io::{self, Write},
@@ -23,9 +24,12 @@ use std::{
 };
 use tiny_http::{Method, Request};
 
-/// A part is first repeated after this long: enough for a browser to paint it soon, and longer
-/// than the period of any stream that looks like a moving picture.
-const FIRST_REPEAT: Duration = Duration::from_millis(250);
+/// A part is first repeated after this long when nothing newer comes: a browser paints it then.
+const FIRST_REPEAT: Duration = Duration::from_millis(600);
+
+/// And after this long for a viewer that asked for no more than a frame a second: its next part is
+/// far away for sure.
+const FIRST_REPEAT_OF_SLOW: Duration = Duration::from_millis(250);
 
 /// And then this often: at least one part a second, with a margin.
 const REPEAT: Duration = Duration::from_millis(900);
@@ -61,6 +65,7 @@ pub fn answer(id: u64, request: Request, query: &Query<'_>, shared: &Shared) {
     )
     .expect("writing to a Vec cannot fail");
     if *request.method() == Method::Head {
+        shared.guard.stop_reading(request.remote_addr());
         let _ = reply::write_out(&mut request.into_writer(), &head);
         return;
     }
@@ -80,10 +85,10 @@ pub fn answer(id: u64, request: Request, query: &Query<'_>, shared: &Shared) {
     // The request is read; its pool thread and its reading half are not needed any more.
     shared.guard.stop_reading(request.remote_addr());
     let mut writer = request.into_writer();
-    let slot = &shared.camera.slot;
+    let camera = &shared.camera;
     let pace = fps.map(|fps| Pace::new(fps, Instant::now()));
     let outcome = reply::write_out(&mut writer, &head)
-        .and_then(|()| feed(&mut writer, slot, &admission, pace));
+        .and_then(|()| feed(&mut writer, camera, &admission, pace));
     let leaving = match outcome {
         Ok(()) => Leaving::Ending,
         Err(failure) => Leaving::Gone(failure.kind()),
@@ -95,10 +100,11 @@ pub fn answer(id: u64, request: Request, query: &Query<'_>, shared: &Shared) {
 /// Writes parts until the viewer is gone (an error) or the program ends.
 fn feed(
     writer: &mut dyn Write,
-    slot: &Arc<Slot>,
+    camera: &Camera,
     admission: &Admission,
     mut pace: Option<Pace>,
 ) -> io::Result<()> {
+    let slot = &camera.slot;
     let _watch = slot.watch();
     let mut last: Option<Arc<Frame>> = None;
     let mut sequence = match slot.latest() {
@@ -108,35 +114,37 @@ fn feed(
     };
     let mut repeat_at = Instant::now() + REPEAT;
     loop {
-        // Frames that pass while the pace says wait are not missed: nobody wanted them.
-        let not_before = pace.as_ref().map(Pace::opens_at);
-        let wait_from = not_before.filter(|&opens| opens > Instant::now());
-        let waited = match wait_from {
-            Some(opens) => match slot.wait_closed(opens.min(repeat_at)) {
-                true => Waited::Closed,
-                false if opens > repeat_at => Waited::TimedOut,
-                false => {
-                    sequence = sequence.max(slot.latest().map_or(0, |frame| frame.sequence()));
-                    continue;
+        let opens_at = pace.as_ref().map(Pace::opens_at);
+        let waited = match opens_at {
+            Some(opens_at) if opens_at > repeat_at => {
+                if slot.wait_closed(repeat_at) {
+                    Waited::Closed
+                } else {
+                    Waited::TimedOut
                 }
-            },
+            }
+            Some(opens_at) => {
+                slot.wait_closed(opens_at);
+                // Frames that passed meanwhile are not missed: nobody wanted them.
+                sequence = sequence.max(slot.latest().map_or(0, |frame| frame.sequence()));
+                slot.wait_newer(sequence, repeat_at)
+            }
             None => slot.wait_newer(sequence, repeat_at),
         };
         match waited {
             Waited::Newer(frame) => {
                 reply::write_out(writer, frame.part())?;
                 // The first frame has none before it that could have been missed.
-                let missed = if last.is_some() {
-                    frame.sequence() - sequence - 1
-                } else {
-                    0
-                };
-                admission.note_part(frame.part().len(), 1, missed);
+                let gap = frame.sequence() - sequence - 1;
+                admission.note_part(frame.part().len(), 1, if last.is_some() { gap } else { 0 });
                 let now = Instant::now();
-                if let Some(pace) = &mut pace {
-                    pace.sent(now);
-                }
                 repeat_at = now + FIRST_REPEAT;
+                if let Some(pace) = &mut pace {
+                    pace.sent(now, camera.stats.rate.per_second(now));
+                    if pace.interval > REPEAT {
+                        repeat_at = now + FIRST_REPEAT_OF_SLOW;
+                    }
+                }
                 sequence = frame.sequence();
                 last = Some(frame);
             }
@@ -154,13 +162,15 @@ fn feed(
 
 /// At most so many frames a second, evenly spaced.
 ///
-/// A plan of moments, one interval apart: the first frame after a moment is sent. The plan does
-/// not drift with the frames, so the rate is exact on average; it is begun anew when the viewer or
-/// the source has fallen behind by more than an interval.
+/// A plan of moments, one interval apart: the frame nearest to each is sent. The plan does not
+/// drift with the frames, so the rate is exact on average; it is begun anew when the viewer or the
+/// source has fallen behind by more than an interval.
 #[derive(Debug)]
 struct Pace {
     interval: Duration,
     next: Instant,
+    /// A frame may be sent so long before its moment.
+    slack: Duration,
 }
 
 impl Pace {
@@ -168,21 +178,28 @@ impl Pace {
         Pace {
             interval: Duration::from_secs_f64(1.0 / fps),
             next: now,
+            slack: Duration::ZERO,
         }
     }
 
-    /// From when on a frame may be sent. A little before the moment, so that a camera's jitter
-    /// does not make a frame that belongs to it miss it.
     fn opens_at(&self) -> Instant {
-        let slack = (self.interval / 4).min(Duration::from_millis(15));
-        self.next.checked_sub(slack).unwrap_or(self.next)
+        self.next.checked_sub(self.slack).unwrap_or(self.next)
     }
 
-    fn sent(&mut self, now: Instant) {
+    /// Notes that a frame was sent, of a source with `rate` frames a second (0: unknown).
+    fn sent(&mut self, now: Instant, rate: f64) {
         self.next += self.interval;
         if now > self.next {
             self.next = now + self.interval;
         }
+        // Half a period of the source, whose next frame is then nearer to the next moment; never
+        // half an interval, where the frames of a source twice as fast would fall on the edge.
+        let most = self.interval.mul_f64(0.4);
+        self.slack = if rate > 0.0 {
+            most.min(Duration::from_secs_f64(0.45 / rate))
+        } else {
+            self.interval / 4
+        };
     }
 }
 
@@ -201,7 +218,7 @@ mod tests {
             let at = f64::from(number) / source_fps + jitter;
             let now = start + Duration::from_secs_f64(at);
             if now >= pace.opens_at() {
-                pace.sent(now);
+                pace.sent(now, source_fps);
                 times.push(at * 1e3);
             }
         }

@@ -49,10 +49,16 @@ impl Camfeed {
 
     /// Starts it at `listen` and waits until it serves.
     pub fn start_at(listen: &str, args: &[&str]) -> Camfeed {
+        Camfeed::start_with(listen, args, &[])
+    }
+
+    /// Starts it at `listen` with additions to its environment and waits until it serves.
+    pub fn start_with(listen: &str, args: &[&str], environment: &[(&str, &str)]) -> Camfeed {
         let mut child = Command::new(env!("CARGO_BIN_EXE_camfeed"))
             .args(["--listen", listen])
             .args(args)
             .env("RUST_LOG", "debug")
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

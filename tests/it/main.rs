@@ -7,9 +7,12 @@
 
 mod browser;
 mod bursts;
+mod cameras;
 mod camfeed;
 mod cli;
 mod clients;
+mod fakecam;
+mod faults;
 mod http;
 mod signals;
 mod snapshots;

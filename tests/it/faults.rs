@@ -1,0 +1,696 @@
+//! Faults of a camera, with ten viewers attached: nobody is lost, no bad frame leaves the server,
+//! what is wrong is said in words, and the picture comes back by itself.
+//!
+//! One round of each fault; `CAMFEED_FAULT_ROUNDS=20 cargo test faults:: -- --nocapture` is the
+//! long run and prints a line of numbers for each.
+
+use crate::{
+    camfeed::{Camfeed, SOON, eventually},
+    fakecam::{FakeCamera, decoded, is_of_ring, ring, size_of, unmarked},
+    http::{Answer, get, send},
+    status::state,
+};
+use serde_json::Value;
+use std::{
+    collections::HashSet,
+    fs,
+    io::{BufRead, BufReader},
+    net::{Shutdown, SocketAddr, TcpStream},
+    sync::{Arc, Mutex, OnceLock},
+    thread,
+    time::{Duration, Instant},
+};
+
+const VIEWERS: usize = 10;
+
+/// Limits are those of the issue times this: the machine may be busy.
+const BUSY_MACHINE: u32 = 3;
+
+/// An unplugged camera is noticed within this, and a picture is back this soon after a replug.
+const PLUG: Duration = Duration::from_secs(2);
+
+/// `--camera-timeout` here, in seconds; camfeed's own default only takes longer.
+const TIMEOUT: &str = "2";
+
+/// And what is noticed by it, with the time to say so.
+const SILENCE: Duration = Duration::from_secs(3);
+
+/// A camera whose return nobody announces is back when it is tried next: the longest pause
+/// between two tries, and an opening.
+const RETRY: Duration = Duration::from_secs(7);
+
+/// While a stream lives, its parts are never further apart than this.
+const PART_GAP: Duration = Duration::from_secs(1);
+
+/// What a client waits at most for a snapshot's 503.
+const SNAPSHOT: Duration = Duration::from_secs(3);
+
+/// What a fault does.
+enum Effect {
+    /// There is no picture. The control files of its steps, each with the words of `/state` and
+    /// of snapshots that tell it (any of those between bars).
+    Outage {
+        steps: &'static [(&'static str, &'static str)],
+        noticed: Duration,
+        back: Duration,
+    },
+    /// The picture stays, under this control file, and `/state` becomes so from what it was.
+    Online {
+        control: &'static str,
+        shows: fn(&Value, &Value) -> bool,
+        warnings: usize,
+    },
+}
+
+/// A part as one viewer got it.
+#[derive(Clone, Copy)]
+struct Seen {
+    at: Instant,
+    sequence: u64,
+    /// A picture of the camera, not a placeholder.
+    is_live: bool,
+}
+
+/// Everything one viewer got.
+#[derive(Default)]
+struct Sight {
+    parts: Vec<Seen>,
+    bad: Vec<String>,
+    /// How its connection ended.
+    lost: Option<String>,
+}
+
+/// A viewer that judges each part; ended when dropped.
+struct Viewer {
+    socket: TcpStream,
+    sight: Arc<Mutex<Sight>>,
+}
+
+impl Viewer {
+    fn open(address: SocketAddr) -> Viewer {
+        let socket = send(address, "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+        let reading = socket.try_clone().expect("a descriptor");
+        let sight = Arc::new(Mutex::new(Sight::default()));
+        let noting = Arc::clone(&sight);
+        thread::spawn(move || {
+            let mut reader = BufReader::with_capacity(64 * 1024, reading);
+            let lost = watch(&mut reader, &noting).unwrap_or_else(|error| error.to_string());
+            noting.lock().unwrap().lost = Some(lost);
+        });
+        Viewer { socket, sight }
+    }
+
+    /// The first part after `from` that `wanted` says.
+    fn first(&self, from: Instant, wanted: impl Fn(&Seen) -> bool) -> Option<Seen> {
+        let sight = self.sight.lock().unwrap();
+        let mut late = sight.parts.iter().rev().take_while(|seen| seen.at > from);
+        late.by_ref().filter(|seen| wanted(seen)).last().copied()
+    }
+
+    /// Different pictures (live) or placeholders (not) after `from`.
+    fn count(&self, from: Instant, is_live: bool) -> usize {
+        let sight = self.sight.lock().unwrap();
+        let late = sight.parts.iter().rev().take_while(|seen| seen.at > from);
+        let numbers = late.filter(|seen| seen.is_live == is_live);
+        numbers
+            .map(|seen| seen.sequence)
+            .collect::<HashSet<_>>()
+            .len()
+    }
+}
+
+impl Drop for Viewer {
+    fn drop(&mut self) {
+        let _ = self.socket.shutdown(Shutdown::Both);
+    }
+}
+
+/// Reads parts until the connection ends, and tells how it did.
+fn watch(reader: &mut impl BufRead, sight: &Mutex<Sight>) -> std::io::Result<String> {
+    let mut sequence = 0;
+    let mut length = 0;
+    let mut line = String::new();
+    let mut is_part = false;
+    let mut last_sequence = 0;
+    loop {
+        line.clear();
+        if reader.read_line(&mut line)? == 0 {
+            return Ok("closed by the server".to_owned());
+        }
+        if let Some(value) = line.strip_prefix("Content-Length: ") {
+            length = value.trim().parse().unwrap_or(0);
+        } else if let Some(value) = line.strip_prefix("X-Sequence: ") {
+            sequence = value.trim().parse().unwrap_or(0);
+        } else if line.starts_with("--camfeedframe") {
+            is_part = true;
+        } else if line == "\r\n" && is_part && length > 0 {
+            let mut jpeg = vec![0; length];
+            reader.read_exact(&mut jpeg)?;
+            let at = Instant::now();
+            // A part that comes again has been judged.
+            let judged = if sequence == last_sequence {
+                None
+            } else {
+                Some(judge(&jpeg))
+            };
+            let mut sight = sight.lock().unwrap();
+            if sequence < last_sequence {
+                let line = format!("{sequence} after {last_sequence}");
+                sight.bad.push(line);
+            }
+            let last = sight.parts.last().is_some_and(|seen| seen.is_live);
+            let is_live = match judged {
+                None => last,
+                Some(Ok(is_live)) => is_live,
+                Some(Err(reason)) => {
+                    sight.bad.push(format!("{sequence}: {reason}"));
+                    false
+                }
+            };
+            sight.parts.push(Seen {
+                at,
+                sequence,
+                is_live,
+            });
+            last_sequence = sequence;
+            (is_part, length) = (false, 0);
+        }
+    }
+}
+
+/// True for a whole picture of the camera, false for a placeholder.
+fn judge(jpeg: &[u8]) -> Result<bool, String> {
+    if !(jpeg.starts_with(&[0xff, 0xd8]) && jpeg.ends_with(&[0xff, 0xd9])) {
+        return Err("its ends are missing".to_owned());
+    }
+    match unmarked(jpeg) {
+        Some((_, own)) if is_of_ring(&own) || is_of_ring_with_other_tables(&own) => Ok(true),
+        Some(_) => Err("not as the camera took it".to_owned()),
+        None => match decoded(jpeg).map(|mat| size_of(&mat)) {
+            Some((640, 480)) => Ok(false),
+            size => Err(format!("a placeholder of {size:?}")),
+        },
+    }
+}
+
+/// True for a picture of the ring to which other Huffman tables were given.
+fn is_of_ring_with_other_tables(jpeg: &[u8]) -> bool {
+    static BARE: OnceLock<HashSet<Vec<u8>>> = OnceLock::new();
+    let bare = BARE.get_or_init(|| {
+        let files = fs::read_dir(ring()).expect("the ring").flatten();
+        files
+            .filter_map(|file| without_tables(&fs::read(file.path()).ok()?))
+            .collect()
+    });
+    without_tables(jpeg).is_some_and(|jpeg| bare.contains(&jpeg))
+}
+
+/// The JPEG without its Huffman tables; `None` when it had none.
+fn without_tables(jpeg: &[u8]) -> Option<Vec<u8>> {
+    let (mut at, mut tables) = (2, 0);
+    let mut bare = jpeg[..2].to_vec();
+    while let [0xff, marker, high, low, ..] = jpeg[at..] {
+        let end = at + 2 + usize::from(u16::from_be_bytes([high, low]));
+        match marker {
+            0xda => break,
+            0xc4 => tables += 1,
+            _ => bare.extend_from_slice(jpeg.get(at..end)?),
+        }
+        at = end;
+    }
+    bare.extend_from_slice(&jpeg[at..]);
+    (tables > 0).then_some(bare)
+}
+
+/// The numbers of one fault's rounds: the worst times, none where there was no outage.
+#[derive(Default)]
+struct Tally {
+    rounds: u32,
+    /// From the fault to the last viewer's first placeholder.
+    noticed: Option<Duration>,
+    /// From its end to the last viewer's first new picture.
+    back: Duration,
+    /// To a snapshot's 503.
+    snapshot: Option<Duration>,
+}
+
+/// Puts ten viewers through the fault, and looks at them.
+fn fault(name: &str, timeout: &str, effect: &Effect, after: &[&str]) {
+    let rounds = std::env::var("CAMFEED_FAULT_ROUNDS").map_or(1, |text| {
+        text.parse().expect("CAMFEED_FAULT_ROUNDS is a number")
+    });
+    let camera = FakeCamera::new(after[after.len() - 1]);
+    let mut options = vec!["--source", "/dev/video0", "--fps", "15"];
+    options.extend(["--camera-timeout", timeout]);
+    let camfeed = camera.online(&options);
+    let viewers: Vec<_> = (0..VIEWERS)
+        .map(|_| Viewer::open(camfeed.address))
+        .collect();
+    let start = Instant::now().checked_sub(SOON).expect("later");
+    each(&viewers, SOON, |viewer| {
+        (viewer.count(start, true) >= 5).then_some(())
+    });
+    let before = settled(&camfeed);
+    let mut tally = Tally::default();
+    for round in 0..rounds {
+        let warned = camfeed.count_log(" WARN ");
+        let returned = camfeed.count_log("camera back");
+        let cleared = after[round % after.len()];
+        let (warnings, returns) = match effect {
+            Effect::Outage {
+                steps,
+                noticed,
+                back,
+            } => {
+                outage(&camera, &camfeed, &viewers, steps, cleared, &mut tally);
+                assert!(
+                    tally.noticed <= Some(*noticed * BUSY_MACHINE),
+                    "{name}: noticed after {:?}",
+                    tally.noticed
+                );
+                assert!(
+                    tally.back <= *back * BUSY_MACHINE,
+                    "{name}: back after {:?}",
+                    tally.back
+                );
+                assert!(
+                    tally.snapshot <= Some(SNAPSHOT * BUSY_MACHINE),
+                    "{name}: {:?}",
+                    tally.snapshot
+                );
+                (1, 1)
+            }
+            Effect::Online {
+                control,
+                shows,
+                warnings,
+            } => {
+                flaw(
+                    &camera, &camfeed, &viewers, control, *shows, cleared, &mut tally,
+                );
+                (*warnings, 0)
+            }
+        };
+        for viewer in &viewers {
+            let sight = viewer.sight.lock().unwrap();
+            assert_eq!(sight.lost, None, "{name}: a viewer was lost");
+            assert!(sight.bad.is_empty(), "{name}: {:?}", sight.bad);
+        }
+        assert_eq!(
+            camfeed.count_log(" WARN ") - warned,
+            warnings,
+            "{name}: one warning"
+        );
+        assert_eq!(
+            camfeed.count_log("camera back") - returned,
+            returns,
+            "{name}: one summary"
+        );
+        tally.rounds += 1;
+    }
+    let is_as_before = || {
+        let now = (camfeed.threads(), camfeed.descriptors());
+        now.0 <= before.0 && now.1 <= before.1
+    };
+    let healed = eventually(SOON, is_as_before);
+    let now = (camfeed.threads(), camfeed.descriptors());
+    assert!(
+        healed,
+        "{name}: {before:?} threads and descriptors became {now:?}"
+    );
+    let gap = viewers.iter().map(longest_gap).max().unwrap_or_default();
+    let seconds = |time: Duration| format!("{:.2} s", time.as_secs_f64());
+    println!(
+        "fault | {name} | rounds {} | noticed {} | back {} | snapshot {} | gap {} | \
+         threads {} to {} | descriptors {} to {}",
+        tally.rounds,
+        tally.noticed.map_or("-".to_owned(), seconds),
+        seconds(tally.back),
+        tally.snapshot.map_or("-".to_owned(), seconds),
+        seconds(gap),
+        before.0,
+        now.0,
+        before.1,
+        now.1
+    );
+    assert!(gap <= PART_GAP * BUSY_MACHINE, "{name}: silent for {gap:?}");
+}
+
+/// One round of a fault that takes the picture away.
+fn outage(
+    camera: &FakeCamera,
+    camfeed: &Camfeed,
+    viewers: &[Viewer],
+    steps: &[(&str, &str)],
+    cleared: &str,
+    tally: &mut Tally,
+) {
+    let begun = Instant::now();
+    for (number, (control, words)) in steps.iter().enumerate() {
+        camera.set(control);
+        let is_said = |text: &str| words.split('|').any(|word| text.contains(word));
+        if number == 0 {
+            let noticed = each(viewers, SOON, |viewer| {
+                viewer.first(begun, |seen| !seen.is_live)
+            });
+            let last = noticed.iter().map(|seen| seen.at - begun).max();
+            tally.noticed = tally.noticed.max(last);
+        }
+        let mut now = Value::Null;
+        let is_told = eventually(SOON, || {
+            now = state(camfeed.address)["camera"].take();
+            now["state"] == "offline" && is_said(now["reason"].as_str().unwrap_or_default())
+        });
+        assert!(is_told, "{control}: never {words:?} but {now:#}");
+    }
+    // Placeholders come one a second, meanwhile too.
+    let from = Instant::now();
+    let (_, words) = steps[steps.len() - 1];
+    let asked = Instant::now();
+    let answer: Answer = get(camfeed.address, "/snapshot.jpg");
+    tally.snapshot = tally.snapshot.max(Some(asked.elapsed()));
+    let text = answer.text();
+    assert_eq!(answer.status, 503, "{text}");
+    assert!(words.split('|').any(|word| text.contains(word)), "{text}");
+    each(viewers, SOON, |viewer| {
+        (viewer.count(from, false) >= 2).then_some(())
+    });
+    let most = from.elapsed().as_secs() as usize + 2;
+    for viewer in viewers {
+        let count = viewer.count(from, false);
+        assert!(
+            count <= most,
+            "{count} placeholders in {:?}",
+            from.elapsed()
+        );
+        assert_eq!(viewer.count(from, true), 0, "a picture from nowhere");
+    }
+    back(camera, viewers, cleared, tally);
+    let is_online = || state(camfeed.address)["camera"]["state"] == "online";
+    assert!(eventually(SOON, is_online));
+    camfeed.wait_logs("camera back", tally.rounds as usize + 1);
+}
+
+/// One round of a fault that leaves the picture.
+fn flaw(
+    camera: &FakeCamera,
+    camfeed: &Camfeed,
+    viewers: &[Viewer],
+    control: &str,
+    shows: fn(&Value, &Value) -> bool,
+    cleared: &str,
+    tally: &mut Tally,
+) {
+    let before = state(camfeed.address);
+    let changes = camera.count("fault camera=0");
+    camera.set(control);
+    camera.wait_count("fault camera=0", changes + 1);
+    let begun = Instant::now();
+    let mut now = Value::Null;
+    let is_shown = eventually(SOON, || {
+        now = state(camfeed.address);
+        shows(&before, &now)
+    });
+    assert!(is_shown, "never so: {now:#}");
+    assert_eq!(now["camera"]["state"], "online");
+    let from = Instant::now();
+    each(viewers, SOON, |viewer| {
+        (viewer.count(from, true) >= 3).then_some(())
+    });
+    for viewer in viewers {
+        assert_eq!(viewer.count(begun, false), 0, "a placeholder");
+    }
+    back(camera, viewers, cleared, tally);
+    let is_well = || state(camfeed.address)["camera"]["frozen"] == false;
+    assert!(eventually(SOON, is_well));
+}
+
+/// Ends the fault and waits for new pictures on the same connections.
+fn back(camera: &FakeCamera, viewers: &[Viewer], cleared: &str, tally: &mut Tally) {
+    let mended = Instant::now();
+    camera.set(cleared);
+    let newest: Vec<_> = viewers
+        .iter()
+        .map(|viewer| {
+            viewer
+                .sight
+                .lock()
+                .unwrap()
+                .parts
+                .last()
+                .map_or(0, |seen| seen.sequence)
+        })
+        .collect();
+    let newest = newest.into_iter().max().unwrap_or_default();
+    let returned = each(viewers, SOON, |viewer| {
+        viewer.first(mended, |seen| seen.is_live && seen.sequence > newest)
+    });
+    let last = returned
+        .iter()
+        .map(|seen| seen.at.saturating_duration_since(mended))
+        .max();
+    tally.back = tally.back.max(last.unwrap_or_default());
+}
+
+/// What `find` gives for each viewer; waits for it.
+fn each<T>(viewers: &[Viewer], time: Duration, find: impl Fn(&Viewer) -> Option<T>) -> Vec<T> {
+    let mut found: Vec<Option<T>> = viewers.iter().map(|_| None).collect();
+    let is_complete = eventually(time, || {
+        for (found, viewer) in found.iter_mut().zip(viewers) {
+            if found.is_none() {
+                *found = find(viewer);
+            }
+        }
+        found.iter().all(Option::is_some)
+    });
+    let lost: Vec<_> = viewers
+        .iter()
+        .filter_map(|viewer| viewer.sight.lock().unwrap().lost.clone())
+        .collect();
+    assert!(
+        is_complete,
+        "{} of {} viewers still wait; lost: {lost:?}",
+        found.iter().filter(|found| found.is_none()).count(),
+        viewers.len()
+    );
+    found.into_iter().flatten().collect()
+}
+
+/// The longest time in which a viewer got nothing at all.
+fn longest_gap(viewer: &Viewer) -> Duration {
+    let sight = viewer.sight.lock().unwrap();
+    let gaps = sight.parts.windows(2).map(|pair| pair[1].at - pair[0].at);
+    gaps.max().unwrap_or_default()
+}
+
+/// Threads and descriptors, when they have been the same for a second.
+fn settled(camfeed: &Camfeed) -> (usize, usize) {
+    let count = || (camfeed.threads(), camfeed.descriptors());
+    let mut last = (count(), Instant::now());
+    let is_settled = eventually(SOON, || {
+        let now = count();
+        if now != last.0 {
+            last = (now, Instant::now());
+        }
+        last.1.elapsed() >= Duration::from_secs(1)
+    });
+    assert!(is_settled, "threads and descriptors never settle");
+    last.0
+}
+
+#[test]
+fn unplugged_and_plugged_in_again() {
+    let effect = Effect::Outage {
+        steps: &[("plugged no", "was unplugged|no such device")],
+        noticed: PLUG,
+        back: PLUG,
+    };
+    fault("unplug", TIMEOUT, &effect, &[""]);
+}
+
+#[test]
+fn plugged_in_again_under_another_number() {
+    let effect = Effect::Outage {
+        steps: &[("plugged no", "was unplugged|no such device")],
+        noticed: PLUG,
+        back: PLUG,
+    };
+    // Each round under the other number than the one before.
+    fault("renumber", TIMEOUT, &effect, &["node 3", ""]);
+}
+
+#[test]
+fn back_but_busy() {
+    let effect = Effect::Outage {
+        steps: &[
+            ("plugged no", "was unplugged|no such device"),
+            ("busy open", "another program is using it"),
+            ("busy yes", "another program is using it"),
+        ],
+        noticed: PLUG,
+        back: RETRY,
+    };
+    fault("busy", TIMEOUT, &effect, &[""]);
+}
+
+#[test]
+fn back_but_forbidden() {
+    let effect = Effect::Outage {
+        steps: &[
+            ("plugged no", "was unplugged|no such device"),
+            ("forbidden yes", "permission denied"),
+        ],
+        noticed: PLUG,
+        back: RETRY,
+    };
+    fault("forbidden", TIMEOUT, &effect, &[""]);
+}
+
+#[test]
+fn hanging() {
+    let effect = Effect::Outage {
+        steps: &[("fault hang", "no picture")],
+        noticed: SILENCE,
+        back: RETRY,
+    };
+    fault("hang", TIMEOUT, &effect, &[""]);
+}
+
+#[test]
+fn errors_instead_of_pictures() {
+    let effect = Effect::Outage {
+        steps: &[("fault eio", "errors instead of pictures|no picture")],
+        noticed: SILENCE,
+        back: RETRY,
+    };
+    fault("eio", TIMEOUT, &effect, &[""]);
+}
+
+const BROKEN: &str = "broken pictures|no whole picture";
+
+#[test]
+fn truncated_pictures_only() {
+    let effect = Effect::Outage {
+        steps: &[("fault truncated", BROKEN)],
+        noticed: SILENCE,
+        back: RETRY,
+    };
+    fault("truncated", TIMEOUT, &effect, &[""]);
+}
+
+#[test]
+fn garbage_only() {
+    let effect = Effect::Outage {
+        steps: &[("fault garbage", BROKEN)],
+        noticed: SILENCE,
+        back: RETRY,
+    };
+    fault("garbage", TIMEOUT, &effect, &[""]);
+}
+
+#[test]
+fn empty_pictures_only() {
+    let effect = Effect::Outage {
+        steps: &[("fault empty", BROKEN)],
+        noticed: SILENCE,
+        back: RETRY,
+    };
+    fault("empty", TIMEOUT, &effect, &[""]);
+}
+
+/// Enough to have dropped some of each kind of cut.
+fn drops(before: &Value, state: &Value) -> bool {
+    let dropped = |state: &Value| state["camera"]["dropped"].as_u64().expect("a number");
+    dropped(state) >= dropped(before) + 8
+}
+
+#[test]
+fn each_third_picture_truncated() {
+    let effect = Effect::Online {
+        control: "fault truncated\nfault_every 3",
+        shows: drops,
+        warnings: 0,
+    };
+    fault("truncated, each 3rd", TIMEOUT, &effect, &[""]);
+}
+
+#[test]
+fn each_third_picture_garbage() {
+    let effect = Effect::Online {
+        control: "fault garbage\nfault_every 3",
+        shows: drops,
+        warnings: 0,
+    };
+    fault("garbage, each 3rd", TIMEOUT, &effect, &[""]);
+}
+
+#[test]
+fn each_third_picture_empty() {
+    let effect = Effect::Online {
+        control: "fault empty\nfault_every 3",
+        shows: drops,
+        warnings: 0,
+    };
+    fault("empty, each 3rd", TIMEOUT, &effect, &[""]);
+}
+
+#[test]
+fn an_error_now_and_then() {
+    let effect = Effect::Online {
+        control: "fault eio\nfault_every 5",
+        shows: |_, state| state["camera"]["state"] == "online",
+        warnings: 0,
+    };
+    fault("eio, each 5th", TIMEOUT, &effect, &[""]);
+}
+
+#[test]
+fn slow() {
+    let effect = Effect::Online {
+        control: "fault slow\nslow_ms 1500",
+        shows: |_, state| state["camera"]["fps"].as_f64().is_some_and(|fps| fps < 3.0),
+        warnings: 0,
+    };
+    // Slower than the parts of a stream may come, faster than what counts as hanging.
+    fault("slow", "5", &effect, &[""]);
+}
+
+#[test]
+fn without_huffman_tables() {
+    let effect = Effect::Online {
+        control: "fault nodht",
+        shows: |_, state| state["camera"]["state"] == "online",
+        warnings: 0,
+    };
+    fault("no DHT", TIMEOUT, &effect, &[""]);
+}
+
+#[test]
+fn padded() {
+    let effect = Effect::Online {
+        control: "fault padding",
+        shows: |_, state| state["camera"]["state"] == "online",
+        warnings: 0,
+    };
+    fault("padding", TIMEOUT, &effect, &[""]);
+}
+
+#[test]
+fn without_their_last_bytes() {
+    let effect = Effect::Online {
+        control: "fault eoiloss",
+        shows: |_, state| state["camera"]["state"] == "online",
+        warnings: 0,
+    };
+    fault("EOI lost", TIMEOUT, &effect, &[""]);
+}
+
+#[test]
+fn frozen() {
+    let effect = Effect::Online {
+        control: "fault freeze",
+        shows: |_, state| state["camera"]["frozen"] == true,
+        warnings: 1,
+    };
+    fault("freeze", TIMEOUT, &effect, &[""]);
+}
