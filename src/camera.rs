@@ -4,15 +4,9 @@
 //! server reads it, and neither knows the other. There is one today; nothing here assumes so.
 
 use crate::{
-    capture::{
-        self,
-        controls::{self, Control},
-    },
+    capture::controls::{self, Control},
     config::{CameraConfig, Device, Size},
-    encode,
-    error::Error,
     frame::Frame,
-    shutdown::Stop,
     slot::Slot,
     stats::CameraStats,
 };
@@ -144,12 +138,6 @@ impl Camera {
             same_since: AtomicU64::new(0),
             is_frozen: AtomicBool::new(false),
         }
-    }
-
-    /// Starts its encoders and its supervisor, which run until `stop`.
-    pub fn start(self: &Arc<Camera>, stop: &Arc<Stop>) -> Result<(), Error> {
-        let encoders = encode::start(self)?;
-        capture::start(self, encoders, stop)
     }
 
     /// The status as it stands, to read or to write; let go of it at once.

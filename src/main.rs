@@ -88,7 +88,7 @@ fn run(config: &Config) -> Result<std::convert::Infallible, Error> {
     }
     let unix_path = server.unix_path();
     raise_file_limit(config.server.max_viewers);
-    camera.start(&stop)?;
+    capture::start(&camera, &stop)?;
     let clients = server.start(&config.server, &camera)?;
     let signal = signals.forever().next();
     info!(

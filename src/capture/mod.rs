@@ -23,14 +23,15 @@ mod watch;
 
 pub use report::{check, list};
 
-use crate::{camera::Camera, encode::Encoders, error::Error, shutdown::Stop};
+use crate::{camera::Camera, encode, error::Error, shutdown::Stop};
 use std::{env, sync::Arc};
 
 /// FFmpeg's own number for silence.
 const AV_LOG_QUIET: &str = "-8";
 
-/// Starts the supervisor of `camera`, which runs until `stop`.
-pub fn start(camera: &Arc<Camera>, encoders: Encoders, stop: &Arc<Stop>) -> Result<(), Error> {
+/// Starts the encoders and the supervisor of `camera`, which run until `stop`.
+pub fn start(camera: &Arc<Camera>, stop: &Arc<Stop>) -> Result<(), Error> {
+    let encoders = encode::start(camera)?;
     let supervisor = supervisor::Supervisor::new(Arc::clone(camera), encoders, Arc::clone(stop));
     let name = "camera".to_owned();
     std::thread::Builder::new()

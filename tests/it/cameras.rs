@@ -3,7 +3,9 @@
 
 use crate::{
     camfeed::{Camfeed, Folder, SMALL, SOON, eventually, run},
-    fakecam::{FakeCamera, decoded, difference, is_of_ring, picture, size_of, unmarked},
+    fakecam::{
+        FakeCamera, decoded, difference, is_of_ring, picture, size_of, unmarked, wait_state,
+    },
     http::{Answer, Part, Parts, find, get, send},
     status::state,
 };
@@ -310,6 +312,7 @@ fn why_a_camera_does_not_open_is_told_in_the_log_and_in_state() {
         if source == "/dev/video0" {
             camera.set("");
             camfeed.wait_log("camera back");
+            wait_state(&camfeed, "online");
         }
         assert_eq!(camfeed.count_log(" WARN "), 1, "{control}: one warning");
     }
@@ -328,11 +331,13 @@ fn auto_takes_a_camera_plugged_in_later_and_keeps_to_it() {
     camera.set("");
     camfeed.wait_log("takes over from the test pattern");
     let first = next_own(&mut parts);
+    wait_state(&camfeed, "online");
     let now = state(camfeed.address);
     assert_eq!(now["camera"]["fallback"], false);
     assert_eq!(now["camera"]["source"], "/dev/video0");
     camera.set("plugged no");
     camfeed.wait_log("was unplugged");
+    wait_state(&camfeed, "offline");
     let mut now = Value::Null;
     // For as long as several tries take, there is a reason and never the pattern.
     let has_tried = eventually(SOON, || {
@@ -351,6 +356,7 @@ fn auto_takes_a_camera_plugged_in_later_and_keeps_to_it() {
     assert!(eventually(SOON, is_told));
     camera.set("node 2");
     camfeed.wait_log("camera back");
+    wait_state(&camfeed, "online");
     assert!(next_own(&mut parts).sequence > first.sequence);
 }
 
@@ -363,8 +369,10 @@ fn a_camera_named_by_its_stable_name_is_found_under_another_number() {
     next_own(&mut parts);
     camera.set("plugged no");
     camfeed.wait_log("was unplugged");
+    wait_state(&camfeed, "offline");
     camera.set("node 4");
     camfeed.wait_log("camera back");
+    wait_state(&camfeed, "online");
     next_own(&mut parts);
     let now = state(camfeed.address);
     assert_eq!(now["camera"]["source"], "/dev/video4");
@@ -389,6 +397,7 @@ fn a_replug_too_quick_to_be_seen_heals() {
         pulled.elapsed()
     );
     camfeed.wait_log("camera back");
+    wait_state(&camfeed, "online");
     assert_eq!(camfeed.count_log(" WARN "), 1);
 }
 
@@ -504,7 +513,7 @@ fn an_unwatched_camera_is_released_and_woken_by_a_snapshot() {
         camera.wait_count("streamoff", round);
         let is_closed = || camera.count(" open camera=0") == camera.count(" close camera=0");
         assert!(eventually(SOON, is_closed), "a descriptor is left open");
-        assert_eq!(state(camfeed.address)["camera"]["state"], "idle");
+        wait_state(&camfeed, "idle");
         assert_eq!(get(camfeed.address, "/healthz").status, 200);
         let asked = unix_now();
         let snapshot = get(camfeed.address, "/snapshot.jpg");
@@ -568,11 +577,13 @@ fn controls_are_set_at_each_opening_and_changed_over_http() {
     // What a camera forgets when it is unplugged.
     camera.set("plugged no");
     camfeed.wait_log("was unplugged");
+    wait_state(&camfeed, "offline");
     let answer = get(camfeed.address, "/controls");
     assert_eq!(answer.status, 503, "{}", answer.text());
     assert!(answer.text().contains("camera"), "{}", answer.text());
     camera.set("");
     camfeed.wait_log("camera back");
+    wait_state(&camfeed, "online");
     assert_eq!(control(camfeed.address, "brightness")["value"], 77);
     assert_eq!(control(camfeed.address, "hue")["value"], 0);
 }

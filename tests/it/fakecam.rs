@@ -3,12 +3,16 @@
 //! Each [`FakeCamera`] has a folder of its own with its control file, its `/dev` and its log, so
 //! that tests run side by side. Nobody but the programs started here sees it.
 
-use crate::camfeed::{Camfeed, Folder, SOON, eventually};
+use crate::{
+    camfeed::{Camfeed, Folder, SOON, eventually},
+    status::state,
+};
 use opencv::{
     core::{Mat, Vec3b},
     imgcodecs,
     prelude::*,
 };
+use serde_json::Value;
 use std::{
     collections::HashSet,
     fs,
@@ -80,7 +84,7 @@ impl FakeCamera {
     /// The same, when its camera is online.
     pub fn online(&self, args: &[&str]) -> Camfeed {
         let camfeed = self.serve(args);
-        camfeed.wait_log("camera online");
+        wait_state(&camfeed, "online");
         camfeed
     }
 
@@ -105,6 +109,16 @@ impl FakeCamera {
         let has = eventually(SOON, || self.count(event) >= count);
         assert!(has, "{event:?} {} times, not {count}", self.count(event));
     }
+}
+
+/// Waits until `/state` calls the camera so: the log has it a moment earlier.
+pub fn wait_state(camfeed: &Camfeed, expected: &str) {
+    let mut now = Value::Null;
+    let is_so = eventually(SOON, || {
+        now = state(camfeed.address)["camera"].take();
+        now["state"] == expected
+    });
+    assert!(is_so, "never {expected}: {now:#}");
 }
 
 /// The library that is the camera.

@@ -6,7 +6,7 @@
 
 use crate::{
     camfeed::{Camfeed, SOON, eventually},
-    fakecam::{FakeCamera, decoded, is_of_ring, ring, size_of, unmarked},
+    fakecam::{FakeCamera, decoded, is_of_ring, ring, size_of, unmarked, wait_state},
     http::{Answer, get, send},
     status::state,
 };
@@ -386,8 +386,7 @@ fn outage(
         assert_eq!(viewer.count(from, true), 0, "a picture from nowhere");
     }
     back(camera, viewers, cleared, tally);
-    let is_online = || state(camfeed.address)["camera"]["state"] == "online";
-    assert!(eventually(SOON, is_online));
+    wait_state(camfeed, "online");
     camfeed.wait_logs("camera back", tally.rounds as usize + 1);
 }
 

@@ -1,0 +1,200 @@
+//! What `--source` names.
+
+use super::{Fps, Size};
+use argh::FromArgValue;
+use std::{fmt, path::PathBuf};
+
+/// What is opened: the value of `--source`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Device {
+    /// The first camera that opens; with none, the test pattern until one is plugged in.
+    Auto,
+    /// A V4L2 device by its number.
+    Number(u32),
+    /// A V4L2 device by its path.
+    Node(PathBuf),
+    /// A video file, played in a loop at its own pace.
+    File(PathBuf),
+    /// A network stream.
+    Url(String),
+    /// A GStreamer pipeline.
+    Gst(String),
+    /// The built-in test pattern.
+    Pattern(Pattern),
+}
+
+/// What the test pattern was told in `test:WxH@FPS`.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Pattern {
+    /// `None` leaves it to `--size`, else [`Pattern::SIZE`].
+    pub size: Option<Size>,
+    /// `None` leaves it to `--fps`, else [`Pattern::FPS`].
+    pub fps: Option<Fps>,
+}
+
+impl Pattern {
+    /// Defaults to 1280x720.
+    pub const SIZE: Size = Size {
+        width: 1280,
+        height: 720,
+    };
+    /// Defaults to 30 frames a second.
+    pub const FPS: Fps = Fps(30.0);
+}
+
+const SCHEMES: [&str; 7] = ["http", "https", "rtsp", "rtsps", "rtmp", "udp", "tcp"];
+const SOURCES: &str = "allowed are auto, a camera number, /dev/…, a file, an http(s):// or \
+    rtsp:// address, gst:PIPELINE, test or test:WxH@FPS";
+
+impl FromArgValue for Device {
+    fn from_arg_value(value: &str) -> Result<Device, String> {
+        if value == "auto" {
+            return Ok(Device::Auto);
+        }
+        if value == "test" {
+            return Ok(Device::Pattern(Pattern::default()));
+        }
+        if let Some(spec) = value.strip_prefix("test:") {
+            return pattern(spec).map(Device::Pattern);
+        }
+        if let Some(pipeline) = value.strip_prefix("gst:") {
+            return match pipeline.trim() {
+                "" => Err("the pipeline after gst: is empty".to_owned()),
+                pipeline => Ok(Device::Gst(pipeline.to_owned())),
+            };
+        }
+        if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+            return match value.parse() {
+                Ok(number @ 0..=255) => Ok(Device::Number(number)),
+                _ => Err("a camera number is 0 to 255".to_owned()),
+            };
+        }
+        if let Some((scheme, rest)) = value.split_once("://") {
+            let scheme = scheme.to_ascii_lowercase();
+            return match scheme.as_str() {
+                "file" => Ok(Device::File(PathBuf::from(rest))),
+                known if SCHEMES.contains(&known) && !rest.is_empty() => {
+                    Ok(Device::Url(value.to_owned()))
+                }
+                _ => Err(SOURCES.to_owned()),
+            };
+        }
+        if value.starts_with("/dev/") {
+            return Ok(Device::Node(PathBuf::from(value)));
+        }
+        // A file may come later (a stick not mounted yet); a bare word that names nothing is a
+        // slip of the finger.
+        let file = PathBuf::from(value);
+        if value.contains(['/', '.']) || file.exists() {
+            Ok(Device::File(file))
+        } else {
+            Err(SOURCES.to_owned())
+        }
+    }
+}
+
+fn pattern(spec: &str) -> Result<Pattern, String> {
+    let (size, fps) = match spec.split_once('@') {
+        Some((size, fps)) => (size, Some(fps)),
+        None => (spec, None),
+    };
+    let allowed = |reason| format!("{reason} (the form is test:1280x720@30)");
+    Ok(Pattern {
+        size: match size {
+            "" => None,
+            size => Some(Size::from_arg_value(size).map_err(allowed)?),
+        },
+        fps: fps.map(Fps::from_arg_value).transpose().map_err(allowed)?,
+    })
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Device::Auto => f.write_str("auto"),
+            Device::Number(number) => write!(f, "/dev/video{number}"),
+            Device::Node(path) | Device::File(path) => write!(f, "{}", path.display()),
+            Device::Url(url) => f.write_str(&without_credentials(url)),
+            Device::Gst(pipeline) => write!(f, "gst:{pipeline}"),
+            Device::Pattern(_) => f.write_str("test pattern"),
+        }
+    }
+}
+
+/// The address without `user:password@`: what is said aloud in logs and in `/state`.
+fn without_credentials(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let host_end = rest.find('/').unwrap_or(rest.len());
+    match rest[..host_end].rfind('@') {
+        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn device(value: &str) -> Option<Device> {
+        Device::from_arg_value(value).ok()
+    }
+
+    #[test]
+    fn every_kind_of_source_is_told_apart() {
+        let file = |path: &str| Some(Device::File(PathBuf::from(path)));
+        let url = |url: &str| Some(Device::Url(url.to_owned()));
+        assert_eq!(device("auto"), Some(Device::Auto));
+        assert_eq!(device("2"), Some(Device::Number(2)));
+        assert_eq!(
+            device("/dev/video0"),
+            Some(Device::Node("/dev/video0".into()))
+        );
+        assert_eq!(
+            device("/dev/v4l/by-id/usb-x-index0"),
+            Some(Device::Node("/dev/v4l/by-id/usb-x-index0".into()))
+        );
+        assert_eq!(device("clip.avi"), file("clip.avi"));
+        assert_eq!(device("file:///srv/clip.avi"), file("/srv/clip.avi"));
+        assert_eq!(
+            device("http://a:b@host/stream"),
+            url("http://a:b@host/stream")
+        );
+        assert_eq!(device("rtsp://host:554/1"), url("rtsp://host:554/1"));
+        assert_eq!(
+            device("gst:videotestsrc"),
+            Some(Device::Gst("videotestsrc".to_owned()))
+        );
+        assert_eq!(
+            device("test:320x240@7.5"),
+            Some(Device::Pattern(Pattern {
+                size: Some(Size {
+                    width: 320,
+                    height: 240
+                }),
+                fps: Some(Fps(7.5)),
+            }))
+        );
+        for wrong in [
+            "",
+            "tset",
+            "gst:",
+            "ftp://x/y",
+            "http://",
+            "999",
+            "test:0x0",
+            "test:8x8@30",
+        ] {
+            assert_eq!(device(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_never_said() {
+        let url = Device::Url("rtsp://me:p@ss@host:554/a@b".to_owned());
+        assert_eq!(url.to_string(), "rtsp://host:554/a@b");
+        let url = Device::Url("http://host/a@b".to_owned());
+        assert_eq!(url.to_string(), "http://host/a@b");
+    }
+}

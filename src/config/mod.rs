@@ -1,0 +1,111 @@
+//! Checked settings: what the program was told, in the words of each part that reads them.
+//!
+//! `device` says what can be opened, `values` what each option takes. What changes while the
+//! program runs stands elsewhere, in `stats`.
+
+mod device;
+mod values;
+
+pub use device::{Device, Pattern};
+pub use values::{
+    Encode, Flip, Fps, Listen, Origin, Overlay, PixelFormat, Quality, Rotate, Seconds, Settings,
+    Size, Turn, Viewers, Warmup, Workers,
+};
+
+use crate::cli::Args;
+use std::time::Duration;
+
+/// Everything the program was told, checked.
+#[derive(Debug)]
+pub struct Config {
+    /// What concerns the camera, from device to slot.
+    pub camera: CameraConfig,
+    /// What concerns the network side.
+    pub server: ServerConfig,
+}
+
+/// What one camera was told.
+#[derive(Debug, Clone)]
+pub struct CameraConfig {
+    /// What is opened.
+    pub device: Device,
+    /// Asked of the camera; `None` leaves it to the source.
+    pub size: Option<Size>,
+    /// Asked of the camera; `None` leaves it to the source.
+    pub fps: Option<Fps>,
+    /// JPEG quality of what is encoded here.
+    pub quality: Quality,
+    /// Encoder threads.
+    pub workers: Workers,
+    /// Pixel format asked of the camera.
+    pub format: PixelFormat,
+    /// Whether JPEGs are decoded even when nothing asks for pixels.
+    pub encode: Encode,
+    /// How the picture is turned.
+    pub turn: Turn,
+    /// Text burnt into the picture.
+    pub overlay: Option<Overlay>,
+    /// Controls set at each opening, in their order.
+    pub settings: Vec<(String, String)>,
+    /// A camera silent for this long hangs.
+    pub timeout: Duration,
+    /// Unwatched for this long, the camera is released.
+    pub idle_timeout: Option<Duration>,
+    /// Pictures not shown after an opening that ended an idle time.
+    pub warmup: u32,
+}
+
+impl CameraConfig {
+    /// True when JPEGs of the source may go out as they came.
+    pub fn passes_through(&self) -> bool {
+        self.turn.is_none() && self.overlay.is_none() && self.encode == Encode::Auto
+    }
+}
+
+/// What the server was told.
+#[derive(Debug)]
+pub struct ServerConfig {
+    /// Where to listen.
+    pub listen: Listen,
+    /// Streams served at once.
+    pub max_viewers: usize,
+    /// `Access-Control-Allow-Origin`, when asked for.
+    pub allow_origin: Option<Origin>,
+    /// Controls may be read and changed over the network.
+    pub has_controls: bool,
+}
+
+impl From<Args> for Config {
+    fn from(args: Args) -> Config {
+        Config {
+            camera: CameraConfig {
+                device: args.source,
+                size: args.size,
+                fps: args.fps,
+                quality: args.quality,
+                workers: args.workers,
+                format: args.format,
+                encode: args.encode,
+                turn: Turn {
+                    rotate: args.rotate,
+                    flip: args.flip,
+                },
+                overlay: args.overlay,
+                settings: args
+                    .set
+                    .into_iter()
+                    .flat_map(|settings| settings.0)
+                    .collect(),
+                timeout: args.camera_timeout.time(),
+                idle_timeout: args.idle_timeout.map(Seconds::time),
+                warmup: args.warmup.0,
+            },
+            server: ServerConfig {
+                listen: args.listen,
+                max_viewers: args.max_viewers.0,
+                allow_origin: args.allow_origin,
+                has_controls: !args.no_controls,
+            },
+        }
+    }
+}
