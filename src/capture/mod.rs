@@ -11,6 +11,7 @@
 pub mod controls;
 pub mod draw;
 mod node;
+mod outage;
 mod pattern;
 mod placeholder;
 mod report;

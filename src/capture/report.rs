@@ -1,18 +1,20 @@
-//! `--list` and `--check`: what there is, and what one source really gives, told to a person.
+//! What there is and what a source really gives, told to a person: `--list`, `--check`, and the
+//! log's line when a camera comes online.
 
 use super::{
     node,
     source::{self, Opened},
-    supervisor::rate,
     v4l2,
 };
 use crate::{
+    camera::Facts,
     config::{CameraConfig, Device, PixelFormat},
     encode::Picture,
     error::{Cause, Error},
     jpeg,
     shutdown::Stop,
 };
+use log::{Level, log};
 use opencv::{core::Mat, prelude::*};
 use std::{
     os::unix::fs::MetadataExt,
@@ -235,4 +237,53 @@ fn code(cause: Cause) -> u8 {
         Cause::NotACamera => 7,
         Cause::Other => 1,
     }
+}
+
+/// One line on what the camera really gave, and what it was asked for where that differs.
+pub fn say(facts: &Facts, level: Level) {
+    let size = facts
+        .size
+        .map_or_else(|| "unknown".to_owned(), |size| size.to_string());
+    let fps = facts.fps.map_or_else(|| "unknown".to_owned(), rate);
+    let way = if facts.pass_through {
+        "passed through"
+    } else {
+        "encoded"
+    };
+    let mut line = format!(
+        "camera online: source={} backend={} format={} size={size} fps={fps} {way}",
+        facts.source, facts.backend, facts.format
+    );
+    if let Some(stable) = &facts.stable {
+        line.push_str(&format!(" stable={}", stable.display()));
+    }
+    let asked = &facts.asked;
+    let refused = [
+        asked
+            .format
+            .clone()
+            .filter(|format| *format != facts.format),
+        asked
+            .size
+            .filter(|size| Some(*size) != facts.size)
+            .map(|size| size.to_string()),
+        asked
+            .fps
+            .filter(|asked| facts.fps.is_some_and(|fps| (fps - asked).abs() > 0.5))
+            .map(rate),
+    ];
+    let refused: Vec<_> = refused.into_iter().flatten().collect();
+    if !refused.is_empty() {
+        line.push_str(&format!(
+            " (asked for {}, which it does not have)",
+            refused.join(", ")
+        ));
+    }
+    log!(level, "{line}");
+}
+
+/// A rate as people write it: 30, 7.5.
+pub fn rate(fps: f64) -> String {
+    let text = format!("{fps:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

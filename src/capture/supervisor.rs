@@ -7,7 +7,9 @@
 //! said once when it begins and once when it ends; the tries between are for `debug`.
 
 use super::{
-    node, placeholder,
+    node,
+    outage::Outages,
+    placeholder, report,
     thread::{Capture, Event, Lease, What},
     watch,
 };
@@ -19,7 +21,7 @@ use crate::{
     shutdown::Stop,
 };
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
-use log::{Level, debug, error, info, log, warn};
+use log::{Level, debug, error, info, warn};
 use std::{
     path::PathBuf,
     sync::Arc,
@@ -31,10 +33,6 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_millis(500), Duration::fr
 
 /// A device that stays online this long has its back-off forgiven.
 const FORGIVEN: Duration = Duration::from_secs(10);
-
-/// An outage of a stream this soon after the last word on one is not said unless it lasts: a clip
-/// that ends every few seconds is not news.
-const QUIET: Duration = Duration::from_secs(10);
 
 /// An open may take this much longer than the camera's time-out: network sources are slow.
 const OPENING: Duration = Duration::from_secs(10);
@@ -79,9 +77,7 @@ pub struct Supervisor {
     started: Instant,
     back_off: Duration,
     next_placeholder: Instant,
-    outage: Option<Outage>,
-    /// When the log last said that the camera was lost or back.
-    last_said: Option<Instant>,
+    outages: Outages,
     /// The camera's name that does not change with its number; kept while it is away.
     stable: Option<PathBuf>,
     /// Once a real camera was online, `auto` waits for one and never shows the pattern again.
@@ -98,13 +94,6 @@ enum Phase {
     Waiting { until: Instant },
     /// The device is released until somebody watches.
     Idle,
-}
-
-struct Outage {
-    began: Instant,
-    tries: u32,
-    /// It has been said. One of a stream that follows soon on another is said when it lasts.
-    is_said: bool,
 }
 
 /// The search for a camera while `auto` shows the test pattern.
@@ -127,6 +116,7 @@ impl Supervisor {
             // Never told anything; forgotten, so that the channel stays open.
             std::mem::forget(plug);
         }
+        let outages = Outages::new(is_node(&camera.config.device));
         let now = Instant::now();
         Supervisor {
             camera,
@@ -143,8 +133,7 @@ impl Supervisor {
             started: now,
             back_off: BACK_OFF.0,
             next_placeholder: now + PLACEHOLDER_PERIOD,
-            outage: None,
-            last_said: None,
+            outages,
             stable: None,
             has_had_camera: false,
             scout: Scout {
@@ -191,14 +180,7 @@ impl Supervisor {
             Phase::Online { .. } if self.is_unwanted() => self.rest(now),
             _ => {}
         }
-        if let Some(outage) = &mut self.outage {
-            if !outage.is_said && now >= outage.began + QUIET {
-                outage.is_said = true;
-                self.last_said = Some(now);
-                let reason = self.camera.status().reason.clone().unwrap_or_default();
-                warn!("{reason}; trying again until it comes back");
-            }
-        }
+        self.outages.remind(now);
         let shows_placeholder = !matches!(self.phase, Phase::Online { .. });
         if shows_placeholder && now >= self.next_placeholder && self.camera.slot.is_watched() {
             self.next_placeholder = now + PLACEHOLDER_PERIOD;
@@ -263,9 +245,7 @@ impl Supervisor {
             log::logger().flush();
             signal_hook::low_level::exit(EXIT_STUCK);
         }
-        if let Some(outage) = &mut self.outage {
-            outage.tries += 1;
-        }
+        self.outages.note_try();
         match self.launch(self.devices(), warmup) {
             Ok(lease) => {
                 self.lease = lease;
@@ -327,19 +307,11 @@ impl Supervisor {
         self.scout.is_needed = facts.is_fallback;
         self.scout.next = now + SCOUT_AGAIN;
         self.stable.clone_from(&facts.stable);
-        if let Some(outage) = self.outage.take() {
-            let time = placeholder::spoken(outage.began.elapsed());
-            let level = if outage.is_said {
-                Level::Info
-            } else {
-                Level::Debug
-            };
-            log!(level, "camera back after {time} tries={}", outage.tries);
-            self.last_said = Some(now);
+        if self.outages.end(now) {
             self.camera.stats.reopened.bump();
         }
         let is_known = self.camera.status().facts == facts;
-        say(&facts, if is_known { Level::Debug } else { Level::Info });
+        report::say(&facts, if is_known { Level::Debug } else { Level::Info });
         // A source slower than the time-out is not hanging between two pictures.
         let period = Duration::from_secs_f64(facts.fps.map_or(0.0, |fps| 3.0 / fps));
         let patience = self.camera.config.timeout.max(period);
@@ -434,20 +406,7 @@ impl Supervisor {
             until: now + self.back_off,
         };
         self.back_off = (self.back_off * 2).min(BACK_OFF.1);
-        let began = self.outage.as_ref().map_or(now, |outage| outage.began);
-        if self.outage.is_none() {
-            let is_soon = self.last_said.is_some_and(|said| now < said + QUIET);
-            let is_said = self.is_node() || !is_soon;
-            self.outage = Some(Outage {
-                began,
-                tries: 0,
-                is_said,
-            });
-            if is_said {
-                self.last_said = Some(now);
-                warn!("{error}; trying again until it comes back");
-            }
-        }
+        let began = self.outages.go_on(error, now);
         let mut status = self.camera.status();
         status.state = State::Offline;
         status.since = began;
@@ -489,53 +448,4 @@ impl Supervisor {
 
 fn is_node(device: &Device) -> bool {
     matches!(device, Device::Auto | Device::Number(_) | Device::Node(_))
-}
-
-/// One line on what the camera really gave, and what it was asked for where that differs.
-fn say(facts: &Facts, level: Level) {
-    let size = facts
-        .size
-        .map_or_else(|| "unknown".to_owned(), |size| size.to_string());
-    let fps = facts.fps.map_or_else(|| "unknown".to_owned(), rate);
-    let way = if facts.pass_through {
-        "passed through"
-    } else {
-        "encoded"
-    };
-    let mut line = format!(
-        "camera online: source={} backend={} format={} size={size} fps={fps} {way}",
-        facts.source, facts.backend, facts.format
-    );
-    if let Some(stable) = &facts.stable {
-        line.push_str(&format!(" stable={}", stable.display()));
-    }
-    let asked = &facts.asked;
-    let refused = [
-        asked
-            .format
-            .clone()
-            .filter(|format| *format != facts.format),
-        asked
-            .size
-            .filter(|size| Some(*size) != facts.size)
-            .map(|size| size.to_string()),
-        asked
-            .fps
-            .filter(|asked| facts.fps.is_some_and(|fps| (fps - asked).abs() > 0.5))
-            .map(rate),
-    ];
-    let refused: Vec<_> = refused.into_iter().flatten().collect();
-    if !refused.is_empty() {
-        line.push_str(&format!(
-            " (asked for {}, which it does not have)",
-            refused.join(", ")
-        ));
-    }
-    log!(level, "{line}");
-}
-
-/// A rate as people write it: 30, 7.5.
-pub fn rate(fps: f64) -> String {
-    let text = format!("{fps:.2}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
