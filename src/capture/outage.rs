@@ -55,6 +55,11 @@ impl Outages {
         now
     }
 
+    /// When the present outage began.
+    pub fn began(&self) -> Option<Instant> {
+        self.current.as_ref().map(|outage| outage.began)
+    }
+
     /// The camera is tried.
     pub fn note_try(&mut self) {
         if let Some(outage) = &mut self.current {

@@ -23,7 +23,7 @@ use crate::{
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 use log::{Level, debug, error, info, warn};
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -46,6 +46,9 @@ const PLACEHOLDER_PERIOD: Duration = Duration::from_secs(1);
 /// Nodes that did not open in place of the test pattern are tried again after this long even if
 /// nothing was plugged in.
 const SCOUT_AGAIN: Duration = Duration::from_secs(15);
+
+/// For so long the camera that was there is waited for when another one has its number.
+const LOYALTY: Duration = Duration::from_secs(60);
 
 /// How long a thread that was given up may keep its device before the next one is launched.
 const LETTING_GO: Duration = Duration::from_secs(2);
@@ -246,7 +249,10 @@ impl Supervisor {
             signal_hook::low_level::exit(EXIT_STUCK);
         }
         self.outages.note_try();
-        match self.launch(self.devices(), warmup) {
+        match self
+            .devices(now)
+            .and_then(|devices| self.launch(devices, warmup))
+        {
             Ok(lease) => {
                 self.lease = lease;
                 self.phase = Phase::Opening { since: now };
@@ -256,8 +262,9 @@ impl Supervisor {
     }
 
     /// What to try, best first. A camera that has been online is looked for under the name that
-    /// does not change with its number.
-    fn devices(&self) -> Vec<Device> {
+    /// does not change with its number; another one that got its number meanwhile is taken only
+    /// when the first stays away.
+    fn devices(&self, now: Instant) -> Result<Vec<Device>, Error> {
         let known = self.stable.iter().filter(|name| name.exists());
         let mut devices: Vec<Device> = known.cloned().map(Device::Node).collect();
         match &self.camera.config.device {
@@ -267,10 +274,29 @@ impl Supervisor {
                     devices.push(Device::Auto);
                 }
             }
-            device if devices.is_empty() => devices.push(device.clone()),
+            device if devices.is_empty() => {
+                let other = node::stable_name(Path::new(&device.to_string()));
+                let is_early = self
+                    .outages
+                    .began()
+                    .is_some_and(|began| now < began + LOYALTY);
+                match &self.stable {
+                    Some(stable) if other.is_some() && is_early => {
+                        let stable = stable.display();
+                        let reason = format!("another camera has its number; waiting for {stable}");
+                        let (device, cause) = (device.to_string(), Cause::Missing);
+                        return Err(Error::Open {
+                            device,
+                            cause,
+                            reason,
+                        });
+                    }
+                    _ => devices.push(device.clone()),
+                }
+            }
             _ => {}
         }
-        devices
+        Ok(devices)
     }
 
     fn launch(&mut self, devices: Vec<Device>, warmup: u32) -> Result<Arc<Lease>, Error> {
