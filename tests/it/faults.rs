@@ -58,7 +58,8 @@ enum Effect {
     Online {
         control: &'static str,
         shows: fn(&Value, &Value) -> bool,
-        warnings: usize,
+        /// It is the very same picture for ever, which is warned of.
+        is_frozen: bool,
     },
 }
 
@@ -76,6 +77,8 @@ struct Seen {
 struct Sight {
     parts: Vec<Seen>,
     bad: Vec<String>,
+    /// New frames with a picture that had been sent before.
+    again: usize,
     /// How its connection ended.
     lost: Option<String>,
 }
@@ -132,6 +135,8 @@ fn watch(reader: &mut impl BufRead, sight: &Mutex<Sight>) -> std::io::Result<Str
     let mut line = String::new();
     let mut is_part = false;
     let mut last_sequence = 0;
+    // The camera counts anew when it is opened anew.
+    let mut last_number = None;
     loop {
         line.clear();
         if reader.read_line(&mut line)? == 0 {
@@ -158,10 +163,17 @@ fn watch(reader: &mut impl BufRead, sight: &Mutex<Sight>) -> std::io::Result<Str
                 let line = format!("{sequence} after {last_sequence}");
                 sight.bad.push(line);
             }
-            let last = sight.parts.last().is_some_and(|seen| seen.is_live);
             let is_live = match judged {
-                None => last,
-                Some(Ok(is_live)) => is_live,
+                None => sight.parts.last().is_some_and(|seen| seen.is_live),
+                Some(Ok(Some(number))) => {
+                    sight.again += usize::from(last_number >= Some(number));
+                    last_number = Some(number);
+                    true
+                }
+                Some(Ok(None)) => {
+                    last_number = None;
+                    false
+                }
                 Some(Err(reason)) => {
                     sight.bad.push(format!("{sequence}: {reason}"));
                     false
@@ -178,16 +190,18 @@ fn watch(reader: &mut impl BufRead, sight: &Mutex<Sight>) -> std::io::Result<Str
     }
 }
 
-/// True for a whole picture of the camera, false for a placeholder.
-fn judge(jpeg: &[u8]) -> Result<bool, String> {
+/// The camera's number of a whole picture, none for a placeholder.
+fn judge(jpeg: &[u8]) -> Result<Option<u64>, String> {
     if !(jpeg.starts_with(&[0xff, 0xd8]) && jpeg.ends_with(&[0xff, 0xd9])) {
         return Err("its ends are missing".to_owned());
     }
     match unmarked(jpeg) {
-        Some((_, own)) if is_of_ring(&own) || is_of_ring_with_other_tables(&own) => Ok(true),
+        Some((mark, own)) if is_of_ring(&own) || is_of_ring_with_other_tables(&own) => {
+            Ok(Some(mark.number))
+        }
         Some(_) => Err("not as the camera took it".to_owned()),
         None => match decoded(jpeg).map(|mat| size_of(&mat)) {
-            Some((640, 480)) => Ok(false),
+            Some((640, 480)) => Ok(None),
             size => Err(format!("a placeholder of {size:?}")),
         },
     }
@@ -283,18 +297,31 @@ fn fault(name: &str, timeout: &str, effect: &Effect, after: &[&str]) {
             Effect::Online {
                 control,
                 shows,
-                warnings,
+                is_frozen,
             } => {
                 flaw(
                     &camera, &camfeed, &viewers, control, *shows, cleared, &mut tally,
                 );
-                (*warnings, 0)
+                (usize::from(*is_frozen), 0)
             }
         };
         for viewer in &viewers {
             let sight = viewer.sight.lock().unwrap();
             assert_eq!(sight.lost, None, "{name}: a viewer was lost");
             assert!(sight.bad.is_empty(), "{name}: {:?}", sight.bad);
+            let is_frozen = matches!(
+                effect,
+                Effect::Online {
+                    is_frozen: true,
+                    ..
+                }
+            );
+            assert_eq!(
+                sight.again > 0,
+                is_frozen,
+                "{name}: {} old pictures",
+                sight.again
+            );
         }
         assert_eq!(
             camfeed.count_log(" WARN ") - warned,
@@ -608,7 +635,7 @@ fn each_third_picture_truncated() {
     let effect = Effect::Online {
         control: "fault truncated\nfault_every 3",
         shows: drops,
-        warnings: 0,
+        is_frozen: false,
     };
     fault("truncated, each 3rd", TIMEOUT, &effect, &[""]);
 }
@@ -618,7 +645,7 @@ fn each_third_picture_garbage() {
     let effect = Effect::Online {
         control: "fault garbage\nfault_every 3",
         shows: drops,
-        warnings: 0,
+        is_frozen: false,
     };
     fault("garbage, each 3rd", TIMEOUT, &effect, &[""]);
 }
@@ -628,7 +655,7 @@ fn each_third_picture_empty() {
     let effect = Effect::Online {
         control: "fault empty\nfault_every 3",
         shows: drops,
-        warnings: 0,
+        is_frozen: false,
     };
     fault("empty, each 3rd", TIMEOUT, &effect, &[""]);
 }
@@ -638,7 +665,7 @@ fn an_error_now_and_then() {
     let effect = Effect::Online {
         control: "fault eio\nfault_every 5",
         shows: |_, state| state["camera"]["state"] == "online",
-        warnings: 0,
+        is_frozen: false,
     };
     fault("eio, each 5th", TIMEOUT, &effect, &[""]);
 }
@@ -648,7 +675,7 @@ fn slow() {
     let effect = Effect::Online {
         control: "fault slow\nslow_ms 1500",
         shows: |_, state| state["camera"]["fps"].as_f64().is_some_and(|fps| fps < 3.0),
-        warnings: 0,
+        is_frozen: false,
     };
     // Slower than the parts of a stream may come, faster than what counts as hanging.
     fault("slow", "5", &effect, &[""]);
@@ -659,7 +686,7 @@ fn without_huffman_tables() {
     let effect = Effect::Online {
         control: "fault nodht",
         shows: |_, state| state["camera"]["state"] == "online",
-        warnings: 0,
+        is_frozen: false,
     };
     fault("no DHT", TIMEOUT, &effect, &[""]);
 }
@@ -669,7 +696,7 @@ fn padded() {
     let effect = Effect::Online {
         control: "fault padding",
         shows: |_, state| state["camera"]["state"] == "online",
-        warnings: 0,
+        is_frozen: false,
     };
     fault("padding", TIMEOUT, &effect, &[""]);
 }
@@ -679,7 +706,7 @@ fn without_their_last_bytes() {
     let effect = Effect::Online {
         control: "fault eoiloss",
         shows: |_, state| state["camera"]["state"] == "online",
-        warnings: 0,
+        is_frozen: false,
     };
     fault("EOI lost", TIMEOUT, &effect, &[""]);
 }
@@ -689,7 +716,7 @@ fn frozen() {
     let effect = Effect::Online {
         control: "fault freeze",
         shows: |_, state| state["camera"]["frozen"] == true,
-        warnings: 1,
+        is_frozen: true,
     };
     fault("freeze", TIMEOUT, &effect, &[""]);
 }
