@@ -1,8 +1,10 @@
 //! The encoders: a small pool that turns pictures into frames.
 //!
-//! Each worker takes a picture, converts and turns it where asked, encodes it and publishes it.
-//! Workers finish in any order; the slot drops whoever comes late. They never make capture wait:
-//! the channel to them holds one picture, and a full channel is a skipped picture. Emptied pixel
+//! A picture that is only encoded is cut into stripes, one per worker, so that a frame is as young
+//! as the cores allow; one that is turned or written on is one worker's. Whoever finishes a
+//! picture's last stripe joins and publishes it; the slot drops whoever comes late. They never make
+//! capture wait: the channel to them holds one picture, and a picture that finds it there is
+//! skipped. Emptied pixel
 //! buffers go back to capture, so that a picture of some megabytes is not allocated thirty times
 //! a second.
 
@@ -12,6 +14,7 @@ use crate::{
     config::{Flip, Rotate, Turn},
     error::Error,
     frame::{Frame, Stamp},
+    jpeg,
 };
 use crossbeam_channel::{Receiver, Sender, bounded};
 use log::{debug, warn};
@@ -20,7 +23,14 @@ use opencv::{
     imgcodecs, imgproc,
     prelude::*,
 };
-use std::{sync::Arc, thread, time::Instant};
+use std::{
+    sync::{Arc, OnceLock},
+    thread,
+    time::Instant,
+};
+
+/// A stripe has at least so many rows: below that its overhead counts.
+const STRIPE_ROWS: usize = 128;
 
 /// What a source yields.
 #[derive(Debug)]
@@ -44,7 +54,19 @@ pub enum Pixels {
     Uyvy,
 }
 
-/// A picture on its way to an encoder.
+impl Pixels {
+    /// OpenCV's code for the conversion its encoder needs, if it needs one.
+    fn to_bgr(self) -> Option<i32> {
+        match self {
+            Pixels::Bgr | Pixels::Gray => None,
+            Pixels::Yuyv => Some(imgproc::COLOR_YUV2BGR_YUYV),
+            Pixels::Uyvy => Some(imgproc::COLOR_YUV2BGR_UYVY),
+        }
+    }
+}
+
+/// A picture on its way to its frame. Its stripes are encoded apart, each by whichever worker is
+/// free; who drops it last joins them.
 #[derive(Debug)]
 pub struct Job {
     /// What to encode.
@@ -55,23 +77,60 @@ pub struct Job {
     pub captured: Stamp,
 }
 
+/// A picture whose stripes are being encoded.
+#[derive(Debug)]
+struct Shared {
+    job: Job,
+    begun: Instant,
+    /// One for each stripe, top to bottom; `None` for one that failed.
+    jpegs: Vec<OnceLock<Option<Vec<u8>>>>,
+}
+
+/// One worker's share of a picture.
+#[derive(Debug)]
+struct Task {
+    shared: Arc<Shared>,
+    stripe: usize,
+}
+
 /// The capture side of the pool.
 #[derive(Debug, Clone)]
 pub struct Encoders {
-    jobs: Sender<Job>,
+    tasks: Sender<Task>,
     /// Pixel buffers to use again.
     spare: Receiver<Mat>,
+    workers: usize,
+    /// Pictures are only converted and encoded: stripes need not know of each other.
+    is_plain: bool,
 }
 
 impl Encoders {
     /// True when a picture handed over now would have to wait.
     pub fn are_busy(&self) -> bool {
-        self.jobs.is_full()
+        !self.tasks.is_empty()
     }
 
     /// Hands a picture over; dropped when every encoder is busy.
     pub fn take(&self, job: Job) -> bool {
-        self.jobs.try_send(job).is_ok()
+        let stripes = match &job.picture {
+            Picture::Raw(mat, _) if self.is_plain => {
+                self.workers.min(mat.rows() as usize / STRIPE_ROWS).max(1)
+            }
+            _ => 1,
+        };
+        let jpegs = (0..stripes).map(|_| OnceLock::new()).collect();
+        let shared = Arc::new(Shared {
+            job,
+            begun: Instant::now(),
+            jpegs,
+        });
+        (0..stripes).all(|stripe| {
+            let task = Task {
+                shared: Arc::clone(&shared),
+                stripe,
+            };
+            self.tasks.try_send(task).is_ok()
+        })
     }
 
     /// A pixel buffer to fill, used before if there is one.
@@ -83,7 +142,7 @@ impl Encoders {
 /// Starts the workers of `camera`; they run until every [`Encoders`] is dropped.
 pub fn start(camera: &Arc<Camera>) -> Result<Encoders, Error> {
     let workers = camera.config.workers.0;
-    let (jobs, queue) = bounded::<Job>(1);
+    let (tasks, queue) = bounded::<Task>(workers);
     let (emptied, spare) = bounded(workers + 2);
     for number in 0..workers {
         let name = format!("encode-{number}");
@@ -93,44 +152,129 @@ pub fn start(camera: &Arc<Camera>) -> Result<Encoders, Error> {
             .spawn(move || work(&camera, &queue, &emptied))
             .map_err(|source| Error::Thread { name, source })?;
     }
-    Ok(Encoders { jobs, spare })
+    let is_plain = camera.config.turn.is_none() && camera.config.overlay.is_none();
+    Ok(Encoders {
+        tasks,
+        spare,
+        workers,
+        is_plain,
+    })
 }
 
 /// Runs until the capture side is gone; a picture that cannot be encoded is dropped and said once.
-fn work(camera: &Camera, queue: &Receiver<Job>, emptied: &Sender<Mat>) {
+fn work(camera: &Camera, queue: &Receiver<Task>, emptied: &Sender<Mat>) {
     let mut encoder = Encoder::new(camera.config.quality.0);
-    let overlay = camera.config.overlay.as_ref();
     let mut has_complained = false;
-    for Job {
+    for Task { shared, stripe } in queue {
+        let jpeg = encode_stripe(&mut encoder, &shared, stripe, camera);
+        if let Err(error) = &jpeg {
+            if has_complained {
+                debug!("picture dropped: {error}");
+            } else {
+                warn!("picture dropped: {error} (further ones are counted in /state)");
+                has_complained = true;
+            }
+        }
+        let _ = shared.jpegs[stripe].set(jpeg.ok());
+        // Exactly one of the workers gets the picture back: the last one to finish.
+        if let Some(shared) = Arc::into_inner(shared) {
+            finish(camera, &shared);
+            let (Picture::Raw(mat, _) | Picture::Jpeg(mat)) = shared.job.picture;
+            // Full means there are spare buffers enough.
+            let _ = emptied.try_send(mat);
+        }
+    }
+}
+
+fn encode_stripe(
+    encoder: &mut Encoder,
+    shared: &Shared,
+    stripe: usize,
+    camera: &Camera,
+) -> Result<Vec<u8>, Error> {
+    let Job {
+        picture, captured, ..
+    } = &shared.job;
+    let stripes = shared.jpegs.len();
+    match picture {
+        Picture::Raw(mat, pixels) if stripes > 1 => {
+            let rows = stripe_rows(mat.rows(), stripes, stripe);
+            let area = core::Rect::new(0, rows.start, mat.cols(), rows.len() as i32);
+            let part = Mat::roi(mat, area).map_err(cannot_encode)?;
+            encoder.encode_plain(&part, *pixels)
+        }
+        Picture::Raw(mat, pixels) => {
+            let text = camera.config.overlay.as_ref();
+            let text = text.map(|overlay| captured.local().strftime(&overlay.0).to_string());
+            encoder.encode(mat, *pixels, camera.config.turn, text.as_deref())
+        }
+        Picture::Jpeg(bytes) => {
+            // An EXIF orientation is the camera's word on how it is mounted; leave it to
+            // `--rotate`, as pass-through does.
+            let flags = imgcodecs::IMREAD_COLOR | imgcodecs::IMREAD_IGNORE_ORIENTATION;
+            let mat = imgcodecs::imdecode(bytes, flags).map_err(cannot_encode)?;
+            if mat.empty() {
+                let error = opencv::Error::new(core::StsError, "it is no whole JPEG");
+                return Err(cannot_encode(error));
+            }
+            let text = camera.config.overlay.as_ref();
+            let text = text.map(|overlay| captured.local().strftime(&overlay.0).to_string());
+            encoder.encode(&mat, Pixels::Bgr, camera.config.turn, text.as_deref())
+        }
+    }
+    .map(<[u8]>::to_vec)
+}
+
+/// The rows of one stripe: whole MCUs of the tallest kind, the rest in the last.
+fn stripe_rows(rows: i32, stripes: usize, stripe: usize) -> std::ops::Range<i32> {
+    let each = (rows + 16 * stripes as i32 - 1) / (16 * stripes as i32) * 16;
+    let start = each * stripe as i32;
+    start..if stripe + 1 == stripes {
+        rows
+    } else {
+        start + each
+    }
+}
+
+/// Joins the stripes and publishes the frame.
+fn finish(camera: &Camera, shared: &Shared) {
+    let jpegs = shared
+        .jpegs
+        .iter()
+        .map(|jpeg| jpeg.get().and_then(Option::as_deref));
+    let Some(jpegs) = jpegs.collect::<Option<Vec<&[u8]>>>() else {
+        camera.stats.dropped.bump();
+        return;
+    };
+    let Job {
         picture,
         sequence,
         captured,
-    } in queue
-    {
-        let started = Instant::now();
-        let text = overlay.map(|overlay| captured.local().strftime(&overlay.0).to_string());
-        match encoder.encode(&picture, camera.config.turn, text.as_deref()) {
-            Ok(jpeg) => {
-                camera.stats.encode_time.add(started.elapsed());
-                camera.stats.encoded.bump();
-                let frame = Frame::live(sequence, captured, jpeg.len(), |out| {
-                    out.extend_from_slice(jpeg)
-                });
-                camera.publish(frame);
-            }
-            Err(error) => {
+    } = &shared.job;
+    let frame = match (jpegs.as_slice(), picture) {
+        ([jpeg], _) => Frame::live(*sequence, *captured, jpeg.len(), |out| {
+            out.extend_from_slice(jpeg)
+        }),
+        (_, Picture::Raw(mat, _) | Picture::Jpeg(mat)) => {
+            let height = u16::try_from(mat.rows()).unwrap_or(0);
+            let Some(joined) = jpeg::join(&jpegs, height) else {
                 camera.stats.dropped.bump();
-                if has_complained {
-                    debug!("picture dropped: {error}");
-                } else {
-                    warn!("picture dropped: {error} (further ones are counted in /state)");
-                    has_complained = true;
-                }
-            }
+                return;
+            };
+            Frame::live(*sequence, *captured, joined.len(), |out| {
+                joined.write_to(out)
+            })
         }
-        let (Picture::Raw(mat, _) | Picture::Jpeg(mat)) = picture;
-        // Full means there are spare buffers enough.
-        let _ = emptied.try_send(mat);
+    };
+    camera.stats.encode_time.add(shared.begun.elapsed());
+    camera.stats.encoded.bump();
+    camera.publish(frame);
+}
+
+fn cannot_encode(error: opencv::Error) -> Error {
+    Error::Picture {
+        operation: "encode a picture",
+        reason: error.message,
     }
 }
 
@@ -158,45 +302,45 @@ impl Encoder {
         }
     }
 
-    /// The JPEG of `picture`, turned as asked, with `text` in its lower left corner.
+    /// The JPEG of the pixels in `mat`, turned as asked, with `text` in its lower left corner.
     pub fn encode(
         &mut self,
-        picture: &Picture,
+        mat: &Mat,
+        pixels: Pixels,
         turn: Turn,
         text: Option<&str>,
     ) -> Result<&[u8], Error> {
-        self.encode_steps(picture, turn, text)
-            .map_err(|error| Error::Picture {
-                operation: "encode a picture",
-                reason: error.message,
-            })?;
+        self.encode_steps(mat, pixels, turn, text)
+            .map_err(cannot_encode)?;
+        Ok(self.jpeg.as_slice())
+    }
+
+    /// The JPEG of the pixels in `mat`, as they are.
+    fn encode_plain(
+        &mut self,
+        mat: &impl core::ToInputArray,
+        pixels: Pixels,
+    ) -> Result<&[u8], Error> {
+        match pixels.to_bgr() {
+            None => compress(mat, &mut self.jpeg, &self.params),
+            Some(code) => imgproc::cvt_color_def(mat, &mut self.converted, code)
+                .and_then(|()| compress(&self.converted, &mut self.jpeg, &self.params)),
+        }
+        .map_err(cannot_encode)?;
         Ok(self.jpeg.as_slice())
     }
 
     fn encode_steps(
         &mut self,
-        picture: &Picture,
+        mat: &Mat,
+        pixels: Pixels,
         turn: Turn,
         text: Option<&str>,
     ) -> opencv::Result<()> {
-        let upright = match picture {
-            Picture::Raw(mat, Pixels::Bgr | Pixels::Gray) => mat,
-            Picture::Raw(mat, Pixels::Yuyv) => {
-                imgproc::cvt_color_def(mat, &mut self.converted, imgproc::COLOR_YUV2BGR_YUYV)?;
-                &self.converted
-            }
-            Picture::Raw(mat, Pixels::Uyvy) => {
-                imgproc::cvt_color_def(mat, &mut self.converted, imgproc::COLOR_YUV2BGR_UYVY)?;
-                &self.converted
-            }
-            Picture::Jpeg(bytes) => {
-                // An EXIF orientation is the camera's word on how it is mounted; leave it to
-                // `--rotate`, as pass-through does.
-                let flags = imgcodecs::IMREAD_COLOR | imgcodecs::IMREAD_IGNORE_ORIENTATION;
-                self.converted = imgcodecs::imdecode(bytes, flags)?;
-                if self.converted.empty() {
-                    return Err(opencv::Error::new(core::StsError, "it is no whole JPEG"));
-                }
+        let upright = match pixels.to_bgr() {
+            None => mat,
+            Some(code) => {
+                imgproc::cvt_color_def(mat, &mut self.converted, code)?;
                 &self.converted
             }
         };
@@ -232,14 +376,22 @@ impl Encoder {
                 &self.written
             }
         };
-        if imgcodecs::imencode(".jpg", finished, &mut self.jpeg, &self.params)? {
-            Ok(())
-        } else {
-            Err(opencv::Error::new(
-                core::StsError,
-                "OpenCV has no JPEG encoder",
-            ))
-        }
+        compress(finished, &mut self.jpeg, &self.params)
+    }
+}
+
+fn compress(
+    mat: &impl core::ToInputArray,
+    jpeg: &mut Vector<u8>,
+    params: &Vector<i32>,
+) -> opencv::Result<()> {
+    if imgcodecs::imencode(".jpg", mat, jpeg, params)? {
+        Ok(())
+    } else {
+        Err(opencv::Error::new(
+            core::StsError,
+            "OpenCV has no JPEG encoder",
+        ))
     }
 }
 
@@ -272,7 +424,7 @@ mod tests {
     fn encoded(turn: Turn) -> Mat {
         let mut encoder = Encoder::new(95);
         let jpeg = encoder
-            .encode(&Picture::Raw(picture(), Pixels::Bgr), turn, None)
+            .encode(&picture(), Pixels::Bgr, turn, None)
             .expect("encoded");
         imgcodecs::imdecode(
             &Mat::from_slice(jpeg).expect("a slice"),
@@ -314,18 +466,85 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_jpeg_is_refused_in_words() {
-        let broken = Mat::from_slice(b"not a JPEG")
-            .expect("a slice")
-            .try_clone()
-            .expect("cloned");
+    fn stripes_cover_every_row_once_in_whole_mcus() {
+        for (rows, stripes) in [(720, 2), (1080, 4), (480, 3), (600, 4), (719, 2)] {
+            let ranges: Vec<_> = (0..stripes)
+                .map(|stripe| stripe_rows(rows, stripes, stripe))
+                .collect();
+            assert_eq!((ranges[0].start, ranges[stripes - 1].end), (0, rows));
+            for pair in ranges.windows(2) {
+                assert_eq!(pair[0].end, pair[1].start);
+                assert_eq!(pair[0].len() % 16, 0);
+                assert!(!pair[1].is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn joined_stripes_decode_to_the_very_pixels_of_the_whole() {
+        // A gradient with an odd size, so that neither edge falls on an MCU.
+        let (rows, columns) = (599_i32, 333_i32);
+        let mut mat = Mat::default();
+        let pixels: Vec<u8> = (0..rows * columns * 3)
+            .map(|at| (at.wrapping_mul(7) / 11 % 251) as u8)
+            .collect();
+        Mat::from_slice(&pixels)
+            .and_then(|flat| flat.reshape(3, rows)?.copy_to(&mut mat))
+            .expect("a picture");
+        let decode = |jpeg: &[u8]| {
+            let mat = Mat::from_slice(jpeg).expect("a slice");
+            let mat = imgcodecs::imdecode(&mat, imgcodecs::IMREAD_COLOR).expect("decoded");
+            mat.data_bytes().expect("whole").to_vec()
+        };
         let mut encoder = Encoder::new(80);
-        let error = encoder
-            .encode(&Picture::Jpeg(broken), Turn::default(), None)
-            .expect_err("broken");
-        assert!(
-            error.to_string().starts_with("cannot encode a picture: "),
-            "{error}"
-        );
+        let whole = encoder
+            .encode_plain(&mat, Pixels::Bgr)
+            .expect("encoded")
+            .to_vec();
+        for stripes in [2, 3, 4] {
+            let parts: Vec<Vec<u8>> = (0..stripes)
+                .map(|stripe| {
+                    let range = stripe_rows(rows, stripes, stripe);
+                    let area = core::Rect::new(0, range.start, columns, range.len() as i32);
+                    let part = Mat::roi(&mat, area).expect("inside");
+                    encoder
+                        .encode_plain(&part, Pixels::Bgr)
+                        .expect("encoded")
+                        .to_vec()
+                })
+                .collect();
+            let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+            let joined = jpeg::join(&parts, rows as u16).expect("they fit");
+            let mut bytes = Vec::new();
+            joined.write_to(&mut bytes);
+            assert_eq!(bytes.len(), joined.len());
+            let layout = jpeg::inspect(&bytes).expect("a whole JPEG");
+            assert_eq!((layout.width, layout.height), (333, 599));
+            assert!(layout.is_untouched());
+            let (one, other) = (decode(&bytes), decode(&whole));
+            // A decoder may smooth colours across rows differently next to a restart: not here,
+            // where MCUs and their neighbours are the same.
+            assert_eq!(one.len(), other.len());
+            let differing = one
+                .iter()
+                .zip(&other)
+                .filter(|(a, b)| a.abs_diff(**b) > 1)
+                .count();
+            assert_eq!(differing, 0, "{stripes} stripes");
+        }
+    }
+
+    #[test]
+    fn stripes_that_do_not_fit_are_not_joined() {
+        let mut encoder = Encoder::new(80);
+        let mat = picture();
+        let jpeg = encoder
+            .encode_plain(&mat, Pixels::Bgr)
+            .expect("encoded")
+            .to_vec();
+        assert!(jpeg::join(&[&jpeg, &jpeg], 32).is_some());
+        assert!(jpeg::join(&[&jpeg, &jpeg], 33).is_none());
+        assert!(jpeg::join(&[&jpeg, b"\xff\xd8\xff\xd9"], 32).is_none());
+        assert!(jpeg::join(&[], 0).is_none());
     }
 }

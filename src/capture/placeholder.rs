@@ -6,7 +6,7 @@ use super::draw;
 use crate::{
     camera::{Camera, State},
     config::{Pattern, Turn},
-    encode::{Encoder, Picture, Pixels},
+    encode::{Encoder, Pixels},
     error::Error,
     frame::Frame,
 };
@@ -41,7 +41,7 @@ pub fn publish(camera: &Camera) -> Result<(), Error> {
         },
     )?;
     let mut encoder = Encoder::new(camera.config.quality.0);
-    let jpeg = encoder.encode(&Picture::Raw(mat, Pixels::Bgr), Turn::default(), None)?;
+    let jpeg = encoder.encode(&mat, Pixels::Bgr, Turn::default(), None)?;
     camera
         .slot
         .publish(Frame::placeholder(camera.next_sequence(), jpeg));

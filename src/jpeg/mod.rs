@@ -14,12 +14,15 @@
 mod bits;
 mod entropy;
 mod header;
+mod join;
 mod scan;
 mod segment;
 mod tables;
 #[cfg(test)]
 mod tests;
 mod walk;
+
+pub use join::join;
 
 use std::fmt;
 
