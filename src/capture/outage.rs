@@ -35,11 +35,11 @@ impl Outages {
         }
     }
 
-    /// The camera is not to be had, because of `error`; since when.
-    pub fn go_on(&mut self, error: &Error, now: Instant) -> Instant {
+    /// The camera is not to be had, because of `error`.
+    pub fn go_on(&mut self, error: &Error, now: Instant) {
         if let Some(outage) = &mut self.current {
             outage.reason = error.to_string();
-            return outage.began;
+            return;
         }
         let is_soon = self.last_said.is_some_and(|said| now < said + QUIET);
         let outage = Outage {
@@ -52,7 +52,6 @@ impl Outages {
         if self.says_each || !is_soon {
             self.say(now);
         }
-        now
     }
 
     /// When the present outage began.

@@ -333,11 +333,6 @@ impl Supervisor {
         self.scout.is_needed = facts.is_fallback;
         self.scout.next = now + SCOUT_AGAIN;
         self.stable.clone_from(&facts.stable);
-        if self.outages.end(now) {
-            self.camera.stats.reopened.bump();
-        }
-        let is_known = self.camera.status().facts == facts;
-        report::say(&facts, if is_known { Level::Debug } else { Level::Info });
         // A source slower than the time-out is not hanging between two pictures.
         let period = Duration::from_secs_f64(facts.fps.map_or(0.0, |fps| 3.0 / fps));
         let patience = self.camera.config.timeout.max(period);
@@ -345,14 +340,21 @@ impl Supervisor {
             since: now,
             patience,
         };
-        {
+        let is_known = {
             let mut status = self.camera.status();
+            let is_known = status.facts == facts;
             status.state = State::Online;
             status.since = now;
             status.reason = None;
-            status.facts = facts;
-        }
+            status.facts = facts.clone();
+            is_known
+        };
         self.lease.activate();
+        // Said last: whoever reads the log may ask at once.
+        if self.outages.end(now) {
+            self.camera.stats.reopened.bump();
+        }
+        report::say(&facts, if is_known { Level::Debug } else { Level::Info });
     }
 
     fn ended(&mut self, id: u64, error: &Error) {
@@ -432,11 +434,13 @@ impl Supervisor {
             until: now + self.back_off,
         };
         self.back_off = (self.back_off * 2).min(BACK_OFF.1);
-        let began = self.outages.go_on(error, now);
-        let mut status = self.camera.status();
-        status.state = State::Offline;
-        status.since = began;
-        status.reason = Some(error.to_string());
+        {
+            let mut status = self.camera.status();
+            status.state = State::Offline;
+            status.since = self.outages.began().unwrap_or(now);
+            status.reason = Some(error.to_string());
+        }
+        self.outages.go_on(error, now);
     }
 
     fn silent(&self, reason: &str) -> Error {
