@@ -196,33 +196,40 @@ fn encode_stripe(
         picture, captured, ..
     } = &shared.job;
     let stripes = shared.jpegs.len();
-    match picture {
-        Picture::Raw(mat, pixels) if stripes > 1 => {
-            let rows = stripe_rows(mat.rows(), stripes, stripe);
-            let area = core::Rect::new(0, rows.start, mat.cols(), rows.len() as i32);
-            let part = Mat::roi(mat, area).map_err(cannot_encode)?;
-            encoder.encode_plain(&part, *pixels)
-        }
-        Picture::Raw(mat, pixels) => {
-            let text = camera.config.overlay.as_ref();
-            let text = text.map(|overlay| captured.local().strftime(&overlay.0).to_string());
-            encoder.encode(mat, *pixels, camera.config.turn, text.as_deref())
-        }
-        Picture::Jpeg(bytes) => {
-            // An EXIF orientation is the camera's word on how it is mounted; leave it to
-            // `--rotate`, as pass-through does.
-            let flags = imgcodecs::IMREAD_COLOR | imgcodecs::IMREAD_IGNORE_ORIENTATION;
-            let mat = imgcodecs::imdecode(bytes, flags).map_err(cannot_encode)?;
-            if mat.empty() {
-                let error = opencv::Error::new(core::StsError, "it is no whole JPEG");
-                return Err(cannot_encode(error));
-            }
-            let text = camera.config.overlay.as_ref();
-            let text = text.map(|overlay| captured.local().strftime(&overlay.0).to_string());
-            encoder.encode(&mat, Pixels::Bgr, camera.config.turn, text.as_deref())
-        }
+    if let (Picture::Raw(mat, pixels), 2..) = (picture, stripes) {
+        let rows = stripe_rows(mat.rows(), stripes, stripe);
+        let area = core::Rect::new(0, rows.start, mat.cols(), rows.len() as i32);
+        let part = Mat::roi(mat, area).map_err(cannot_encode)?;
+        return encoder.encode_plain(&part, *pixels).map(<[u8]>::to_vec);
     }
-    .map(<[u8]>::to_vec)
+    let config = &camera.config;
+    let text = config.overlay.as_ref();
+    let text = text.map(|overlay| captured.local().strftime(&overlay.0).to_string());
+    let decoded;
+    let (mat, pixels) = match picture {
+        Picture::Raw(mat, pixels) => (mat, *pixels),
+        Picture::Jpeg(bytes) => {
+            decoded = decode(bytes)?;
+            (&decoded, Pixels::Bgr)
+        }
+    };
+    encoder
+        .encode(mat, pixels, config.turn, text.as_deref())
+        .map(<[u8]>::to_vec)
+}
+
+fn decode(bytes: &Mat) -> Result<Mat, Error> {
+    // An EXIF orientation is the camera's word on how it is mounted; leave it to `--rotate`, as
+    // pass-through does.
+    let flags = imgcodecs::IMREAD_COLOR | imgcodecs::IMREAD_IGNORE_ORIENTATION;
+    let mat = imgcodecs::imdecode(bytes, flags).map_err(cannot_encode)?;
+    if mat.empty() {
+        return Err(cannot_encode(opencv::Error::new(
+            core::StsError,
+            "it is no whole JPEG",
+        )));
+    }
+    Ok(mat)
 }
 
 /// The rows of one stripe: whole MCUs of the tallest kind, the rest in the last.
