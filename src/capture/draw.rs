@@ -25,7 +25,16 @@ pub fn text(
     height: f64,
     color: Scalar,
 ) -> opencv::Result<()> {
-    let (scale, thickness) = stroke(height);
+    put(mat, text, at, stroke(height), color)
+}
+
+fn put(
+    mat: &mut Mat,
+    text: &str,
+    at: Point,
+    (scale, thickness): (f64, i32),
+    color: Scalar,
+) -> opencv::Result<()> {
     imgproc::put_text(
         mat,
         text,
@@ -53,18 +62,7 @@ pub fn label(mat: &mut Mat, text: &str) -> opencv::Result<()> {
     let at = Point::new(margin, rows - margin);
     let rim = thickness + (height / 6.0).ceil() as i32 * 2;
     for (shade, thickness) in [(0.0, rim), (255.0, thickness)] {
-        let color = Scalar::all(shade);
-        imgproc::put_text(
-            mat,
-            text,
-            at,
-            FONT,
-            scale,
-            color,
-            thickness,
-            imgproc::LINE_AA,
-            false,
-        )?;
+        put(mat, text, at, (scale, thickness), Scalar::all(shade))?;
     }
     Ok(())
 }

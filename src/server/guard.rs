@@ -183,7 +183,8 @@ impl Watch {
         loop {
             thread::park_timeout(pause);
             if self.is_poked.swap(false, Ordering::Relaxed) {
-                // The rest of a burst is on its way.
+                // The rest of a burst is on its way, and nothing tells when it has come: looked at
+                // at once, the connections that are about to speak would be knocked for.
                 thread::sleep(BUSY_LOOK);
             }
             let (knocks, is_busy, cost) = {

@@ -118,14 +118,23 @@ fn receive(listening: &Listening, mut server: tiny_http::Server, shared: &Arc<Sh
             }
             Err(failure) => {
                 error!("accepting failed and is taken up again: {failure}");
-                thread::sleep(ACCEPT_PAUSE);
-                match listening.serve() {
-                    // Dropping a server knocks at its address and removes a Unix socket's path:
-                    // neither is wanted while its successor serves there.
-                    Ok(successor) => std::mem::forget(std::mem::replace(&mut server, successor)),
-                    Err(failure) => error!("cannot accept again: {failure}"),
-                }
+                // Dropping a server knocks at its address and removes a Unix socket's path: neither
+                // is wanted while its successor serves there.
+                std::mem::forget(std::mem::replace(&mut server, successor(listening)));
             }
+        }
+    }
+}
+
+/// A server on the same socket; tried until there is one, because its predecessor, whose accepting
+/// has ended, would be waited for in vain.
+fn successor(listening: &Listening) -> tiny_http::Server {
+    loop {
+        // What made accepting fail (descriptors, threads, memory) takes a moment to pass.
+        thread::sleep(ACCEPT_PAUSE);
+        match listening.serve() {
+            Ok(server) => return server,
+            Err(failure) => error!("cannot accept again: {failure}"),
         }
     }
 }

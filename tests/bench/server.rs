@@ -147,6 +147,7 @@ fn wait_for_port(address: SocketAddr, deadline: Instant) -> Result<(), String> {
         if TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok() {
             return Ok(());
         }
+        // A foreign server says nothing when it begins to listen; only trying tells.
         std::thread::sleep(Duration::from_millis(20));
     }
     Err(format!("nothing listens on {address}"))
