@@ -28,6 +28,7 @@ mod error;
 mod frame;
 mod jpeg;
 mod multipart;
+mod seldom;
 mod server;
 mod shutdown;
 mod slot;
@@ -89,7 +90,7 @@ fn run(config: &Config) -> Result<std::convert::Infallible, Error> {
     let unix_path = server.unix_path();
     raise_file_limit(config.server.max_viewers);
     capture::start(&camera, &stop)?;
-    let clients = server.start(&config.server, &camera)?;
+    let serving = server.start(&config.server, &camera)?;
     let signal = signals.forever().next();
     info!(
         "ending on {}",
@@ -105,7 +106,7 @@ fn run(config: &Config) -> Result<std::convert::Infallible, Error> {
     });
     stop.set();
     camera.slot.close();
-    clients.wait_gone(FAREWELL);
+    serving.clients().wait_gone(FAREWELL);
     if let Some(path) = unix_path {
         let _ = std::fs::remove_file(path);
     }

@@ -69,6 +69,12 @@ pub struct ServerConfig {
     pub listen: Listen,
     /// Streams served at once.
     pub max_viewers: usize,
+    /// Connections at once, of viewers and everybody else.
+    pub max_connections: usize,
+    /// Connections of one address at once.
+    pub max_per_address: Option<usize>,
+    /// A client that takes no byte for so long has stalled.
+    pub client_timeout: Duration,
     /// `Access-Control-Allow-Origin`, when asked for.
     pub allow_origin: Option<Origin>,
     /// Controls may be read and changed over the network.
@@ -103,6 +109,9 @@ impl From<Args> for Config {
             server: ServerConfig {
                 listen: args.listen,
                 max_viewers: args.max_viewers.0,
+                max_connections: 512,
+                max_per_address: None,
+                client_timeout: Duration::from_secs(10),
                 allow_origin: args.allow_origin,
                 has_controls: !args.no_controls,
             },

@@ -5,18 +5,14 @@
 //! from, which is checked as well.
 
 use super::{
-    Shared,
-    reply::{Reply, header},
+    Client, Shared,
+    reply::Reply,
+    request::{Method, Request},
 };
 use crate::{camera::NoControls, capture::controls::Control};
 use log::debug;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use std::io::Read;
-use tiny_http::{Method, Request};
-
-/// Longest body taken; a change of every control of a camera has some hundred bytes.
-const BODY_BYTES: usize = 64 * 1024;
 
 #[derive(Serialize)]
 struct Answer {
@@ -24,19 +20,19 @@ struct Answer {
 }
 
 /// Answers `GET` with the controls and `POST` by changing some.
-pub fn answer(mut request: Request, shared: &Shared) {
+pub fn answer(client: Client, shared: &Shared) {
     if !shared.has_controls {
         return Reply::text(404, "controls are switched off (--no-controls)\n")
-            .send(request, shared);
+            .send(client, shared);
     }
-    if *request.method() == Method::Post {
-        let changed = changes(&mut request).and_then(|changes| change(&changes, shared));
+    let is_change = client.request.method == Method::Post;
+    if is_change {
+        let changed = changes(&client.request).and_then(|changes| change(&changes, shared));
         if let Err((status, line)) = changed {
-            return Reply::text(status, &line).send(request, shared);
+            return Reply::text(status, &line).send(client, shared);
         }
     }
     // A camera without controls is a camera like others: an empty list, no error.
-    let is_change = *request.method() == Method::Post;
     let controls = match shared.camera.controls() {
         Err(NoControls::Never) if !is_change => Ok(Vec::new()),
         controls => controls,
@@ -48,17 +44,17 @@ pub fn answer(mut request: Request, shared: &Shared) {
             body.push(b'\n');
             Reply::new(200, "application/json", &body)
                 .with("Cache-Control", "no-store")
-                .send(request, shared);
+                .send(client, shared);
         }
         Err(none) => {
             let (status, line) = refusal(none);
-            Reply::text(status, &line).send(request, shared);
+            Reply::text(status, &line).send(client, shared);
         }
     }
 }
 
 /// The changes a request asks for, or a status and a line of text.
-fn changes(request: &mut Request) -> Result<Vec<(String, String)>, (u16, String)> {
+fn changes(request: &Request) -> Result<Vec<(String, String)>, (u16, String)> {
     let bad = |line: &str| (400, format!("{line}\n"));
     if !is_from_here(request) {
         return Err((
@@ -66,30 +62,14 @@ fn changes(request: &mut Request) -> Result<Vec<(String, String)>, (u16, String)
             "controls are changed from this server's own page only\n".to_owned(),
         ));
     }
-    let content_type = header(request, "Content-Type").unwrap_or_default();
+    let content_type = request.header("Content-Type").unwrap_or_default();
     if content_type.split(';').next().map(str::trim) != Some("application/json") {
         return Err((
             415,
             "the changes must be sent as application/json\n".to_owned(),
         ));
     }
-    if request
-        .body_length()
-        .is_some_and(|length| length > BODY_BYTES)
-    {
-        return Err((413, format!("allowed are {BODY_BYTES} bytes\n")));
-    }
-    let mut body = Vec::new();
-    let most = BODY_BYTES as u64;
-    if request
-        .as_reader()
-        .take(most)
-        .read_to_end(&mut body)
-        .is_err()
-    {
-        return Err(bad("the changes ended early"));
-    }
-    let changes: Map<String, Value> = serde_json::from_slice(&body).map_err(|error| {
+    let changes: Map<String, Value> = serde_json::from_slice(&request.body).map_err(|error| {
         bad(&format!(
             "no JSON object such as {{\"brightness\": 128}}: {error}"
         ))
@@ -127,11 +107,12 @@ fn refusal(none: NoControls) -> (u16, String) {
 
 /// False when a browser says that the request comes from another site's page.
 fn is_from_here(request: &Request) -> bool {
-    let is_same_site =
-        header(request, "Sec-Fetch-Site").is_none_or(|site| matches!(site, "same-origin" | "none"));
-    let is_same_host = header(request, "Origin").is_none_or(|origin| {
+    let is_same_site = request
+        .header("Sec-Fetch-Site")
+        .is_none_or(|site| matches!(site, "same-origin" | "none"));
+    let is_same_host = request.header("Origin").is_none_or(|origin| {
         let host = origin.split_once("://").map_or("", |(_, host)| host);
-        !host.is_empty() && header(request, "Host") == Some(host)
+        !host.is_empty() && request.header("Host") == Some(host)
     });
     is_same_site && is_same_host
 }

@@ -1,16 +1,23 @@
 //! The listening socket: bound once, with the options every accepted connection inherits.
 //!
-//! tiny_http accepts on a duplicate of it, so that accepting can be begun again without closing
-//! the socket.
+//! Never blocks: the front waits for connections together with everything else.
 
+use super::connection::Peer;
 use crate::config::Listen;
+use rustix::{
+    io::Errno,
+    net::{SocketFlags, acceptfrom_with},
+};
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use std::{
     fs, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs, UdpSocket},
-    os::unix::{
-        fs::FileTypeExt,
-        net::{UnixListener, UnixStream},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::{
+            fs::FileTypeExt,
+            net::{UnixListener, UnixStream},
+        },
     },
     path::{Path, PathBuf},
     time::Duration,
@@ -37,15 +44,6 @@ pub enum Listening {
     Tcp(TcpListener, SocketAddr),
     /// With its path.
     Unix(UnixListener, PathBuf),
-}
-
-/// How accepted connections are told from other sockets of this process.
-#[derive(Debug, Clone)]
-pub enum Identity {
-    /// By the local port.
-    Tcp(SocketAddr),
-    /// By the local path.
-    Unix(PathBuf),
 }
 
 /// Binds `listen` and begins to listen.
@@ -93,6 +91,7 @@ fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_tcp_keepalive(&keepalive)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
     Ok(socket.into())
 }
 
@@ -110,17 +109,27 @@ fn bind_unix(path: &Path) -> io::Result<Listening> {
             _ => return Err(io::ErrorKind::AddrInUse.into()),
         }
     }
-    Ok(Listening::Unix(UnixListener::bind(path)?, path.to_owned()))
+    let listener = UnixListener::bind(path)?;
+    listener.set_nonblocking(true)?;
+    Ok(Listening::Unix(listener, path.to_owned()))
 }
 
 impl Listening {
-    /// A tiny_http server that accepts on this socket.
-    pub fn serve(&self) -> io::Result<tiny_http::Server> {
-        let listener: tiny_http::Listener = match self {
-            Listening::Tcp(listener, _) => listener.try_clone()?.into(),
-            Listening::Unix(listener, _) => listener.try_clone()?.into(),
+    /// The next connection that waits, without waiting for one.
+    pub fn accept(&self) -> rustix::io::Result<Option<(Socket, Peer)>> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let (socket, address) = match acceptfrom_with(self, flags) {
+            Ok(accepted) => accepted,
+            Err(Errno::AGAIN) => return Ok(None),
+            Err(errno) => return Err(errno),
         };
-        tiny_http::Server::from_listener(listener, None).map_err(io::Error::other)
+        let peer = match self {
+            Listening::Tcp(..) => address
+                .and_then(|address| SocketAddr::try_from(address).ok())
+                .map_or(Err(Errno::CONNABORTED), |address| Ok(Peer::Tcp(address)))?,
+            Listening::Unix(..) => Peer::Unix,
+        };
+        Ok(Some((socket.into(), peer)))
     }
 
     /// The path of a Unix socket, to be taken away in the end.
@@ -128,14 +137,6 @@ impl Listening {
         match self {
             Listening::Tcp(..) => None,
             Listening::Unix(_, path) => Some(path.clone()),
-        }
-    }
-
-    /// See [`Identity`].
-    pub fn identity(&self) -> Identity {
-        match self {
-            Listening::Tcp(_, address) => Identity::Tcp(*address),
-            Listening::Unix(_, path) => Identity::Unix(path.clone()),
         }
     }
 
@@ -170,5 +171,14 @@ pub fn reachable(address: SocketAddr) -> SocketAddr {
         IpAddr::V4(ip) if ip.is_unspecified() => (Ipv4Addr::LOCALHOST, address.port()).into(),
         IpAddr::V6(ip) if ip.is_unspecified() => (Ipv6Addr::LOCALHOST, address.port()).into(),
         _ => address,
+    }
+}
+
+impl AsFd for Listening {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Listening::Tcp(listener, _) => listener.as_fd(),
+            Listening::Unix(listener, _) => listener.as_fd(),
+        }
     }
 }

@@ -1,15 +1,28 @@
-//! The server: tiny_http accepts and reads requests, each is answered on a thread of its own.
+//! The server: the front gathers requests, tiny_http reads them, each is answered on a thread of
+//! its own.
 //!
-//! `listen` binds the socket; this file receives requests and starts client threads; `routes`
+//! ```text
+//! listen ─> front ─ a whole request ─> reader ─> routes ─> stream, snapshot, status, …
+//!             ^                                              │
+//!             └──────────── the connection, if kept <────────┘
+//! ```
+//!
+//! `listen` binds the socket; `front` holds the connections that are not in a request; `head` says
+//! when one is whole, `reader` has it read by tiny_http; this file starts client threads; `routes`
 //! says which answer belongs to which address; `stream`, `snapshot`, `status`, `controls` and
-//! `pages` give them; `reply` writes them; `guard` makes up for what tiny_http leaves open. Knows nothing of
-//! OpenCV, and reads the camera only through its slot, its numbers and its status.
+//! `pages` give them; `reply` writes them. Knows nothing of OpenCV, and reads the camera only
+//! through its slot, its numbers and its status.
 
+mod connection;
 mod controls;
-mod guard;
+mod front;
+mod head;
 mod listen;
 mod pages;
+mod places;
+mod reader;
 mod reply;
+mod request;
 mod routes;
 mod snapshot;
 mod status;
@@ -21,12 +34,23 @@ use crate::{
     config::{Origin, ServerConfig},
     error::Error,
 };
-use guard::Guard;
+use connection::Connection;
+use crossbeam_channel::{Receiver, unbounded};
+use front::{Duty, Front, Gathered};
 use listen::Listening;
 use log::{debug, error};
+use parking_lot::Mutex;
+use places::Places;
+use reader::{Reader, Unread};
+use reply::Reply;
+use request::Request;
 use std::{
+    panic::{self, AssertUnwindSafe},
     path::PathBuf,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -34,13 +58,21 @@ use std::{
 /// Stack of a client thread. It formats a little text and writes buffers it does not own.
 const CLIENT_STACK: usize = 128 * 1024;
 
-/// A pause before accepting is tried again after it failed.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+/// A pause before the front is begun again after it failed.
+const FRONT_PAUSE: Duration = Duration::from_millis(200);
 
 /// A bound socket, not yet served.
 #[derive(Debug)]
 pub struct Server {
-    listening: Listening,
+    listening: Arc<Listening>,
+}
+
+/// A server that serves.
+#[derive(Debug)]
+pub struct Serving {
+    shared: Arc<Shared>,
+    duty: Duty,
+    gathered: Receiver<Gathered>,
 }
 
 /// What every client thread may read.
@@ -48,17 +80,32 @@ pub struct Server {
 struct Shared {
     camera: Arc<Camera>,
     clients: Arc<Clients>,
-    guard: Guard,
+    front: Front,
     allow_origin: Option<Origin>,
     has_controls: bool,
     started: Instant,
+    /// Number of the last client.
+    ids: AtomicU64,
+}
+
+/// One request and where it is answered.
+#[derive(Debug)]
+struct Client {
+    /// As in its thread's name.
+    id: u64,
+    request: Request,
+    connection: Connection,
+    /// What came behind the request.
+    rest: Vec<u8>,
 }
 
 impl Server {
     /// Binds the address of `--listen`.
     pub fn bind(config: &ServerConfig) -> Result<Server, Error> {
         listen::bind(&config.listen)
-            .map(|listening| Server { listening })
+            .map(|listening| Server {
+                listening: Arc::new(listening),
+            })
             .map_err(|source| Error::Listen {
                 address: config.listen.to_string(),
                 source,
@@ -81,73 +128,164 @@ impl Server {
     }
 
     /// Starts serving `camera`, until the program ends.
-    pub fn start(self, config: &ServerConfig, camera: &Arc<Camera>) -> Result<Arc<Clients>, Error> {
-        let clients = Clients::new(config.max_viewers);
+    pub fn start(self, config: &ServerConfig, camera: &Arc<Camera>) -> Result<Serving, Error> {
         let listen_error = |source| Error::Listen {
             address: config.listen.to_string(),
             source,
         };
+        let places = Places::new(config.max_connections, config.max_per_address)
+            .map_err(|errno| listen_error(errno.into()))?;
+        let (gathered_in, gathered) = unbounded();
+        let (back_in, back) = unbounded();
         let shared = Arc::new(Shared {
             camera: Arc::clone(camera),
-            clients: Arc::clone(&clients),
-            guard: Guard::start(self.listening.identity())?,
+            clients: Clients::new(config.max_viewers),
+            front: Front::new(Arc::clone(&places), back_in, config.client_timeout),
             allow_origin: config.allow_origin.clone(),
             has_controls: config.has_controls,
             started: Instant::now(),
+            ids: AtomicU64::new(0),
         });
-        let server = self.listening.serve().map_err(listen_error)?;
-        let name = "http".to_owned();
-        thread::Builder::new()
-            .name(name.clone())
-            .spawn(move || receive(&self.listening, server, &shared))
-            .map_err(|source| Error::Thread { name, source })?;
-        Ok(clients)
+        let serving = Serving {
+            shared,
+            duty: Duty {
+                listening: self.listening,
+                places,
+                gathered: gathered_in,
+                back,
+                patience: config.client_timeout,
+                generation: Arc::default(),
+            },
+            gathered,
+        };
+        serving.spawn()?;
+        Ok(serving)
     }
 }
 
-/// Runs until the program ends. When accepting has failed with an error, it is taken up again on
-/// the same socket and nobody who is connected notices.
-fn receive(listening: &Listening, mut server: tiny_http::Server, shared: &Arc<Shared>) {
-    let mut id = 0;
+impl Serving {
+    /// Who watches.
+    pub fn clients(&self) -> &Arc<Clients> {
+        &self.shared.clients
+    }
+
+    /// Replaces the threads that accept and read, which do not answer any more. The listening
+    /// socket stays and so do the streams.
+    #[expect(dead_code, reason = "called by the watchdog")]
+    pub fn revive(&self) -> Result<(), Error> {
+        self.duty.generation.fetch_add(1, Ordering::Relaxed);
+        self.duty.places.ring();
+        self.spawn()
+    }
+
+    fn spawn(&self) -> Result<(), Error> {
+        let start = |name: &str, task: Box<dyn FnOnce() + Send>| {
+            thread::Builder::new()
+                .name(name.to_owned())
+                .spawn(task)
+                .map_err(|source| Error::Thread {
+                    name: name.to_owned(),
+                    source,
+                })
+        };
+        let reader = Reader::start().map_err(|source| Error::Thread {
+            name: "tiny_http".to_owned(),
+            source,
+        })?;
+        let duty = self.duty.clone();
+        start("front", Box::new(move || hold_front(&duty)))?;
+        let generation = Arc::clone(&self.duty.generation);
+        let (gathered, shared) = (self.gathered.clone(), Arc::clone(&self.shared));
+        start(
+            "http",
+            Box::new(move || receive(&gathered, reader, &generation, &shared)),
+        )?;
+        Ok(())
+    }
+}
+
+/// Runs until the program ends or a successor has taken over; begins the front again when it fails
+/// or panics. The connections that wait are lost with it, those in a request are not.
+fn hold_front(duty: &Duty) {
     loop {
-        match server.recv() {
-            Ok(request) => {
-                id += 1;
-                shared.guard.note_request(request.remote_addr());
-                answer(id, request, shared);
-            }
-            Err(failure) => {
-                error!("accepting failed and is taken up again: {failure}");
-                // Dropping a server knocks at its address and removes a Unix socket's path: neither
-                // is wanted while its successor serves there.
-                std::mem::forget(std::mem::replace(&mut server, successor(listening)));
-            }
+        match panic::catch_unwind(AssertUnwindSafe(|| front::run(duty))) {
+            Ok(Ok(())) => return,
+            Ok(Err(failure)) => error!("accepting failed and is begun again: {failure}"),
+            Err(_) => error!("accepting failed and is begun again"),
+        }
+        // What made it fail (descriptors, memory) takes a moment to pass.
+        thread::sleep(FRONT_PAUSE);
+    }
+}
+
+/// Runs until the program ends or a successor has taken over: has each request read and starts its
+/// thread.
+fn receive(
+    gathered: &Receiver<Gathered>,
+    mut reader: Reader,
+    generation: &AtomicU64,
+    shared: &Arc<Shared>,
+) {
+    let own = generation.load(Ordering::Relaxed);
+    for gathered in gathered {
+        let one = AssertUnwindSafe(|| receive_one(gathered, &mut reader, shared));
+        if panic::catch_unwind(one).is_err() {
+            error!("reading a request failed");
+        }
+        if generation.load(Ordering::Relaxed) != own {
+            return;
         }
     }
 }
 
-/// A server on the same socket; tried until there is one, because its predecessor, whose accepting
-/// has ended, would be waited for in vain.
-fn successor(listening: &Listening) -> tiny_http::Server {
-    loop {
-        // What made accepting fail (descriptors, threads, memory) takes a moment to pass.
-        thread::sleep(ACCEPT_PAUSE);
-        match listening.serve() {
-            Ok(server) => return server,
-            Err(failure) => error!("cannot accept again: {failure}"),
+fn receive_one(gathered: Gathered, reader: &mut Reader, shared: &Arc<Shared>) {
+    let refused = match reader.read(&gathered.message) {
+        Ok(request) => {
+            let client = Client {
+                id: shared.ids.fetch_add(1, Ordering::Relaxed) + 1,
+                request,
+                connection: gathered.connection,
+                rest: gathered.rest,
+            };
+            return answer(client, shared);
         }
-    }
+        Err(Unread::Malformed(status)) => {
+            shared.front.places.malformed.bump();
+            reply::bare(status, "this is no HTTP request\n")
+        }
+        Err(Unread::Failed(failure)) => {
+            debug!("a request was not read: {failure}");
+            reply::bare(503, "the server is short of something; try again\n")
+        }
+    };
+    shared
+        .front
+        .send(gathered.connection, refused, false, Vec::new());
 }
 
-/// Answers `request` on a thread of its own.
-fn answer(id: u64, request: tiny_http::Request, shared: &Arc<Shared>) {
-    let shared = Arc::clone(shared);
+/// Answers on a thread of its own; when there is none to be had, says so.
+fn answer(client: Client, shared: &Arc<Shared>) {
+    let id = client.id;
+    // The thread takes it out, or we do when there is no thread.
+    let client = Arc::new(Mutex::new(Some(client)));
+    let (taken, seen) = (Arc::clone(&client), Arc::clone(shared));
     let spawned = thread::Builder::new()
         .name(format!("client-{id}"))
         .stack_size(CLIENT_STACK)
-        .spawn(move || routes::answer(id, request, &shared));
+        .spawn(move || {
+            let client = taken.lock().take();
+            if let Some(client) = client {
+                drop(taken);
+                routes::answer(client, &seen);
+            }
+        });
     if let Err(failure) = spawned {
-        // The request went down with the closure, which answers it with a 500.
         debug!("no thread for client {id}: {failure}");
+        let client = client.lock().take();
+        if let Some(client) = client {
+            Reply::text(503, "no thread is free; try again\n")
+                .with("Retry-After", "5")
+                .send(client, shared);
+        }
     }
 }

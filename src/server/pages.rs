@@ -1,7 +1,6 @@
 //! The page and what belongs to it, embedded in the binary.
 
-use super::{Shared, reply::Reply};
-use tiny_http::Request;
+use super::{Client, Shared, reply::Reply};
 
 /// Nothing from elsewhere, nothing inline.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
@@ -45,11 +44,11 @@ pub fn find(path: &str) -> Option<&'static Page> {
 
 impl Page {
     /// Sends it.
-    pub fn send(&self, request: Request, shared: &Shared) {
+    pub fn send(&self, client: Client, shared: &Shared) {
         Reply::new(200, self.content_type, self.body)
             .with("Cache-Control", "no-cache")
             .with("Content-Security-Policy", POLICY)
             .with("Referrer-Policy", "no-referrer")
-            .send(request, shared);
+            .send(client, shared);
     }
 }

@@ -1,14 +1,10 @@
 //! Answers of a known length, written in one go: head and body in one buffer, one write.
-//!
-//! tiny_http's own `respond` is not used: it drops a `Connection` header, loses Content-Length on
-//! bodies from 32 KiB, and writes a snapshot in pieces of 8 KiB.
 
-use super::Shared;
-use std::{
-    io::{self, Write},
-    time::SystemTime,
+use super::{
+    Client, Shared,
+    request::{Method, Request},
 };
-use tiny_http::{HTTPVersion, Header, Method, Request};
+use std::{io::Write, time::SystemTime};
 
 /// An answer of a known length.
 #[derive(Debug)]
@@ -44,30 +40,38 @@ impl<'a> Reply<'a> {
         self
     }
 
-    /// Writes the answer; a client that left meanwhile is none of our business.
-    pub fn send(self, request: Request, shared: &Shared) {
-        let has_body = request.body_length().is_some_and(|length| length > 0)
-            || header(&request, "Transfer-Encoding").is_some();
-        // Nobody here reads bodies, and tiny_http would read one to its end before it lets go.
-        let keeps = !has_body && keeps_alive(&request);
-        let mut answer = head(&request, self.status, keeps, shared);
+    /// Sends the answer, and gives the connection back to the front.
+    pub fn send(self, client: Client, shared: &Shared) {
+        let request = &client.request;
+        let keeps = request.keeps_alive() && !shared.front.places.are_scarce();
+        let mut answer = head(request, self.status, keeps, shared);
         answer.extend_from_slice(self.headers.as_bytes());
         let length = self.body.len();
         write!(answer, "Content-Length: {length}\r\n\r\n").expect("writing to a Vec cannot fail");
-        if *request.method() != Method::Head {
+        if request.method != Method::Head {
             answer.extend_from_slice(self.body);
         }
-        if has_body {
-            shared.guard.stop_reading(request.remote_addr());
-        }
-        let mut writer = request.into_writer();
-        let _ = write_out(&mut writer, &answer);
+        let (connection, rest) = (client.connection, client.rest);
+        shared.front.send(connection, answer, keeps, rest);
     }
+}
+
+/// An answer to what is no request: a status and a line of text, and the connection is closed.
+pub fn bare(status: u16, line: &str) -> Vec<u8> {
+    format!(
+        "HTTP/1.1 {status} {}\r\nServer: camfeed/{}\r\nDate: {}\r\nConnection: close\r\n\
+         Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\r\n{line}",
+        reason(status),
+        env!("CARGO_PKG_VERSION"),
+        httpdate::HttpDate::from(SystemTime::now()),
+        line.len(),
+    )
+    .into_bytes()
 }
 
 /// Status line and the headers every answer has, without the empty line.
 pub fn head(request: &Request, status: u16, keeps: bool, shared: &Shared) -> Vec<u8> {
-    let is_old = *request.http_version() < HTTPVersion(1, 1);
+    let is_old = request.is_old;
     let version = if is_old { "1.0" } else { "1.1" };
     let connection = match (keeps, is_old) {
         (false, _) => "Connection: close\r\n",
@@ -95,27 +99,6 @@ pub fn head(request: &Request, status: u16, keeps: bool, shared: &Shared) -> Vec
     head.into_bytes()
 }
 
-/// The first header of that name.
-pub fn header<'a>(request: &'a Request, name: &'static str) -> Option<&'a str> {
-    let is_it = |header: &&Header| header.field.equiv(name);
-    request
-        .headers()
-        .iter()
-        .find(is_it)
-        .map(|header| header.value.as_str())
-}
-
-/// True when the client's connection stays open after the answer: tiny_http's own rule.
-fn keeps_alive(request: &Request) -> bool {
-    let connection = header(request, "Connection")
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    if connection.contains("close") || connection.contains("upgrade") {
-        return false;
-    }
-    *request.http_version() >= HTTPVersion(1, 1) || connection.contains("keep-alive")
-}
-
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
@@ -123,15 +106,15 @@ fn reason(status: u16) -> &'static str {
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        411 => "Length Required",
         413 => "Content Too Large",
         415 => "Unsupported Media Type",
+        417 => "Expectation Failed",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
         503 => "Service Unavailable",
+        505 => "HTTP Version Not Supported",
         _ => "Error",
     }
-}
-
-/// Writes all of `bytes` and lets them go out at once.
-pub fn write_out(writer: &mut dyn Write, bytes: &[u8]) -> io::Result<()> {
-    writer.write_all(bytes)?;
-    writer.flush()
 }

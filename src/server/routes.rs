@@ -3,18 +3,20 @@
 //! The aliases are those other servers' users have in their configurations. Unknown query
 //! parameters are ignored: OctoPrint, Mainsail and Fluidd append cache busters.
 
-use super::{Shared, controls, pages, reply::Reply, snapshot, status, stream};
+use super::{
+    Client, Shared, controls, pages, reply::Reply, request::Method, snapshot, status, stream,
+};
 use log::debug;
 use std::borrow::Cow;
-use tiny_http::{Method, Request};
 
 /// Answers one request; runs on a thread of its own, for as long as a stream lasts.
-pub fn answer(id: u64, request: Request, shared: &Shared) {
-    debug!("client {id}: {} {}", request.method(), request.url());
-    let url = request.url().to_owned();
+pub fn answer(client: Client, shared: &Shared) {
+    let request = &client.request;
+    debug!("client {}: {} {}", client.id, request.method, request.url);
+    let url = request.url.clone();
     let Target { path, query } = Target::parse(&url);
     let takes_changes = path == "/controls";
-    let is_allowed = match request.method() {
+    let is_allowed = match request.method {
         Method::Get | Method::Head => true,
         Method::Post => takes_changes,
         _ => false,
@@ -27,24 +29,22 @@ pub fn answer(id: u64, request: Request, shared: &Shared) {
         };
         return Reply::text(405, "this method is not answered here\n")
             .with("Allow", allowed)
-            .send(request, shared);
+            .send(client, shared);
     }
     let action = query.get("action");
     match (path, action.as_deref()) {
         ("/", Some("stream")) | ("/stream" | "/stream.mjpg" | "/video_feed", _) => {
-            stream::answer(id, request, &query, shared);
+            stream::answer(client, &query, shared);
         }
         ("/", Some("snapshot")) | ("/snapshot" | "/snapshot.jpg", _) => {
-            snapshot::answer(request, &query, shared);
+            snapshot::answer(client, &query, shared);
         }
-        ("/controls", _) => controls::answer(request, shared),
-        ("/state", _) => status::state(request, shared),
-        ("/healthz", _) => status::health(request, shared),
+        ("/controls", _) => controls::answer(client, shared),
+        ("/state", _) => status::state(client, shared),
+        ("/healthz", _) => status::health(client, shared),
         _ => match pages::find(path) {
-            Some(page) => page.send(request, shared),
-            None => {
-                Reply::text(404, "there is nothing here; / is the page\n").send(request, shared)
-            }
+            Some(page) => page.send(client, shared),
+            None => Reply::text(404, "there is nothing here; / is the page\n").send(client, shared),
         },
     }
 }

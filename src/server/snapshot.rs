@@ -3,7 +3,7 @@
 //! Never a placeholder with a 200: a time-lapse would keep it. Never a hang: wget would wait for
 //! a quarter of an hour.
 
-use super::{Shared, reply::Reply, routes::Query};
+use super::{Client, Shared, reply::Reply, routes::Query};
 use crate::{
     frame::Frame,
     slot::{Slot, Waited},
@@ -13,7 +13,6 @@ use std::{
     sync::Arc,
     time::{Duration, Instant, UNIX_EPOCH},
 };
-use tiny_http::Request;
 
 /// A frame this young is as good as the next one.
 const YOUNG: Duration = Duration::from_millis(500);
@@ -22,16 +21,16 @@ const YOUNG: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Answers with the newest frame; with `fresh=1` with one captured after the request.
-pub fn answer(request: Request, query: &Query<'_>, shared: &Shared) {
+pub fn answer(client: Client, query: &Query<'_>, shared: &Shared) {
     let is_fresh = query.get("fresh").is_some_and(|value| value != "0");
     let asked = Instant::now();
     match live_frame(&shared.camera.slot, asked, is_fresh) {
-        Some(frame) => send(&frame, request, shared),
+        Some(frame) => send(&frame, client, shared),
         None => {
             let line = format!("no live picture: {}\n", shared.camera.excuse());
             Reply::text(503, &line)
                 .with("Retry-After", "2")
-                .send(request, shared);
+                .send(client, shared);
         }
     }
 }
@@ -64,7 +63,7 @@ fn live_frame(slot: &Arc<Slot>, asked: Instant, is_fresh: bool) -> Option<Arc<Fr
     }
 }
 
-fn send(frame: &Frame, request: Request, shared: &Shared) {
+fn send(frame: &Frame, client: Client, shared: &Shared) {
     let captured = frame.captured().unix;
     let name = file_name(captured);
     let modified = httpdate::HttpDate::from(UNIX_EPOCH + captured);
@@ -80,7 +79,7 @@ fn send(frame: &Frame, request: Request, shared: &Shared) {
             "Content-Disposition",
             &format!("inline; filename=\"{name}\""),
         )
-        .send(request, shared);
+        .send(client, shared);
 }
 
 /// `camfeed-20261122T134332.123Z.jpg`: sorts by time, in UTC, so that no summer time repeats one.

@@ -1,10 +1,9 @@
 //! `/state`, the numbers as JSON, and `/healthz`, one line for scripts.
 
-use super::{Shared, reply::Reply};
+use super::{Client, Shared, reply::Reply};
 use crate::camera::{State, Status};
 use serde::Serialize;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tiny_http::Request;
 
 /// Healthy is a picture younger than this.
 const HEALTHY: Duration = Duration::from_secs(5);
@@ -88,19 +87,19 @@ struct ViewerAnswer {
 }
 
 /// Answers `/state`.
-pub fn state(request: Request, shared: &Shared) {
+pub fn state(client: Client, shared: &Shared) {
     let mut body = serde_json::to_vec_pretty(&describe(shared)).expect("plain data serializes");
     body.push(b'\n');
     Reply::new(200, "application/json", &body)
         .with("Cache-Control", "no-store")
-        .send(request, shared);
+        .send(client, shared);
 }
 
 /// Answers `/healthz`.
-pub fn health(request: Request, shared: &Shared) {
+pub fn health(client: Client, shared: &Shared) {
     if shared.camera.status().state == State::Idle {
         return Reply::text(200, "ok, the camera rests until somebody watches\n")
-            .send(request, shared);
+            .send(client, shared);
     }
     let is_offline = shared.camera.status().state == State::Offline;
     match shared
@@ -110,13 +109,13 @@ pub fn health(request: Request, shared: &Shared) {
     {
         Some(age) => {
             let line = format!("ok, the newest picture is {:.1} s old\n", age.as_secs_f64());
-            Reply::text(200, &line).send(request, shared);
+            Reply::text(200, &line).send(client, shared);
         }
         None => {
             let line = format!("no live picture: {}\n", shared.camera.excuse());
             Reply::text(503, &line)
                 .with("Retry-After", "2")
-                .send(request, shared);
+                .send(client, shared);
         }
     }
 }

@@ -6,8 +6,10 @@
 //! Home Assistant leaves a stream that is silent.
 
 use super::{
-    Shared,
+    Client, Shared,
+    connection::Connection,
     reply::{self, Reply},
+    request::Method,
     routes::Query,
 };
 use crate::{
@@ -15,14 +17,13 @@ use crate::{
     clients::{Admission, Leaving},
     frame::Frame,
     multipart,
-    slot::Waited,
+    slot::{Slot, Waited},
 };
 use std::{
     io::{self, Write},
     sync::Arc,
     time::{Duration, Instant},
 };
-use tiny_http::{Method, Request};
 
 /// A part is first repeated after this long when nothing newer comes: a browser paints it then.
 const FIRST_REPEAT: Duration = Duration::from_millis(600);
@@ -41,7 +42,7 @@ const STALE: Duration = Duration::from_millis(500);
 const FPS: std::ops::RangeInclusive<f64> = 0.1..=120.0;
 
 /// Streams to one viewer until it leaves or the program ends.
-pub fn answer(id: u64, request: Request, query: &Query<'_>, shared: &Shared) {
+pub fn answer(client: Client, query: &Query<'_>, shared: &Shared) {
     let fps = match query.get("fps").map(|text| (text.parse::<f64>(), text)) {
         None => None,
         Some((Ok(fps), _)) if FPS.contains(&fps) => Some(fps),
@@ -52,10 +53,10 @@ pub fn answer(id: u64, request: Request, query: &Query<'_>, shared: &Shared) {
                 .take(40)
                 .collect();
             let line = format!("fps=`{text}`: allowed are 0.1 to 120 frames a second\n");
-            return Reply::text(400, &line).send(request, shared);
+            return Reply::text(400, &line).send(client, shared);
         }
     };
-    let mut head = reply::head(&request, 200, false, shared);
+    let mut head = reply::head(&client.request, 200, false, shared);
     write!(
         head,
         "Content-Type: multipart/x-mixed-replace; boundary={}\r\n\
@@ -64,98 +65,135 @@ pub fn answer(id: u64, request: Request, query: &Query<'_>, shared: &Shared) {
         multipart::BOUNDARY
     )
     .expect("writing to a Vec cannot fail");
-    if *request.method() == Method::Head {
-        shared.guard.stop_reading(request.remote_addr());
-        let _ = reply::write_out(&mut request.into_writer(), &head);
-        return;
+    if client.request.method == Method::Head {
+        return shared
+            .front
+            .send(client.connection, head, false, client.rest);
     }
-    let peer = request
-        .remote_addr()
-        .map_or_else(|| "unix".to_owned(), ToString::to_string);
-    let Some(admission) = shared.clients.admit(id, peer) else {
+    let peer = client.connection.peer.to_string();
+    let Some(admission) = shared.clients.admit(client.id, peer) else {
         let line = format!(
             "all {} places are taken (--max-viewers); /snapshot.jpg still answers\n",
             shared.clients.max_viewers()
         );
         return Reply::text(503, &line)
             .with("Retry-After", "5")
-            .send(request, shared);
+            .send(client, shared);
     };
     head.extend_from_slice(multipart::DELIMITER.as_bytes());
-    // The request is read; its pool thread and its reading half are not needed any more.
-    shared.guard.stop_reading(request.remote_addr());
-    let mut writer = request.into_writer();
+    let viewer = Viewer {
+        connection: client.connection,
+        patience: shared.front.patience,
+    };
     let camera = &shared.camera;
     let pace = fps.map(|fps| Pace::new(fps, Instant::now()));
-    let outcome = reply::write_out(&mut writer, &head)
-        .and_then(|()| feed(&mut writer, camera, &admission, pace));
-    let leaving = match outcome {
-        Ok(()) => Leaving::Ending,
-        Err(failure) => Leaving::Gone(failure.kind()),
-    };
-    drop(writer);
-    admission.leave(leaving);
+    let outcome = viewer
+        .connection
+        .write_all(&head, viewer.patience)
+        .and_then(|()| viewer.feed(camera, &admission, pace));
+    match outcome {
+        Ok(()) => admission.leave(Leaving::Ending),
+        Err(failure) => {
+            // Closed before its place is free, and with what it did not take.
+            viewer.connection.abandon();
+            admission.leave(Leaving::Gone(failure.kind()));
+        }
+    }
 }
 
-/// Writes parts until the viewer is gone (an error) or the program ends.
-fn feed(
-    writer: &mut dyn Write,
-    camera: &Camera,
-    admission: &Admission,
-    mut pace: Option<Pace>,
-) -> io::Result<()> {
-    let slot = &camera.slot;
-    let _watch = slot.watch();
-    let mut last: Option<Arc<Frame>> = None;
-    let mut sequence = match slot.latest() {
-        Some(frame) if frame.age() < STALE => frame.sequence() - 1,
-        Some(frame) => frame.sequence(),
-        None => 0,
-    };
-    let mut repeat_at = Instant::now() + REPEAT;
-    loop {
-        let opens_at = pace.as_ref().map(Pace::opens_at);
-        let waited = match opens_at {
-            Some(opens_at) if opens_at > repeat_at => {
-                if slot.wait_closed(repeat_at) {
-                    Waited::Closed
-                } else {
-                    Waited::TimedOut
-                }
-            }
-            Some(opens_at) => {
-                slot.wait_closed(opens_at);
-                // Frames that passed meanwhile are not missed: nobody wanted them.
-                sequence = sequence.max(slot.latest().map_or(0, |frame| frame.sequence()));
-                slot.wait_newer(sequence, repeat_at)
-            }
-            None => slot.wait_newer(sequence, repeat_at),
+/// A viewer's connection.
+struct Viewer {
+    connection: Connection,
+    /// It has stalled when it takes nothing for so long.
+    patience: Duration,
+}
+
+impl Viewer {
+    /// Writes parts until the viewer is gone (an error) or the program ends.
+    fn feed(
+        &self,
+        camera: &Camera,
+        admission: &Admission,
+        mut pace: Option<Pace>,
+    ) -> io::Result<()> {
+        let slot = &camera.slot;
+        let _watch = slot.watch();
+        let mut last: Option<Arc<Frame>> = None;
+        let mut sequence = match slot.latest() {
+            Some(frame) if frame.age() < STALE => frame.sequence() - 1,
+            Some(frame) => frame.sequence(),
+            None => 0,
         };
-        match waited {
-            Waited::Newer(frame) => {
-                reply::write_out(writer, frame.part())?;
-                // The first frame has none before it that could have been missed.
-                let gap = frame.sequence() - sequence - 1;
-                admission.note_part(frame.part().len(), 1, if last.is_some() { gap } else { 0 });
-                let now = Instant::now();
-                repeat_at = now + FIRST_REPEAT;
-                if let Some(pace) = &mut pace {
-                    pace.sent(now, camera.stats.rate.per_second(now));
-                    if pace.interval > REPEAT {
-                        repeat_at = now + FIRST_REPEAT_OF_SLOW;
+        let mut repeat_at = Instant::now() + REPEAT;
+        loop {
+            let opens_at = pace.as_ref().map(Pace::opens_at);
+            let waited = match opens_at {
+                Some(opens_at) if opens_at > repeat_at => {
+                    if slot.wait_closed(repeat_at) {
+                        Waited::Closed
+                    } else {
+                        Waited::TimedOut
                     }
                 }
-                sequence = frame.sequence();
-                last = Some(frame);
-            }
-            Waited::TimedOut => {
-                if let Some(frame) = &last {
-                    reply::write_out(writer, frame.part())?;
-                    admission.note_part(frame.part().len(), 0, 0);
+                Some(opens_at) => {
+                    slot.wait_closed(opens_at);
+                    // Frames that passed meanwhile are not missed: nobody wanted them.
+                    sequence = sequence.max(slot.latest().map_or(0, |frame| frame.sequence()));
+                    slot.wait_newer(sequence, repeat_at)
                 }
-                repeat_at = Instant::now() + REPEAT;
+                None => slot.wait_newer(sequence, repeat_at),
+            };
+            match waited {
+                Waited::Newer(frame) => {
+                    let frame = self.send_newest(slot, frame)?;
+                    // The first frame has none before it that could have been missed.
+                    let gap = frame.sequence() - sequence - 1;
+                    admission.note_part(
+                        frame.part().len(),
+                        1,
+                        if last.is_some() { gap } else { 0 },
+                    );
+                    let now = Instant::now();
+                    repeat_at = now + FIRST_REPEAT;
+                    if let Some(pace) = &mut pace {
+                        pace.sent(now, camera.stats.rate.per_second(now));
+                        if pace.interval > REPEAT {
+                            repeat_at = now + FIRST_REPEAT_OF_SLOW;
+                        }
+                    }
+                    sequence = frame.sequence();
+                    last = Some(frame);
+                }
+                Waited::TimedOut => {
+                    if let Some(frame) = &last {
+                        self.connection.write_all(frame.part(), self.patience)?;
+                        admission.note_part(frame.part().len(), 0, 0);
+                    }
+                    repeat_at = Instant::now() + REPEAT;
+                }
+                Waited::Closed => {
+                    let farewell = multipart::CLOSE.as_bytes();
+                    return self.connection.write_all(farewell, self.patience);
+                }
             }
-            Waited::Closed => return reply::write_out(writer, multipart::CLOSE.as_bytes()),
+        }
+    }
+
+    /// Sends `frame`, or the newest there is by the time the kernel takes bytes; gives what it
+    /// sent.
+    fn send_newest(&self, slot: &Slot, mut frame: Arc<Frame>) -> io::Result<Arc<Frame>> {
+        loop {
+            match self.connection.write_some(frame.part())? {
+                Some(written) => {
+                    let rest = &frame.part()[written..];
+                    self.connection.write_all(rest, self.patience)?;
+                    return Ok(frame);
+                }
+                None => {
+                    self.connection.wait_writable(self.patience)?;
+                    frame = slot.latest().unwrap_or(frame);
+                }
+            }
         }
     }
 }
