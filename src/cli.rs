@@ -4,8 +4,8 @@
 //! is allowed, before anything is started.
 
 use crate::config::{
-    Device, Encode, Flip, Fps, Listen, Origin, Overlay, PixelFormat, Quality, Rotate, Seconds,
-    Settings, Size, Viewers, Warmup, Workers,
+    Connections, Device, Encode, Flip, Fps, Listen, Origin, Overlay, PerAddress, PixelFormat,
+    Quality, Rotate, Seconds, Settings, Size, Viewers, Warmup, Workers,
 };
 use argh::FromArgs;
 
@@ -94,9 +94,23 @@ pub struct Args {
     #[argh(option, default = "Warmup::default()", arg_name = "N")]
     pub warmup: Warmup,
 
-    /// streams served at once, 1 to 10000; one more gets 503; default 100
-    #[argh(option, default = "Viewers::default()", arg_name = "N")]
-    pub max_viewers: Viewers,
+    /// streams served at once, 1 to 10000; one more gets 503; default 100, or what the system's
+    /// limits hold
+    #[argh(option, arg_name = "N")]
+    pub max_viewers: Option<Viewers>,
+
+    /// connections at once, viewers included, 8 to 20000; for one more the oldest that asks for
+    /// nothing is closed; default 512, or what the system's limits hold
+    #[argh(option, arg_name = "N")]
+    pub max_connections: Option<Connections>,
+
+    /// connections of one address at once, 1 to 20000; a proxy is one address; default no limit
+    #[argh(option, arg_name = "N")]
+    pub max_per_address: Option<PerAddress>,
+
+    /// seconds after which a viewer that takes no byte is let go, 1 to 3600; default 10
+    #[argh(option, default = "Seconds(10.0)", arg_name = "S")]
+    pub client_timeout: Seconds,
 
     /// origin whose pages may read the feed from a browser (CORS), such as
     /// `http://mainsail.local`, or *; default off

@@ -3,7 +3,10 @@
 //! A viewer holds its place by an [`Admission`] and gives it back by dropping it, so a client
 //! thread that panics leaves nothing behind. Knows nothing of HTTP.
 
-use crate::stats::{Counter, Rate};
+use crate::{
+    seldom::{Seldom, Unsaid},
+    stats::{Counter, Rate},
+};
 use log::info;
 use parking_lot::{Condvar, Mutex};
 use std::{
@@ -12,6 +15,10 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+
+/// Lines a minute about viewers that come and go: a page that is opened and closed is told of, a
+/// script that does so without end does not fill the log.
+const LINES: u32 = 40;
 
 /// Everybody who watches.
 #[derive(Debug)]
@@ -23,6 +30,10 @@ pub struct Clients {
     left: Condvar,
     /// Bytes of parts sent to all viewers, gone ones included.
     pub bytes_sent: Counter,
+    /// Viewers that took no byte for too long and were let go.
+    pub evicted: Counter,
+    /// Lines about those who come and go.
+    lines: Seldom,
 }
 
 /// One viewer's numbers; written by its thread, read by status answers.
@@ -53,12 +64,22 @@ pub enum Leaving {
     Ending,
 }
 
+impl Leaving {
+    fn is_stalled(self) -> bool {
+        use std::io::ErrorKind;
+        matches!(
+            self,
+            Leaving::Gone(ErrorKind::TimedOut | ErrorKind::WouldBlock)
+        )
+    }
+}
+
 impl fmt::Display for Leaving {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use std::io::ErrorKind;
         f.write_str(match self {
             Leaving::Gone(ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => "closed",
-            Leaving::Gone(ErrorKind::TimedOut | ErrorKind::WouldBlock) => "stalled",
+            Leaving::Gone(_) if self.is_stalled() => "stalled",
             Leaving::Gone(_) => "connection lost",
             Leaving::Ending => "camfeed ends",
         })
@@ -73,6 +94,8 @@ impl Clients {
             viewers: Mutex::default(),
             left: Condvar::new(),
             bytes_sent: Counter::default(),
+            evicted: Counter::default(),
+            lines: Seldom::lines(LINES),
         })
     }
 
@@ -95,7 +118,13 @@ impl Clients {
             viewers.insert(id, Arc::clone(&viewer));
             viewers.len()
         };
-        info!("viewer joined id={id} peer={} viewers={count}", viewer.peer);
+        if let Some(unsaid) = self.lines.note() {
+            info!(
+                "viewer joined id={id} peer={} viewers={count}{}",
+                viewer.peer,
+                Unsaid(unsaid)
+            );
+        }
         Some(Admission {
             clients: Arc::clone(self),
             viewer,
@@ -163,17 +192,24 @@ impl Drop for Admission {
             self.clients.left.notify_all();
             viewers.len()
         };
+        if self.leaving.is_some_and(Leaving::is_stalled) {
+            self.clients.evicted.bump();
+        }
+        let Some(unsaid) = self.clients.lines.note() else {
+            return;
+        };
         let viewer = &self.viewer;
         let reason = self
             .leaving
             .map_or_else(|| "internal error".to_owned(), |why| why.to_string());
         info!(
-            "viewer left id={} peer={} viewers={count} seconds={:.1} sent={} missed={} reason={reason:?}",
+            "viewer left id={} peer={} viewers={count} seconds={:.1} sent={} missed={} reason={reason:?}{}",
             viewer.id,
             viewer.peer,
             viewer.since.elapsed().as_secs_f64(),
             viewer.sent.get(),
             viewer.missed.get(),
+            Unsaid(unsaid),
         );
     }
 }

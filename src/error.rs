@@ -16,6 +16,17 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// The system's limits cannot hold what an option asks for.
+    Limit {
+        /// The option.
+        option: &'static str,
+        /// Its value.
+        value: usize,
+        /// What can be held.
+        most: usize,
+        /// By which limit.
+        reason: String,
+    },
     /// The system would not start a thread the program cannot do without.
     Thread {
         /// Name of the thread.
@@ -92,6 +103,15 @@ impl fmt::Display for Error {
             Error::Listen { address, source } => {
                 write!(f, "cannot listen on `{address}`: {source}")
             }
+            Error::Limit {
+                option,
+                value,
+                most,
+                reason,
+            } => write!(
+                f,
+                "{option} `{value}`: at most {most} can be held: {reason}"
+            ),
             Error::Thread { name, source } => write!(f, "cannot start thread `{name}`: {source}"),
             Error::Signals(source) => write!(f, "cannot hook signals: {source}"),
             Error::Open { device, reason, .. } => write!(f, "cannot open {device}: {reason}"),
@@ -106,7 +126,10 @@ impl error::Error for Error {
         match self {
             Error::Listen { source, .. } | Error::Thread { source, .. } => Some(source),
             Error::Signals(source) => Some(source),
-            Error::Open { .. } | Error::Read { .. } | Error::Picture { .. } => None,
+            Error::Limit { .. }
+            | Error::Open { .. }
+            | Error::Read { .. }
+            | Error::Picture { .. } => None,
         }
     }
 }

@@ -27,6 +27,7 @@ mod encode;
 mod error;
 mod frame;
 mod jpeg;
+mod limits;
 mod multipart;
 mod seldom;
 mod server;
@@ -35,17 +36,13 @@ mod slot;
 mod stats;
 
 use crate::{camera::Camera, config::Config, error::Error, server::Server, shutdown::Stop};
-use log::{error, info, warn};
-use rustix::process::{Resource, getrlimit, setrlimit};
+use log::{error, info};
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
     iterator::Signals,
     low_level,
 };
 use std::{env, io::Write, process::ExitCode, sync::Arc, time::Duration};
-
-/// Descriptors the program needs besides its viewers: the camera, the log, a few requests.
-const FEW_FILES: u64 = 64;
 
 /// Viewers get this long to take their last bytes when the program ends.
 const FAREWELL: Duration = Duration::from_millis(1500);
@@ -81,6 +78,7 @@ fn main() -> ExitCode {
 fn run(config: &Config) -> Result<std::convert::Infallible, Error> {
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(Error::Signals)?;
     let stop = Arc::new(Stop::default());
+    let limits = config.server.wanted.fit()?;
     let camera = Arc::new(Camera::new(config.camera.clone()));
     let server = Server::bind(&config.server)?;
     info!("listening on {}", server.address());
@@ -88,9 +86,8 @@ fn run(config: &Config) -> Result<std::convert::Infallible, Error> {
         info!("on other machines: {elsewhere}");
     }
     let unix_path = server.unix_path();
-    raise_file_limit(config.server.max_viewers);
     capture::start(&camera, &stop)?;
-    let serving = server.start(&config.server, &camera)?;
+    let serving = server.start(&config.server, limits, &camera)?;
     let signal = signals.forever().next();
     info!(
         "ending on {}",
@@ -114,21 +111,6 @@ fn run(config: &Config) -> Result<std::convert::Infallible, Error> {
     // Not through `exit`: a capture thread may be inside OpenCV, whose static objects `exit` would
     // destroy under it.
     low_level::exit(0)
-}
-
-/// Takes as many descriptors as the system gives: a viewer needs one, a connection that is read two.
-fn raise_file_limit(max_viewers: usize) {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    let _ = setrlimit(Resource::Nofile, limit);
-    let needed = 2 * max_viewers as u64 + FEW_FILES;
-    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    if limit < needed {
-        warn!(
-            "only {limit} files may be open, and {max_viewers} viewers may need {needed}: \
-             raise the limit (`ulimit -n`, LimitNOFILE=) or lower --max-viewers"
-        );
-    }
 }
 
 /// Times and levels on a terminal; under systemd the journal has the time already.

@@ -4,7 +4,10 @@
 //! it is kept on.
 
 use parking_lot::Mutex;
-use std::time::{Duration, Instant};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 /// The time a budget of lines is for.
 const MINUTE: Duration = Duration::from_secs(60);
@@ -50,6 +53,19 @@ impl Seldom {
         }
         state.said += 1;
         Some(std::mem::take(&mut state.unsaid))
+    }
+}
+
+/// How often nothing was said, at the end of a line.
+#[derive(Debug, Clone, Copy)]
+pub struct Unsaid(pub u64);
+
+impl fmt::Display for Unsaid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            unsaid => write!(f, " (unsaid since the last such line: {unsaid})"),
+        }
     }
 }
 

@@ -8,11 +8,11 @@ mod values;
 
 pub use device::{Device, Pattern};
 pub use values::{
-    Encode, Flip, Fps, Listen, Origin, Overlay, PixelFormat, Quality, Rotate, Seconds, Settings,
-    Size, Turn, Viewers, Warmup, Workers,
+    Connections, Encode, Flip, Fps, Listen, Origin, Overlay, PerAddress, PixelFormat, Quality,
+    Rotate, Seconds, Settings, Size, Turn, Viewers, Warmup, Workers,
 };
 
-use crate::cli::Args;
+use crate::{cli::Args, limits::Wanted};
 use std::time::Duration;
 
 /// Everything the program was told, checked.
@@ -67,10 +67,8 @@ impl CameraConfig {
 pub struct ServerConfig {
     /// Where to listen.
     pub listen: Listen,
-    /// Streams served at once.
-    pub max_viewers: usize,
-    /// Connections at once, of viewers and everybody else.
-    pub max_connections: usize,
+    /// Streams and connections at once.
+    pub wanted: Wanted,
     /// Connections of one address at once.
     pub max_per_address: Option<usize>,
     /// A client that takes no byte for so long has stalled.
@@ -108,10 +106,12 @@ impl From<Args> for Config {
             },
             server: ServerConfig {
                 listen: args.listen,
-                max_viewers: args.max_viewers.0,
-                max_connections: 512,
-                max_per_address: None,
-                client_timeout: Duration::from_secs(10),
+                wanted: Wanted {
+                    viewers: args.max_viewers.map(|viewers| viewers.0),
+                    connections: args.max_connections.map(|connections| connections.0),
+                },
+                max_per_address: args.max_per_address.map(|most| most.0),
+                client_timeout: args.client_timeout.time(),
                 allow_origin: args.allow_origin,
                 has_controls: !args.no_controls,
             },

@@ -198,6 +198,14 @@ whole_number!(
     /// Streams served at once, 1 to 10000. Defaults to 100.
     Viewers, usize, 1..=10_000, 100
 );
+whole_number!(
+    /// Connections at once, 8 to 20000. Defaults to 512, and more for more viewers.
+    Connections, usize, 8..=20_000, 512
+);
+whole_number!(
+    /// Connections of one address at once, 1 to 20000.
+    PerAddress, usize, 1..=20_000, 64
+);
 
 /// How the picture is turned; rotation first, then the mirror.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -26,9 +26,9 @@ use std::{
 /// Connections that may wait in the kernel to be accepted. The kernel's own cap is usually 4096.
 const BACKLOG: i32 = 1024;
 
-/// A peer that acknowledges nothing for this long is gone: its connection ends with an error, also
-/// when it is alive and only its window stays shut.
-const USER_TIMEOUT: Duration = Duration::from_secs(10);
+/// A peer that acknowledges nothing for so much longer than a client may stall is gone, whoever
+/// waits for it: its connection ends with an error.
+const USER_TIMEOUT_MARGIN: Duration = Duration::from_secs(5);
 
 /// Probes for peers that vanished while nothing was sent to them.
 const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(10), Duration::from_secs(3), 3);
@@ -46,18 +46,18 @@ pub enum Listening {
     Unix(UnixListener, PathBuf),
 }
 
-/// Binds `listen` and begins to listen.
-pub fn bind(listen: &Listen) -> io::Result<Listening> {
+/// Binds `listen` and begins to listen; a client that takes no byte for `patience` has stalled.
+pub fn bind(listen: &Listen, patience: Duration) -> io::Result<Listening> {
     match listen {
-        Listen::Tcp(address) => bind_tcp(address),
+        Listen::Tcp(address) => bind_tcp(address, patience),
         Listen::Unix(path) => bind_unix(path),
     }
 }
 
-fn bind_tcp(address: &str) -> io::Result<Listening> {
+fn bind_tcp(address: &str, patience: Duration) -> io::Result<Listening> {
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for address in address.to_socket_addrs()? {
-        match listen_on(address) {
+        match listen_on(address, patience) {
             Ok(listener) => {
                 let address = listener.local_addr()?;
                 return Ok(Listening::Tcp(listener, address));
@@ -68,7 +68,7 @@ fn bind_tcp(address: &str) -> io::Result<Listening> {
     Err(failure)
 }
 
-fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+fn listen_on(address: SocketAddr, patience: Duration) -> io::Result<TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -80,7 +80,7 @@ fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     }
     socket.set_reuse_address(true)?;
     socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+    socket.set_tcp_user_timeout(Some(patience + USER_TIMEOUT_MARGIN))?;
     socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
     socket.set_keepalive(true)?;
     let (time, interval, retries) = KEEPALIVE;

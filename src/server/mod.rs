@@ -33,6 +33,7 @@ use crate::{
     clients::Clients,
     config::{Origin, ServerConfig},
     error::Error,
+    limits::Limits,
 };
 use connection::Connection;
 use crossbeam_channel::{Receiver, unbounded};
@@ -102,7 +103,7 @@ struct Client {
 impl Server {
     /// Binds the address of `--listen`.
     pub fn bind(config: &ServerConfig) -> Result<Server, Error> {
-        listen::bind(&config.listen)
+        listen::bind(&config.listen, config.client_timeout)
             .map(|listening| Server {
                 listening: Arc::new(listening),
             })
@@ -128,18 +129,23 @@ impl Server {
     }
 
     /// Starts serving `camera`, until the program ends.
-    pub fn start(self, config: &ServerConfig, camera: &Arc<Camera>) -> Result<Serving, Error> {
+    pub fn start(
+        self,
+        config: &ServerConfig,
+        limits: Limits,
+        camera: &Arc<Camera>,
+    ) -> Result<Serving, Error> {
         let listen_error = |source| Error::Listen {
             address: config.listen.to_string(),
             source,
         };
-        let places = Places::new(config.max_connections, config.max_per_address)
+        let places = Places::new(limits.connections, config.max_per_address)
             .map_err(|errno| listen_error(errno.into()))?;
         let (gathered_in, gathered) = unbounded();
         let (back_in, back) = unbounded();
         let shared = Arc::new(Shared {
             camera: Arc::clone(camera),
-            clients: Clients::new(config.max_viewers),
+            clients: Clients::new(limits.viewers),
             front: Front::new(Arc::clone(&places), back_in, config.client_timeout),
             allow_origin: config.allow_origin.clone(),
             has_controls: config.has_controls,

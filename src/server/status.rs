@@ -18,6 +18,7 @@ struct StateAnswer {
     camera: CameraAnswer,
     encoder: EncoderAnswer,
     stream: StreamAnswer,
+    connections: ConnectionsAnswer,
     viewers: Vec<ViewerAnswer>,
 }
 
@@ -73,6 +74,24 @@ struct StreamAnswer {
     /// Age of the newest picture, watched or not.
     age_ms: Option<f64>,
     bytes_sent: u64,
+    /// Viewers that took no byte for too long and were let go.
+    evicted: u64,
+}
+
+/// Everybody, viewers included.
+#[derive(Serialize)]
+struct ConnectionsAnswer {
+    open: usize,
+    max: usize,
+    accepted: u64,
+    /// Of an address that had as many as it may have.
+    refused: u64,
+    /// Asked for nothing and made room for new ones.
+    displaced: u64,
+    /// Said nothing, or took nothing of an answer, for too long.
+    timed_out: u64,
+    /// Sent no request, or one that was too long.
+    malformed: u64,
 }
 
 #[derive(Serialize)]
@@ -125,7 +144,7 @@ fn describe(shared: &Shared) -> StateAnswer {
     let unix = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
-    let camera = &shared.camera;
+    let (camera, places) = (&shared.camera, &shared.front.places);
     let Status {
         state,
         since,
@@ -206,6 +225,16 @@ fn describe(shared: &Shared) -> StateAnswer {
             sequence: camera.slot.latest().map_or(0, |frame| frame.sequence()),
             age_ms: camera.age().map(|age| rounded(age.as_secs_f64() * 1e3)),
             bytes_sent: shared.clients.bytes_sent.get(),
+            evicted: shared.clients.evicted.get(),
+        },
+        connections: ConnectionsAnswer {
+            open: places.open(),
+            max: places.max(),
+            accepted: places.accepted.get(),
+            refused: places.refused.get(),
+            displaced: places.displaced.get(),
+            timed_out: places.timed_out.get(),
+            malformed: places.malformed.get(),
         },
         viewers,
     }

@@ -9,7 +9,7 @@ use super::{
     Duty, Gathered,
     waiting::{Phase, Waiting},
 };
-use crate::seldom::Seldom;
+use crate::seldom::{Seldom, Unsaid};
 use log::{debug, error, warn};
 use rustix::{
     buffer::spare_capacity,
@@ -149,8 +149,9 @@ impl<'a> Desk<'a> {
                 if let Some(unsaid) = self.full.note() {
                     warn!(
                         "all {} connections are in a request and new ones wait \
-                         (--max-connections) unsaid={unsaid}",
-                        self.duty.places.max()
+                         (--max-connections){}",
+                        self.duty.places.max(),
+                        Unsaid(unsaid)
                     );
                 }
                 return self.hold(None);
@@ -163,7 +164,10 @@ impl<'a> Desk<'a> {
                 Err(errno) => {
                     if let Some(unsaid) = self.short.note() {
                         let error = io::Error::from(errno);
-                        error!("cannot accept a connection, trying on: {error} unsaid={unsaid}");
+                        error!(
+                            "cannot accept a connection, trying on: {error}{}",
+                            Unsaid(unsaid)
+                        );
                     }
                     let is_shortage = matches!(
                         errno,
