@@ -4,7 +4,10 @@
 //! client thread while it answers. It is never blocking; whoever must wait for it does so with a
 //! deadline. Dropping it closes the socket and gives its place back.
 
-use super::places::Place;
+use super::{
+    places::Place,
+    wire::{Wire, wire},
+};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
@@ -18,6 +21,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// Between two looks whether a peer takes anything.
+const PROGRESS: Duration = Duration::from_millis(500);
+
 /// An accepted socket.
 #[derive(Debug)]
 pub struct Connection {
@@ -26,6 +32,15 @@ pub struct Connection {
     pub peer: Peer,
     /// Its place among the connections; given back when the connection is dropped.
     _place: Place,
+}
+
+/// How bytes were written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// The kernel took them all.
+    AtOnce,
+    /// The kernel took them when the peer had taken others.
+    Waiting,
 }
 
 /// The other end of a connection.
@@ -75,40 +90,59 @@ impl Connection {
         }
     }
 
-    /// Writes all of `bytes`, for as long as it takes, as long as some are taken every `patience`.
+    /// Writes all of `bytes` and says whether that had to wait; for as long as it takes, as long as some are taken every `patience`.
     ///
     /// # Errors
     ///
     /// `TimedOut` when nothing was taken for so long, else what the system says.
-    pub fn write_all(&self, mut bytes: &[u8], patience: Duration) -> io::Result<()> {
+    pub fn write_all(&self, mut bytes: &[u8], patience: Duration) -> io::Result<Written> {
+        let mut outcome = Written::AtOnce;
         while !bytes.is_empty() {
             match self.write_some(bytes)? {
                 Some(written) => bytes = &bytes[written..],
-                None => self.wait_writable(patience)?,
+                None => {
+                    self.wait_writable(patience)?;
+                    outcome = Written::Waiting;
+                }
             }
         }
-        Ok(())
+        Ok(outcome)
     }
 
-    /// Waits until the kernel takes bytes again, at most `patience`.
+    /// Waits until the kernel takes bytes again, as long as the peer takes some every `patience`.
     ///
     /// # Errors
     ///
-    /// `TimedOut` when it did not, else what the system says.
+    /// `TimedOut` when it took none, else what the system says.
     pub fn wait_writable(&self, patience: Duration) -> io::Result<()> {
-        let deadline = Instant::now() + patience;
+        let promised = || self.wire().map_or(0, |wire| wire.promised());
+        let mut deadline = Instant::now() + patience;
+        let mut before = promised();
         loop {
             let mut fds = [PollFd::new(&self.socket, PollFlags::OUT)];
             let left = deadline.saturating_duration_since(Instant::now());
-            // Longer than anybody waits, if it does not fit.
-            let left = Timespec::try_from(left).ok();
-            match poll(&mut fds, left.as_ref()) {
-                Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+            // The kernel wakes us for many bytes only; a slow peer takes few.
+            let pause = Timespec::try_from(left.min(PROGRESS)).ok();
+            match poll(&mut fds, pause.as_ref()) {
+                Ok(0) if promised() != before => {
+                    before = promised();
+                    deadline = Instant::now() + patience;
+                }
+                Ok(0) if left.is_zero() => return Err(io::ErrorKind::TimedOut.into()),
+                Ok(0) => {}
                 // An error of the socket shows at the next write.
                 Ok(_) => return Ok(()),
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(errno.into()),
             }
+        }
+    }
+
+    /// What is known of its way to the peer; `None` for a Unix socket.
+    pub fn wire(&self) -> Option<Wire> {
+        match self.peer {
+            Peer::Tcp(_) => wire(self.socket.as_fd()),
+            Peer::Unix => None,
         }
     }
 

@@ -35,7 +35,7 @@ const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(10), Duration:
 
 /// Bytes the kernel may hold unsent for a viewer before its writer waits: a slow viewer sees the
 /// present, not a backlog of megabytes.
-const UNSENT_BYTES: u32 = 128 * 1024;
+const UNSENT_BYTES: u32 = 16 * 1024;
 
 /// A bound socket.
 #[derive(Debug)]

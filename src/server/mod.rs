@@ -24,9 +24,11 @@ mod reader;
 mod reply;
 mod request;
 mod routes;
+mod sight;
 mod snapshot;
 mod status;
 mod stream;
+mod wire;
 
 use crate::{
     camera::Camera,

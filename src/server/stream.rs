@@ -7,10 +7,11 @@
 
 use super::{
     Client, Shared,
-    connection::Connection,
+    connection::{Connection, Written},
     reply::{self, Reply},
     request::Method,
     routes::Query,
+    sight::Sight,
 };
 use crate::{
     camera::Camera,
@@ -34,6 +35,9 @@ const FIRST_REPEAT_OF_SLOW: Duration = Duration::from_millis(250);
 
 /// And then this often: at least one part a second, with a margin.
 const REPEAT: Duration = Duration::from_millis(900);
+
+/// A viewer that was behind is looked at again after so long, when nothing newer comes before.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// A frame this old is not worth beginning with; the next one is.
 const STALE: Duration = Duration::from_millis(500);
@@ -90,7 +94,7 @@ pub fn answer(client: Client, query: &Query<'_>, shared: &Shared) {
     let outcome = viewer
         .connection
         .write_all(&head, viewer.patience)
-        .and_then(|()| viewer.feed(camera, &admission, pace));
+        .and_then(|_| viewer.feed(camera, &admission, pace));
     match outcome {
         Ok(()) => admission.leave(Leaving::Ending),
         Err(failure) => {
@@ -98,6 +102,20 @@ pub fn answer(client: Client, query: &Query<'_>, shared: &Shared) {
             viewer.connection.abandon();
             admission.leave(Leaving::Gone(failure.kind()));
         }
+    }
+}
+
+/// What a viewer was sent last.
+struct Sent {
+    frame: Arc<Frame>,
+    /// Frames since then that its pace had no place for.
+    unwanted: u64,
+}
+
+impl Sent {
+    /// Frames that came and went between it and `next` although they were wanted.
+    fn missed_until(&self, next: &Frame) -> u64 {
+        (next.sequence() - self.frame.sequence() - 1).saturating_sub(self.unwanted)
     }
 }
 
@@ -118,8 +136,10 @@ impl Viewer {
     ) -> io::Result<()> {
         let slot = &camera.slot;
         let _watch = slot.watch();
-        let mut last: Option<Arc<Frame>> = None;
-        let mut sequence = match slot.latest() {
+        let mut sight = Sight::default();
+        let mut last: Option<Sent> = None;
+        // The newest frame considered, sent or not.
+        let mut seen = match slot.latest() {
             Some(frame) if frame.age() < STALE => frame.sequence() - 1,
             Some(frame) => frame.sequence(),
             None => 0,
@@ -138,21 +158,43 @@ impl Viewer {
                 Some(opens_at) => {
                     slot.wait_closed(opens_at);
                     // Frames that passed meanwhile are not missed: nobody wanted them.
-                    sequence = sequence.max(slot.latest().map_or(0, |frame| frame.sequence()));
-                    slot.wait_newer(sequence, repeat_at)
+                    let newest = slot.latest().map_or(0, |frame| frame.sequence());
+                    seen = seen.max(newest);
+                    if let Some(last) = &mut last {
+                        last.unwanted = newest.saturating_sub(last.frame.sequence());
+                    }
+                    slot.wait_newer(seen, repeat_at)
                 }
-                None => slot.wait_newer(sequence, repeat_at),
+                None => slot.wait_newer(seen, repeat_at),
             };
-            match waited {
-                Waited::Newer(frame) => {
-                    let frame = self.send_newest(slot, frame)?;
-                    // The first frame has none before it that could have been missed.
-                    let gap = frame.sequence() - sequence - 1;
-                    admission.note_part(
-                        frame.part().len(),
-                        1,
-                        if last.is_some() { gap } else { 0 },
-                    );
+            let frame = match waited {
+                Waited::Newer(frame) => Some(frame),
+                // One that was not sent because the viewer was behind, or none.
+                Waited::TimedOut => slot.latest(),
+                Waited::Closed => {
+                    let farewell = multipart::CLOSE.as_bytes();
+                    return self
+                        .connection
+                        .write_all(farewell, self.patience)
+                        .map(|_| ());
+                }
+            };
+            let now = Instant::now();
+            if !sight.is_clear(&self.connection) {
+                seen = frame.map_or(seen, |frame| seen.max(frame.sequence()));
+                repeat_at = repeat_at.max(now + LOOK_AGAIN);
+                continue;
+            }
+            let is_new = |frame: &Arc<Frame>| {
+                last.as_ref()
+                    .is_none_or(|last| frame.sequence() > last.frame.sequence())
+            };
+            match frame.filter(is_new) {
+                Some(frame) => {
+                    let frame = self.send_newest(slot, frame, &mut sight)?;
+                    let missed = last.as_ref().map_or(0, |last| last.missed_until(&frame));
+                    sight.note_part(frame.part().len());
+                    admission.note_part(frame.part().len(), 1, missed);
                     let now = Instant::now();
                     repeat_at = now + FIRST_REPEAT;
                     if let Some(pace) = &mut pace {
@@ -161,19 +203,17 @@ impl Viewer {
                             repeat_at = now + FIRST_REPEAT_OF_SLOW;
                         }
                     }
-                    sequence = frame.sequence();
-                    last = Some(frame);
+                    seen = frame.sequence();
+                    last = Some(Sent { frame, unwanted: 0 });
                 }
-                Waited::TimedOut => {
-                    if let Some(frame) = &last {
-                        self.connection.write_all(frame.part(), self.patience)?;
-                        admission.note_part(frame.part().len(), 0, 0);
+                None => {
+                    if let Some(last) = &last {
+                        let part = last.frame.part();
+                        self.connection.write_all(part, self.patience)?;
+                        sight.note_part(part.len());
+                        admission.note_part(part.len(), 0, 0);
                     }
                     repeat_at = Instant::now() + REPEAT;
-                }
-                Waited::Closed => {
-                    let farewell = multipart::CLOSE.as_bytes();
-                    return self.connection.write_all(farewell, self.patience);
                 }
             }
         }
@@ -181,15 +221,23 @@ impl Viewer {
 
     /// Sends `frame`, or the newest there is by the time the kernel takes bytes; gives what it
     /// sent.
-    fn send_newest(&self, slot: &Slot, mut frame: Arc<Frame>) -> io::Result<Arc<Frame>> {
+    fn send_newest(
+        &self,
+        slot: &Slot,
+        mut frame: Arc<Frame>,
+        sight: &mut Sight,
+    ) -> io::Result<Arc<Frame>> {
         loop {
             match self.connection.write_some(frame.part())? {
                 Some(written) => {
                     let rest = &frame.part()[written..];
-                    self.connection.write_all(rest, self.patience)?;
+                    if self.connection.write_all(rest, self.patience)? == Written::Waiting {
+                        sight.note_wait();
+                    }
                     return Ok(frame);
                 }
                 None => {
+                    sight.note_wait();
                     self.connection.wait_writable(self.patience)?;
                     frame = slot.latest().unwrap_or(frame);
                 }
