@@ -91,7 +91,7 @@ struct Viewer {
 
 impl Viewer {
     fn open(address: SocketAddr) -> Viewer {
-        let socket = send(address, "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+        let socket = send(address, "GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n");
         let reading = socket.try_clone().expect("a descriptor");
         let sight = Arc::new(Mutex::new(Sight::default()));
         let noting = Arc::clone(&sight);

@@ -44,10 +44,23 @@ pub fn get(address: SocketAddr, path: &str) -> Answer {
 
 /// The answer to `method path`, connection closed.
 pub fn ask(address: SocketAddr, method: &str, path: &str) -> Answer {
-    let request =
-        format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    ask_with(address, method, path, "")
+}
+
+/// The answer to `method path` with more headers, each with its line's end.
+pub fn ask_with(address: SocketAddr, method: &str, path: &str, headers: &str) -> Answer {
+    exchange(
+        address,
+        &format!(
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n"
+        ),
+    )
+}
+
+/// The answer to `request`, which must close the connection.
+pub fn exchange(address: SocketAddr, request: &str) -> Answer {
     let mut bytes = Vec::new();
-    send(address, &request)
+    send(address, request)
         .read_to_end(&mut bytes)
         .expect("an answer");
     let end = find(&bytes, b"\r\n\r\n").expect("a head");
@@ -106,7 +119,15 @@ pub struct Parts(pub TcpStream);
 impl Parts {
     /// Opens the stream at `path` and reads its head and first delimiter.
     pub fn open(address: SocketAddr, path: &str) -> Parts {
-        let mut stream = send(address, &format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"));
+        Parts::open_with(address, path, "")
+    }
+
+    /// Opens the stream at `path` with more headers, each with its line's end.
+    pub fn open_with(address: SocketAddr, path: &str, headers: &str) -> Parts {
+        let mut stream = send(
+            address,
+            &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{headers}\r\n"),
+        );
         let head = read_until(&mut stream, b"\r\n\r\n");
         let head = String::from_utf8(head).expect("ASCII");
         assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");

@@ -23,7 +23,7 @@ fn the_wire_is_exact_to_the_byte() {
     ] {
         let mut stream = send(
             camfeed.address,
-            &format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"),
+            &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"),
         );
         let head = String::from_utf8(read_until(&mut stream, b"\r\n\r\n")).unwrap();
         let date = head
