@@ -4,10 +4,11 @@
 //! is allowed, before anything is started.
 
 use crate::config::{
-    Connections, Device, Encode, Flip, Fps, Listen, Origin, Overlay, PerAddress, PixelFormat,
-    Quality, Rotate, Seconds, Settings, Size, Viewers, Warmup, Workers,
+    Connections, Device, Encode, Flip, Fps, FrameAncestors, HostPattern, Listen, Origin, Overlay,
+    PerAddress, PixelFormat, Quality, Rotate, Seconds, Settings, Size, Viewers, Warmup, Workers,
 };
 use argh::FromArgs;
+use std::path::PathBuf;
 
 /// Turns a camera into a live feed that every browser, script and program on the network can
 /// watch at once.
@@ -116,6 +117,27 @@ pub struct Args {
     /// `http://mainsail.local`, or *; default off
     #[argh(option, arg_name = "O")]
     pub allow_origin: Option<Origin>,
+
+    /// who may show the page in a frame: origins such as `https://ha.example:8123` with commas
+    /// between them, *, self or none; default self
+    #[argh(option, default = "FrameAncestors::default()", arg_name = "SOURCES")]
+    pub frame_ancestors: FrameAncestors,
+
+    /// file with user:password, or only a password, that everybody is asked for; default
+    /// $CREDENTIALS_DIRECTORY/password, else the variable CAMFEED_PASSWORD, else none
+    #[argh(option, arg_name = "PATH")]
+    pub password_file: Option<PathBuf>,
+
+    /// file with a token that lets look at every address with ?token=… behind it; default
+    /// $CREDENTIALS_DIRECTORY/token, else the variable CAMFEED_TOKEN, else none
+    #[argh(option, arg_name = "PATH")]
+    pub token_file: Option<PathBuf>,
+
+    /// name this machine is reached by, when neither password nor token is set: a name,
+    /// *.example.org or * for any; may be given several times; default its host name, also with
+    /// .local, .lan and the like, localhost and every IP address
+    #[argh(option, arg_name = "NAME")]
+    pub allow_host: Vec<HostPattern>,
 
     /// list the cameras with their formats, mark what auto chooses, and exit
     #[argh(switch)]

@@ -34,6 +34,13 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// A password or token could not be read or is no good.
+    Secret {
+        /// Where it comes from: the option and the file, or the variable.
+        place: String,
+        /// Why, in words; never what was read.
+        reason: String,
+    },
     /// Signals could not be hooked at start.
     Signals(io::Error),
     /// A device could not be opened; `reason` is for people, with advice where there is any.
@@ -113,6 +120,7 @@ impl fmt::Display for Error {
                 "{option} `{value}`: at most {most} can be held: {reason}"
             ),
             Error::Thread { name, source } => write!(f, "cannot start thread `{name}`: {source}"),
+            Error::Secret { place, reason } => write!(f, "{place}: {reason}"),
             Error::Signals(source) => write!(f, "cannot hook signals: {source}"),
             Error::Open { device, reason, .. } => write!(f, "cannot open {device}: {reason}"),
             Error::Read { device, reason, .. } => write!(f, "{device}: {reason}"),
@@ -127,6 +135,7 @@ impl error::Error for Error {
             Error::Listen { source, .. } | Error::Thread { source, .. } => Some(source),
             Error::Signals(source) => Some(source),
             Error::Limit { .. }
+            | Error::Secret { .. }
             | Error::Open { .. }
             | Error::Read { .. }
             | Error::Picture { .. } => None,

@@ -38,7 +38,7 @@ mod stats;
 use crate::{camera::Camera, config::Config, error::Error, server::Server, shutdown::Stop};
 use log::{error, info};
 use signal_hook::{
-    consts::{SIGINT, SIGTERM},
+    consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
     low_level,
 };
@@ -76,7 +76,7 @@ fn main() -> ExitCode {
 
 /// Serves until a signal ends the program.
 fn run(config: &Config) -> Result<std::convert::Infallible, Error> {
-    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(Error::Signals)?;
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(Error::Signals)?;
     let stop = Arc::new(Stop::default());
     let limits = config.server.wanted.fit()?;
     let camera = Arc::new(Camera::new(config.camera.clone()));
@@ -85,10 +85,17 @@ fn run(config: &Config) -> Result<std::convert::Infallible, Error> {
     if let Some(elsewhere) = server.address_elsewhere() {
         info!("on other machines: {elsewhere}");
     }
+    let gate = server.gate();
     let unix_path = server.unix_path();
     capture::start(&camera, &stop)?;
     let serving = server.start(&config.server, limits, &camera)?;
-    let signal = signals.forever().next();
+    let signal = signals.forever().find(|&signal| {
+        let is_end = signal != SIGHUP;
+        if !is_end {
+            gate.reload();
+        }
+        is_end
+    });
     info!(
         "ending on {}",
         signal
@@ -97,7 +104,7 @@ fn run(config: &Config) -> Result<std::convert::Infallible, Error> {
     );
     // A second signal ends it at once, whatever hangs.
     std::thread::spawn(move || {
-        if signals.forever().next().is_some() {
+        if signals.forever().any(|signal| signal != SIGHUP) {
             low_level::exit(1);
         }
     });

@@ -1,6 +1,6 @@
 //! What `--source` names.
 
-use super::{Fps, Size};
+use super::{Fps, Size, without_secrets};
 use argh::FromArgValue;
 use std::{fmt, path::PathBuf};
 
@@ -114,22 +114,10 @@ impl fmt::Display for Device {
             Device::Auto => f.write_str("auto"),
             Device::Number(number) => write!(f, "/dev/video{number}"),
             Device::Node(path) | Device::File(path) => write!(f, "{}", path.display()),
-            Device::Url(url) => f.write_str(&without_credentials(url)),
+            Device::Url(url) => f.write_str(&without_secrets(url)),
             Device::Gst(pipeline) => write!(f, "gst:{pipeline}"),
             Device::Pattern(_) => f.write_str("test pattern"),
         }
-    }
-}
-
-/// The address without `user:password@`: what is said aloud in logs and in `/state`.
-fn without_credentials(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    let host_end = rest.find('/').unwrap_or(rest.len());
-    match rest[..host_end].rfind('@') {
-        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
-        None => url.to_owned(),
     }
 }
 
@@ -196,5 +184,7 @@ mod tests {
         assert_eq!(url.to_string(), "rtsp://host:554/a@b");
         let url = Device::Url("http://host/a@b".to_owned());
         assert_eq!(url.to_string(), "http://host/a@b");
+        let url = Device::Url("http://a:b@host/stream?token=abc&fps=2".to_owned());
+        assert_eq!(url.to_string(), "http://host/stream?token=…&fps=2");
     }
 }

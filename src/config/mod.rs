@@ -1,11 +1,13 @@
 //! Checked settings: what the program was told, in the words of each part that reads them.
 //!
-//! `device` says what can be opened, `values` what each option takes. What changes while the
+//! `device` says what can be opened, `access` who may look, `values` what each option takes. What changes while the
 //! program runs stands elsewhere, in `stats`.
 
+mod access;
 mod device;
 mod values;
 
+pub use access::{AccessConfig, FrameAncestors, HostPattern, is_under, without_secrets};
 pub use device::{Device, Pattern};
 pub use values::{
     Connections, Encode, Flip, Fps, Listen, Origin, Overlay, PerAddress, PixelFormat, Quality,
@@ -75,6 +77,10 @@ pub struct ServerConfig {
     pub client_timeout: Duration,
     /// `Access-Control-Allow-Origin`, when asked for.
     pub allow_origin: Option<Origin>,
+    /// Who may show the page in a frame.
+    pub frame_ancestors: FrameAncestors,
+    /// Who may look.
+    pub access: AccessConfig,
     /// Controls may be read and changed over the network.
     pub has_controls: bool,
 }
@@ -113,6 +119,12 @@ impl From<Args> for Config {
                 max_per_address: args.max_per_address.map(|most| most.0),
                 client_timeout: args.client_timeout.time(),
                 allow_origin: args.allow_origin,
+                frame_ancestors: args.frame_ancestors,
+                access: AccessConfig {
+                    password_file: args.password_file,
+                    token_file: args.token_file,
+                    allow_hosts: args.allow_host,
+                },
                 has_controls: !args.no_controls,
             },
         }

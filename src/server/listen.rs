@@ -140,6 +140,14 @@ impl Listening {
         }
     }
 
+    /// The address listened on; a Unix socket has none.
+    pub fn ip(&self) -> Option<IpAddr> {
+        match self {
+            Listening::Tcp(_, address) => Some(address.ip()),
+            Listening::Unix(..) => None,
+        }
+    }
+
     /// The address to open on this machine.
     pub fn address(&self) -> String {
         match self {

@@ -8,14 +8,15 @@
 //! ```
 //!
 //! `listen` binds the socket; `front` holds the connections that are not in a request; `head` says
-//! when one is whole, `reader` has it read by tiny_http; this file starts client threads; `routes`
-//! says which answer belongs to which address; `stream`, `snapshot`, `status`, `controls` and
+//! when one is whole, `reader` has it read by tiny_http; this file starts client threads; `gate`
+//! says who may look and `routes` which answer belongs to which address; `stream`, `snapshot`, `status`, `controls` and
 //! `pages` give them; `reply` writes them. Knows nothing of OpenCV, and reads the camera only
 //! through its slot, its numbers and its status.
 
 mod connection;
 mod controls;
 mod front;
+mod gate;
 mod head;
 mod listen;
 mod pages;
@@ -33,13 +34,14 @@ mod wire;
 use crate::{
     camera::Camera,
     clients::Clients,
-    config::{Origin, ServerConfig},
+    config::{FrameAncestors, Origin, ServerConfig},
     error::Error,
     limits::Limits,
 };
 use connection::Connection;
 use crossbeam_channel::{Receiver, unbounded};
 use front::{Duty, Front, Gathered};
+pub use gate::Gate;
 use listen::Listening;
 use log::{debug, error};
 use parking_lot::Mutex;
@@ -68,6 +70,7 @@ const FRONT_PAUSE: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub struct Server {
     listening: Arc<Listening>,
+    gate: Arc<Gate>,
 }
 
 /// A server that serves.
@@ -84,7 +87,9 @@ struct Shared {
     camera: Arc<Camera>,
     clients: Arc<Clients>,
     front: Front,
+    gate: Arc<Gate>,
     allow_origin: Option<Origin>,
+    frame_ancestors: FrameAncestors,
     has_controls: bool,
     started: Instant,
     /// Number of the last client.
@@ -103,11 +108,13 @@ struct Client {
 }
 
 impl Server {
-    /// Binds the address of `--listen`.
+    /// Reads the password and the token and binds the address of `--listen`.
     pub fn bind(config: &ServerConfig) -> Result<Server, Error> {
+        let gate = Arc::new(Gate::open(&config.access)?);
         listen::bind(&config.listen, config.client_timeout)
             .map(|listening| Server {
                 listening: Arc::new(listening),
+                gate,
             })
             .map_err(|source| Error::Listen {
                 address: config.listen.to_string(),
@@ -130,6 +137,11 @@ impl Server {
         self.listening.unix_path()
     }
 
+    /// Who may look; can be told to read its files again.
+    pub fn gate(&self) -> Arc<Gate> {
+        Arc::clone(&self.gate)
+    }
+
     /// Starts serving `camera`, until the program ends.
     pub fn start(
         self,
@@ -149,11 +161,14 @@ impl Server {
             camera: Arc::clone(camera),
             clients: Clients::new(limits.viewers),
             front: Front::new(Arc::clone(&places), back_in, config.client_timeout),
+            gate: Arc::clone(&self.gate),
             allow_origin: config.allow_origin.clone(),
+            frame_ancestors: config.frame_ancestors.clone(),
             has_controls: config.has_controls,
             started: Instant::now(),
             ids: AtomicU64::new(0),
         });
+        self.gate.announce(self.listening.ip());
         let serving = Serving {
             shared,
             duty: Duty {

@@ -1,11 +1,22 @@
 //! The page and what belongs to it, embedded in the binary.
 
-use super::{Client, Shared, reply::Reply};
+use super::{Client, Shared, reply::Reply, routes::Query};
+use std::borrow::Cow;
 
-/// Nothing from elsewhere, nothing inline.
+/// Nothing from elsewhere, nothing inline; who may show it in a frame is added.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
-    frame-ancestors 'self'";
+    frame-ancestors ";
+
+/// What the page loads by itself: a token it was opened with is put behind each, for want of
+/// another place that works in a frame and for two cameras on one host, as a cookie would not.
+const LINKS: [&str; 5] = [
+    "static/icon.svg",
+    "static/style.css",
+    "static/app.js",
+    "stream",
+    "snapshot.jpg",
+];
 
 /// An embedded file.
 #[derive(Debug)]
@@ -43,12 +54,51 @@ pub fn find(path: &str) -> Option<&'static Page> {
 }
 
 impl Page {
-    /// Sends it.
-    pub fn send(&self, client: Client, shared: &Shared) {
-        Reply::new(200, self.content_type, self.body)
+    /// Sends it, as asked for with `query`.
+    pub fn send(&self, client: Client, query: &Query<'_>, shared: &Shared) {
+        let policy = format!("{POLICY}{}", shared.frame_ancestors);
+        let token = shared.gate.token_in(query);
+        Reply::new(200, self.content_type, &self.body_with(token.as_deref()))
             .with("Cache-Control", "no-cache")
-            .with("Content-Security-Policy", POLICY)
+            .with("Content-Security-Policy", &policy)
             .with("Referrer-Policy", "no-referrer")
             .send(client, shared);
+    }
+
+    fn body_with(&self, token: Option<&str>) -> Cow<'static, [u8]> {
+        match (token, std::str::from_utf8(self.body)) {
+            (Some(token), Ok(text)) if self.content_type.starts_with("text/html") => {
+                let with = |text: String, link: &&str| {
+                    text.replace(
+                        &format!("=\"{link}\""),
+                        &format!("=\"{link}?token={token}\""),
+                    )
+                };
+                let text = LINKS.iter().fold(text.to_owned(), with);
+                Cow::Owned(text.into_bytes())
+            }
+            _ => Cow::Borrowed(self.body),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_link_of_the_page_carries_the_token_on() {
+        let body = INDEX.body_with(Some("abc")).into_owned();
+        let text = String::from_utf8(body).expect("UTF-8");
+        let links: Vec<_> = text
+            .split(['<', ' ', '>'])
+            .filter(|word| word.starts_with("href=") || word.starts_with("src="))
+            .collect();
+        assert_eq!(links.len(), LINKS.len(), "{links:?}");
+        for link in links {
+            assert!(link.ends_with("?token=abc\""), "{link}");
+        }
+        assert_eq!(*INDEX.body_with(None), *INDEX.body);
+        assert_eq!(*SCRIPT.body_with(Some("abc")), *SCRIPT.body);
     }
 }

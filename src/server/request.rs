@@ -32,9 +32,14 @@ impl Request {
 
     /// The first header of that name.
     pub fn header(&self, name: &'static str) -> Option<&str> {
+        self.every(name).next()
+    }
+
+    /// Every header of that name.
+    pub fn every(&self, name: &'static str) -> impl Iterator<Item = &str> {
         self.headers
             .iter()
-            .find(|header| header.field.equiv(name))
+            .filter(move |header| header.field.equiv(name))
             .map(|header| header.value.as_str())
     }
 

@@ -4,17 +4,29 @@
 //! parameters are ignored: OctoPrint, Mainsail and Fluidd append cache busters.
 
 use super::{
-    Client, Shared, controls, pages, reply::Reply, request::Method, snapshot, status, stream,
+    Client, Shared, connection::Peer, controls, gate::Ask, pages, reply::Reply, request::Method,
+    snapshot, status, stream,
 };
+use crate::config::without_secrets;
 use log::debug;
 use std::borrow::Cow;
 
 /// Answers one request; runs on a thread of its own, for as long as a stream lasts.
 pub fn answer(client: Client, shared: &Shared) {
     let request = &client.request;
-    debug!("client {}: {} {}", client.id, request.method, request.url);
     let url = request.url.clone();
-    let Target { path, query } = Target::parse(&url);
+    debug!(
+        "client {}: {} {}",
+        client.id,
+        request.method,
+        without_secrets(&url)
+    );
+    let target = Target::parse(&url);
+    let checked = shared.gate.check(&ask(&client, &target));
+    if let Err(refusal) = checked {
+        return refusal.reply().send(client, shared);
+    }
+    let Target { path, query, .. } = target;
     let takes_changes = path == "/controls";
     let is_allowed = match request.method {
         Method::Get | Method::Head => true,
@@ -43,8 +55,26 @@ pub fn answer(client: Client, shared: &Shared) {
         ("/state", _) => status::state(client, shared),
         ("/healthz", _) => status::health(client, shared),
         _ => match pages::find(path) {
-            Some(page) => page.send(client, shared),
+            Some(page) => page.send(client, &query, shared),
             None => Reply::text(404, "there is nothing here; / is the page\n").send(client, shared),
+        },
+    }
+}
+
+/// What the gate wants to know of `client`.
+fn ask<'a>(client: &'a Client, target: &'a Target<'a>) -> Ask<'a> {
+    let request = &client.request;
+    Ask {
+        only_looks: matches!(request.method, Method::Get | Method::Head),
+        path: target.path,
+        query: &target.query,
+        authority: target.authority,
+        hosts: request.every("Host").collect(),
+        authorization: request.header("Authorization"),
+        is_old: request.is_old,
+        peer: match client.connection.peer {
+            Peer::Tcp(address) => Some(address.ip()),
+            Peer::Unix => None,
         },
     }
 }
@@ -52,26 +82,30 @@ pub fn answer(client: Client, shared: &Shared) {
 /// A request's target, taken apart.
 #[derive(Debug, PartialEq)]
 struct Target<'a> {
+    /// Host and port, where the client sent them here.
+    authority: Option<&'a str>,
     path: &'a str,
     query: Query<'a>,
 }
 
 /// The part after the question mark.
 #[derive(Debug, PartialEq)]
-pub struct Query<'a>(&'a str);
+pub struct Query<'a>(pub(super) &'a str);
 
 impl<'a> Target<'a> {
     /// Takes `/path?query` and `http://host/path?query`, as a client of a proxy would send it.
     fn parse(url: &'a str) -> Target<'a> {
         let url = url.split('#').next().unwrap_or_default();
-        let local = match url.split_once("://") {
+        let (authority, local) = match url.split_once("://") {
             Some((scheme, rest)) if !scheme.contains(['/', '?']) => {
-                &rest[rest.find(['/', '?']).unwrap_or(rest.len())..]
+                let (authority, local) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+                (Some(authority), local)
             }
-            _ => url,
+            _ => (None, url),
         };
         let (path, query) = local.split_once('?').unwrap_or((local, ""));
         Target {
+            authority,
             path: if path.is_empty() { "/" } else { path },
             query: Query(query),
         }
@@ -117,20 +151,22 @@ mod tests {
 
     #[test]
     fn targets_are_taken_apart() {
-        for (url, path, query) in [
-            ("/", "/", ""),
-            ("/stream?fps=5", "/stream", "fps=5"),
-            ("/?action=stream?1234", "/", "action=stream?1234"),
-            ("http://pi:8080/state?x", "/state", "x"),
-            ("http://pi:8080", "/", ""),
-            ("http://pi?action=stream", "/", "action=stream"),
-            ("/a?b=http://c/d", "/a", "b=http://c/d"),
-            ("*", "*", ""),
-            ("", "/", ""),
+        for (url, authority, path, query) in [
+            ("/", None, "/", ""),
+            ("/stream?fps=5", None, "/stream", "fps=5"),
+            ("/?action=stream?1234", None, "/", "action=stream?1234"),
+            ("http://pi:8080/state?x", Some("pi:8080"), "/state", "x"),
+            ("http://pi:8080", Some("pi:8080"), "/", ""),
+            ("http://pi?action=stream", Some("pi"), "/", "action=stream"),
+            ("http:///state", Some(""), "/state", ""),
+            ("/a?b=http://c/d", None, "/a", "b=http://c/d"),
+            ("*", None, "*", ""),
+            ("", None, "/", ""),
         ] {
             assert_eq!(
                 Target::parse(url),
                 Target {
+                    authority,
                     path,
                     query: Query(query)
                 },

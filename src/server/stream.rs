@@ -138,6 +138,8 @@ impl Viewer {
         let _watch = slot.watch();
         let mut sight = Sight::default();
         let mut last: Option<Sent> = None;
+        // The newest frame, when the viewer was behind.
+        let mut held_back: Option<Arc<Frame>> = None;
         // The newest frame considered, sent or not.
         let mut seen = match slot.latest() {
             Some(frame) if frame.age() < STALE => frame.sequence() - 1,
@@ -170,7 +172,7 @@ impl Viewer {
             let frame = match waited {
                 Waited::Newer(frame) => Some(frame),
                 // One that was not sent because the viewer was behind, or none.
-                Waited::TimedOut => slot.latest(),
+                Waited::TimedOut => held_back.take(),
                 Waited::Closed => {
                     let farewell = multipart::CLOSE.as_bytes();
                     return self
@@ -181,7 +183,8 @@ impl Viewer {
             };
             let now = Instant::now();
             if !sight.is_clear(&self.connection) {
-                seen = frame.map_or(seen, |frame| seen.max(frame.sequence()));
+                held_back = frame.or(held_back);
+                seen = seen.max(held_back.as_ref().map_or(0, |frame| frame.sequence()));
                 repeat_at = repeat_at.max(now + LOOK_AGAIN);
                 continue;
             }
@@ -191,6 +194,7 @@ impl Viewer {
             };
             match frame.filter(is_new) {
                 Some(frame) => {
+                    held_back = None;
                     let frame = self.send_newest(slot, frame, &mut sight)?;
                     let missed = last.as_ref().map_or(0, |last| last.missed_until(&frame));
                     sight.note_part(frame.part().len());

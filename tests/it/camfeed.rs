@@ -144,6 +144,11 @@ impl Camfeed {
             .count()
     }
 
+    /// Sends it `signal`, which does not end it.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
+    }
+
     /// Sends it `signal`; how it ended, and after how long.
     pub fn end(mut self, signal: Signal) -> (ExitStatus, Duration) {
         let asked = Instant::now();

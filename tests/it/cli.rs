@@ -29,6 +29,8 @@ fn a_bad_option_is_named_with_its_value_and_what_is_allowed() {
         ("--warmup", "-1", "0 to 300"),
         ("--max-viewers", "none", "1 to 10000"),
         ("--allow-origin", "mainsail.local", "http://mainsail.local"),
+        ("--frame-ancestors", "ha.example", "https://ha.example:8123"),
+        ("--allow-host", "http://cam.example.org", "cam.example.org"),
     ] {
         let output = camfeed(&[option, value]);
         let said = String::from_utf8_lossy(&output.stderr);

@@ -1,0 +1,79 @@
+//! A secret that is compared without telling anything, and never shown.
+
+use std::{fmt, hint::black_box};
+
+/// Longest secret, in bytes.
+pub const LONGEST: usize = 256;
+
+/// A password or a token. Its `Debug` hides it.
+///
+/// It stands padded in a block, and so is every guess: all comparisons take the same steps over
+/// the whole block, whatever the secret, its length and the place of the first wrong byte. Copying
+/// the guess takes longer the longer the guess is, which whoever sent it knows already.
+pub struct Secret {
+    block: [u8; LONGEST],
+    length: usize,
+}
+
+impl Secret {
+    /// `None` when `bytes` are none, or more than [`LONGEST`].
+    pub fn new(bytes: &[u8]) -> Option<Secret> {
+        (1..=LONGEST).contains(&bytes.len()).then(|| Secret {
+            block: padded(bytes),
+            length: bytes.len(),
+        })
+    }
+
+    /// True when `guess` is the secret.
+    pub fn is(&self, guess: &[u8]) -> bool {
+        let mut difference = self.length ^ guess.len();
+        for (ours, theirs) in self.block.iter().zip(padded(guess)) {
+            // Opaque to the compiler, which might end the loop early otherwise.
+            difference = black_box(difference | usize::from(ours ^ theirs));
+        }
+        difference == 0
+    }
+}
+
+fn padded(bytes: &[u8]) -> [u8; LONGEST] {
+    let mut block = [0; LONGEST];
+    let length = bytes.len().min(LONGEST);
+    block[..length].copy_from_slice(&bytes[..length]);
+    block
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_very_same_bytes_are_the_secret() {
+        let secret = Secret::new(b"open sesame").expect("a secret");
+        assert!(secret.is(b"open sesame"));
+        for wrong in [
+            &b""[..],
+            b"open sesam",
+            b"open sesame\0",
+            b"Open sesame",
+            b"open sesamf",
+        ] {
+            assert!(!secret.is(wrong), "{wrong:?}");
+        }
+        let longest = Secret::new(&[b'a'; LONGEST]).expect("as long as may be");
+        assert!(longest.is(&[b'a'; LONGEST]));
+        assert!(!longest.is(&[b'a'; LONGEST + 1]));
+        assert!(Secret::new(b"").is_none() && Secret::new(&[b'a'; LONGEST + 1]).is_none());
+    }
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let shown = format!("{:?}", Secret::new(b"sesame"));
+        assert_eq!(shown, "Some(Secret(…))");
+    }
+}
