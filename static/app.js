@@ -19,6 +19,15 @@ const $ = (id) => document.getElementById(id);
 const now = () => performance.now();
 const canRead = Boolean(window.createImageBitmap && window.AbortController && window.Response && 'body' in Response.prototype);
 
+// Absolute: a page opened as http://user:password@… may not fetch relative addresses.
+const BASE = location.origin + location.pathname.replace(/[^/]*$/, '');
+const TOKEN = new URLSearchParams(location.search).get('token');
+
+/** The server's address of `path`, with the token the page was opened with. */
+function address(path) {
+  return BASE + path + (TOKEN ? (path.includes('?') ? '&' : '?') + 'token=' + encodeURIComponent(TOKEN) : '');
+}
+
 // ---- parts: the bytes of the stream, cut by Content-Length ----
 
 const bytesOf = (text) => Uint8Array.from(text, (c) => c.charCodeAt(0));
@@ -148,7 +157,7 @@ const link = {
 
 function streamUrl() {
   const rate = $('rate').value;
-  return 'stream' + (rate ? '?fps=' + rate : '');
+  return address('stream' + (rate ? '?fps=' + rate : ''));
 }
 
 function connect() {
@@ -276,11 +285,11 @@ async function pollState() {
 }
 
 /** A fetch that gives up: the connection may be dead, or all six of the browser taken by streams. */
-async function ask(url, options) {
+async function ask(path, options) {
   const stopper = canRead ? new AbortController() : { abort() {} };
   const limit = setTimeout(() => stopper.abort(), 5000);
   try {
-    return await fetch(url, Object.assign({ cache: 'no-store', signal: stopper.signal }, options));
+    return await fetch(address(path), Object.assign({ cache: 'no-store', signal: stopper.signal }, options));
   } finally { clearTimeout(limit); }
 }
 
@@ -712,10 +721,11 @@ function sayControls(state) {
 // ---- addresses ----
 
 function fillAddresses() {
-  const base = location.origin + location.pathname.replace(/[^/]*$/, '');
+  const isQuoted = (before) => TOKEN && before === ' ';    // for a shell, a & or ? is not a letter
+  const fill = (all, before, path) => isQuoted(before) ? ' "' + address(path) + '"' : before + address(path);
   document.querySelectorAll('#addresses dd').forEach((row) => {
     const code = row.querySelector('code');
-    code.textContent = code.textContent.split('http://HOST/').join(base);
+    code.textContent = code.textContent.replace(/([^]?)http:\/\/HOST\/([^\s"]*)/g, fill);
     const button = document.createElement('button');
     button.type = 'button';
     button.textContent = 'Copy';

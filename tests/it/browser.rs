@@ -12,23 +12,24 @@ use std::{
 };
 
 /// A browser with one tab, ended when dropped.
-struct Browser {
+pub struct Browser {
     child: Child,
     to: File,
-    from: Receiver<Value>,
+    /// What it tells.
+    pub from: Receiver<Value>,
     session: String,
     next: u64,
     _folder: Folder,
 }
 
 impl Browser {
-    fn open(url: &str) -> Browser {
+    pub fn open(url: &str) -> Browser {
         let mut browser = Browser::start();
         browser.go(url);
         browser
     }
 
-    fn start() -> Browser {
+    pub fn start() -> Browser {
         let folder = Folder::new();
         let (to, from, profile) = (
             folder.file("to"),
@@ -109,11 +110,11 @@ impl Browser {
         browser
     }
 
-    fn go(&mut self, url: &str) {
+    pub fn go(&mut self, url: &str) {
         self.call("Page.navigate", json!({"url": url}));
     }
 
-    fn call(&mut self, method: &str, params: Value) -> Value {
+    pub fn call(&mut self, method: &str, params: Value) -> Value {
         self.next += 1;
         let mut message = json!({"id": self.next, "method": method, "params": params});
         if !self.session.is_empty() {
@@ -134,7 +135,7 @@ impl Browser {
     }
 
     /// The value of a JavaScript expression in the page.
-    fn eval(&mut self, expression: &str) -> Value {
+    pub fn eval(&mut self, expression: &str) -> Value {
         let result = self.call(
             "Runtime.evaluate",
             json!({"expression": expression, "returnByValue": true, "awaitPromise": true}),
@@ -147,7 +148,7 @@ impl Browser {
     }
 
     /// Waits until `expression` is true.
-    fn wait(&mut self, expression: &str) {
+    pub fn wait(&mut self, expression: &str) {
         let is_true = eventually(SOON, || self.eval(expression) == true);
         let text = self.eval("document.body.innerText");
         let state = self.eval("document.body.dataset.state");
@@ -157,7 +158,7 @@ impl Browser {
         );
     }
 
-    fn wait_state(&mut self, state: &str) {
+    pub fn wait_state(&mut self, state: &str) {
         self.wait(&format!(
             "document.body && document.body.dataset.state === '{state}'"
         ));

@@ -15,6 +15,7 @@ mod clients;
 mod fakecam;
 mod faults;
 mod http;
+mod pages;
 mod signals;
 mod snapshots;
 mod sources;

@@ -1,0 +1,123 @@
+//! The page behind a password or a token, in a real browser.
+
+use crate::{
+    auth::{TOKEN, secret},
+    browser::Browser,
+    camfeed::{Camfeed, Folder, SMALL},
+};
+use serde_json::json;
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+    thread,
+};
+
+#[test]
+fn the_page_works_with_the_password_in_its_address() {
+    let folder = Folder::new();
+    let path = secret(&folder, "password", "ann:open sesame");
+    let camfeed = Camfeed::online(&["--source", SMALL, "--password-file", &path]);
+    let mut browser = Browser::start();
+    browser.go(&format!("http://ann:open%20sesame@{}/", camfeed.address));
+    browser.wait_state("live");
+    // Its addresses are for copying: they show no password.
+    let addresses = browser.eval("document.getElementById('addresses').textContent");
+    assert!(!addresses.to_string().contains("sesame"), "{addresses}");
+}
+
+#[test]
+fn the_page_opened_with_a_token_passes_it_on() {
+    let folder = Folder::new();
+    let path = secret(&folder, "token", TOKEN);
+    let camfeed = Camfeed::online(&["--source", SMALL, "--token-file", &path]);
+    let mut browser = Browser::start();
+    browser.call("Log.enable", json!({}));
+    browser.go(&camfeed.url(&format!("/?token={TOKEN}")));
+    browser.wait_state("live");
+    browser.wait("getComputedStyle(document.body).margin === '0px'");
+    browser.eval("document.getElementById('snapshot').click()");
+    browser.wait("/^Saved camfeed-/.test(document.getElementById('toast').textContent)");
+    let addresses = browser.eval(
+        "Array.from(document.querySelectorAll('#addresses code'), code => code.textContent).join('\\n')",
+    );
+    let addresses = addresses.as_str().unwrap();
+    let base = camfeed.url("/");
+    for expected in [
+        format!("curl -fOJ \"{base}snapshot.jpg?token={TOKEN}\""),
+        format!("cv2.VideoCapture(\"{base}stream?token={TOKEN}\")"),
+        format!("\n{base}?action=stream&token={TOKEN}"),
+    ] {
+        assert!(
+            addresses.contains(&expected),
+            "no {expected} in {addresses}"
+        );
+    }
+    assert_eq!(browser.eval("document.cookie"), "");
+    let complaints: Vec<_> = browser
+        .from
+        .try_iter()
+        .filter(|event| event["params"]["entry"]["level"] == "error")
+        .collect();
+    assert!(complaints.is_empty(), "{complaints:?}");
+    assert_eq!(camfeed.count_log("wrong password"), 0);
+}
+
+#[test]
+fn without_javascript_the_token_is_passed_on_too() {
+    let folder = Folder::new();
+    let path = secret(&folder, "token", TOKEN);
+    let camfeed = Camfeed::online(&["--source", SMALL, "--token-file", &path]);
+    let mut browser = Browser::start();
+    browser.call(
+        "Emulation.setScriptExecutionDisabled",
+        json!({"value": true}),
+    );
+    browser.go(&camfeed.url(&format!("/?token={TOKEN}")));
+    camfeed.wait_log("viewer joined");
+}
+
+#[test]
+fn the_page_shows_in_a_frame_of_who_may_and_of_nobody_else() {
+    let folder = Folder::new();
+    let path = secret(&folder, "token", TOKEN);
+    // Another site than 127.0.0.1: the browser gives its frames no cookies.
+    let outer = TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://localhost:{}", outer.local_addr().unwrap().port());
+    let args = ["--source", SMALL, "--token-file", &path];
+    let open = Camfeed::online(&[&args[..], &["--frame-ancestors", &origin]].concat());
+    let closed = Camfeed::online(&args);
+    let frame = |camfeed: &Camfeed| {
+        let url = camfeed.url(&format!("/?token={TOKEN}"));
+        format!("<iframe src=\"{url}\" width=640 height=480></iframe>")
+    };
+    let body = format!("{}{}", frame(&closed), frame(&open));
+    thread::spawn(move || serve(&outer, &body));
+    let mut browser = Browser::start();
+    browser.call("Log.enable", json!({}));
+    browser.go(&origin);
+    open.wait_log("viewer joined");
+    let is_refused = |event: &serde_json::Value| {
+        let text = event["params"]["entry"]["text"]
+            .as_str()
+            .unwrap_or_default();
+        text.contains("frame-ancestors")
+    };
+    let deadline = crate::camfeed::SOON;
+    let refused =
+        std::iter::from_fn(|| browser.from.recv_timeout(deadline).ok()).any(|e| is_refused(&e));
+    assert!(refused, "the browser says why the other frame is empty");
+    assert_eq!(closed.count_log("viewer joined"), 0);
+}
+
+/// Answers everything with `body`, until the tests end.
+fn serve(listener: &TcpListener, body: &str) {
+    for mut stream in listener.incoming().map_while(Result::ok) {
+        let lines = BufReader::new(&stream).lines().map_while(Result::ok);
+        if lines.take_while(|line| !line.is_empty()).count() == 0 {
+            continue; // A connection made ahead, and not used.
+        }
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n";
+        let length = body.len();
+        let _ = write!(stream, "{head}Content-Length: {length}\r\n\r\n{body}");
+    }
+}
