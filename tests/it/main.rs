@@ -16,6 +16,7 @@ mod fakecam;
 mod faults;
 mod http;
 mod pages;
+mod proxies;
 mod signals;
 mod snapshots;
 mod sources;

@@ -1,0 +1,195 @@
+//! Behind nginx, as the README sets it up: TLS in front, and the feed as live as without.
+
+use crate::{
+    auth::secret,
+    camfeed::{Camfeed, Folder, SMALL, SOON, eventually},
+    snapshots::unix_now,
+};
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    process::{Child, Command, Output, Stdio},
+};
+
+/// A running nginx, ended when dropped; it listens on a Unix socket, so that no port is guessed.
+struct Nginx {
+    child: Child,
+    socket: String,
+    certificate: String,
+    _folder: Folder,
+}
+
+impl Nginx {
+    /// Serves what `site`, a `server` block, says; its certificate is made here.
+    fn start(site: &str) -> Nginx {
+        let folder = Folder::new();
+        let (certificate, key) = (folder.file("cam.pem"), folder.file("cam.key"));
+        let made = Command::new("openssl")
+            .args(["req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"])
+            .args(["-pkeyopt", "ec_paramgen_curve:prime256v1"])
+            .args(["-subj", "/CN=cam.example.org"])
+            .args(["-addext", "subjectAltName=DNS:cam.example.org"])
+            .args(["-out", &certificate, "-keyout", &key])
+            .output()
+            .expect("openssl (`make setup` brings it) starts");
+        assert!(made.status.success(), "{made:?}");
+        let socket = folder.file("nginx.sock");
+        let site = site
+            .replace("443", &format!("unix:{socket}"))
+            .replace("/etc/ssl/cam.pem", &certificate)
+            .replace("/etc/ssl/cam.key", &key);
+        let root = folder.0.display();
+        let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|kind| format!("{kind}_temp_path {root}/{kind};"))
+            .concat();
+        let config = format!(
+            "daemon off; master_process off; pid {root}/pid; error_log {root}/log;\n\
+             events {{}}\n\
+             http {{ access_log off; {temporary}\n{site} }}\n"
+        );
+        let path = folder.file("nginx.conf");
+        fs::write(&path, config).unwrap();
+        let child = Command::new("/usr/sbin/nginx")
+            .args(["-c", &path, "-p", &root.to_string()])
+            .args(["-e", &folder.file("log")])
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("nginx (`make setup` brings it) starts");
+        let nginx = Nginx {
+            child,
+            socket,
+            certificate,
+            _folder: folder,
+        };
+        let answers = || nginx.curl("/healthz", &[]).status.code() == Some(0);
+        assert!(eventually(SOON, answers), "nginx does not answer");
+        nginx
+    }
+
+    /// A curl that trusts its certificate and knows the password, on its way to `path`.
+    fn command(&self, path: &str, args: &[&str]) -> Command {
+        let mut command = Command::new("curl");
+        command
+            .args(["-s", "-N", "-m", "60", "-u", "ann:open sesame"])
+            .args(["--unix-socket", &self.socket])
+            .args(["--cacert", &self.certificate])
+            .args(args)
+            .arg(format!("https://cam.example.org{path}"));
+        command
+    }
+
+    fn curl(&self, path: &str, args: &[&str]) -> Output {
+        self.command(path, args).output().expect("curl starts")
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The `server` block of the README, in front of `camfeed`.
+fn readme_site(camfeed: &Camfeed) -> String {
+    let readme = include_str!("../../README.md");
+    let site = readme.split("```nginx\n").nth(1).expect("a block");
+    let site = site.split("```").next().expect("its text");
+    site.replace("127.0.0.1:8080", &camfeed.address.to_string())
+}
+
+fn behind(folder: &Folder, source: &str) -> Camfeed {
+    let path = secret(folder, "password", "ann:open sesame");
+    Camfeed::online(&["--source", source, "--password-file", &path])
+}
+
+/// Ages of the first `count` frames of a stream at the moment they are complete, in seconds.
+fn ages(stream: impl Read, count: usize) -> Vec<f64> {
+    let mut stream = BufReader::new(stream);
+    let mut ages = Vec::new();
+    let (mut length, mut captured) = (0, 0.0);
+    let mut last = 0.0;
+    let mut line = String::new();
+    while ages.len() < count {
+        line.clear();
+        let read = stream.read_line(&mut line).expect("text");
+        assert_ne!(read, 0, "the stream ended");
+        match line.trim_end().split_once(": ") {
+            Some(("Content-Length", value)) => length = value.parse().expect("a length"),
+            Some(("X-Timestamp", value)) => captured = value.parse().expect("a time"),
+            _ if line == "\r\n" && length > 0 => {
+                let mut jpeg = vec![0; length];
+                stream.read_exact(&mut jpeg).expect("a frame");
+                length = 0;
+                if captured > last {
+                    ages.push(unix_now() - captured);
+                }
+                last = captured;
+            }
+            _ => {}
+        }
+    }
+    ages
+}
+
+#[test]
+fn nginx_passes_the_page_snapshots_and_state_on_over_tls() {
+    let folder = Folder::new();
+    let camfeed = behind(&folder, SMALL);
+    let nginx = Nginx::start(&readme_site(&camfeed));
+    let page = nginx.curl("/", &["-f"]).stdout;
+    assert!(page.starts_with(b"<!doctype html>"));
+    let snapshot = nginx.curl("/snapshot.jpg", &["-f"]).stdout;
+    assert!(snapshot.starts_with(&[0xff, 0xd8]) && snapshot.ends_with(&[0xff, 0xd9]));
+    assert!(nginx.curl("/state", &["-f"]).stdout.starts_with(b"{"));
+    let code = |path: &str, args: &[&str]| {
+        let format = ["-o", "/dev/null", "-w", "%{http_code}"];
+        let said = nginx.curl(path, &[&format, args].concat()).stdout;
+        String::from_utf8(said).expect("a number")
+    };
+    assert_eq!(code("/state", &["-u", "ann:open barley"]), "401");
+    assert_eq!(code("/healthz", &["-u", ":"]), "200");
+    let post = |origin: &str| {
+        let origin = format!("Origin: {origin}");
+        let json = "Content-Type: application/json";
+        code(
+            "/controls",
+            &["-H", json, "-H", &origin, "-d", "{\"brightness\": 1}"],
+        )
+    };
+    // The test pattern has no controls: 404 is beyond the check.
+    assert_eq!(post("https://cam.example.org"), "404");
+    assert_eq!(post("https://evil.example"), "403");
+}
+
+#[test]
+fn nginx_holds_no_frame_of_the_stream_back() {
+    let folder = Folder::new();
+    // Few and small frames: held back, each would wait for the next to push it.
+    let camfeed = behind(&folder, "test:320x240@2");
+    let nginx = Nginx::start(&readme_site(&camfeed));
+    let mut curl = nginx
+        .command("/stream", &[])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("curl starts");
+    let mut ages = ages(curl.stdout.take().expect("piped"), 9);
+    let _ = curl.kill();
+    let _ = curl.wait();
+    ages.sort_by(f64::total_cmp);
+    // The middle one: a busy machine may be late with some.
+    assert!(ages[4] < 0.3, "ages in seconds: {ages:?}");
+    camfeed.wait_log("viewer left");
+}
+
+#[test]
+fn nginx_serves_it_below_a_prefix_and_with_a_name_that_is_allowed() {
+    let camfeed = Camfeed::online(&["--source", SMALL, "--allow-host", "cam.example.org"]);
+    let site = readme_site(&camfeed)
+        .replace("location /", "location /garden/")
+        .replace(";\n        proxy_set", "/;\n        proxy_set");
+    let nginx = Nginx::start(&site);
+    for path in ["/garden/", "/garden/static/app.js", "/garden/snapshot.jpg"] {
+        assert!(nginx.curl(path, &["-f"]).status.success(), "{path}");
+    }
+}
