@@ -13,17 +13,19 @@ use crate::{
     capture::draw,
     config::{Flip, Rotate, Turn},
     error::Error,
+    fault,
     frame::{Frame, Stamp},
     jpeg,
 };
 use crossbeam_channel::{Receiver, Sender, bounded};
-use log::{debug, warn};
+use log::{debug, error, warn};
 use opencv::{
     core::{self, Mat, Vector},
     imgcodecs, imgproc,
     prelude::*,
 };
 use std::{
+    panic::{self, AssertUnwindSafe},
     sync::{Arc, OnceLock},
     thread,
     time::Instant,
@@ -149,7 +151,13 @@ pub fn start(camera: &Arc<Camera>) -> Result<Encoders, Error> {
         let (camera, queue, emptied) = (Arc::clone(camera), queue.clone(), emptied.clone());
         thread::Builder::new()
             .name(name.clone())
-            .spawn(move || work(&camera, &queue, &emptied))
+            .spawn(move || {
+                let one =
+                    || panic::catch_unwind(AssertUnwindSafe(|| work(&camera, &queue, &emptied)));
+                while one().is_err() {
+                    error!("an encoder failed and is begun again");
+                }
+            })
             .map_err(|source| Error::Thread { name, source })?;
     }
     let is_plain = camera.config.turn.is_none() && camera.config.overlay.is_none();
@@ -166,6 +174,7 @@ fn work(camera: &Camera, queue: &Receiver<Task>, emptied: &Sender<Mat>) {
     let mut encoder = Encoder::new(camera.config.quality.0);
     let mut has_complained = false;
     for Task { shared, stripe } in queue {
+        assert!(!fault::is_due("encode"), "a fault on purpose");
         let jpeg = encode_stripe(&mut encoder, &shared, stripe, camera);
         if let Err(error) = &jpeg {
             if has_complained {

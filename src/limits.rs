@@ -14,7 +14,7 @@ use std::{
 
 /// Descriptors beside those of connections: the camera and its libraries, the log, the threads of
 /// the server.
-const OTHER_FILES: usize = 40;
+const OTHER_FILES: usize = 32;
 
 /// Threads beside those that answer: the program's own, tiny_http's, OpenCV's.
 const OTHER_THREADS: usize = 28;
@@ -239,9 +239,9 @@ mod tests {
             (None, None, 20_000, any, (100, 512)),
             (Some(500), None, 20_000, any, (500, 689)),
             (None, Some(64), 20_000, any, (48, 64)),
-            (None, None, 64, any, (12, 24)),
+            (None, None, 64, any, (16, 32)),
             (None, None, 1024, 64, (20, 512)),
-            (None, None, 256, 1000, (100, 216)),
+            (None, None, 256, 1000, (100, 224)),
         ] {
             assert_eq!(
                 fit(viewers, connections, files, threads),
@@ -260,7 +260,7 @@ mod tests {
                 Some(2000),
                 1024,
                 any,
-                "--max-connections `2000`: at most 984 can be held: only 1024 files may be open",
+                "--max-connections `2000`: at most 992 can be held: only 1024 files may be open",
             ),
             (
                 Some(100),

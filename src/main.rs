@@ -25,6 +25,7 @@ mod clients;
 mod config;
 mod encode;
 mod error;
+mod fault;
 mod frame;
 mod jpeg;
 mod limits;

@@ -25,7 +25,17 @@ mod watch;
 pub use report::{check, list};
 
 use crate::{camera::Camera, encode, error::Error, shutdown::Stop};
-use std::{env, sync::Arc};
+use log::error;
+use signal_hook::low_level;
+use std::{
+    env,
+    panic::{self, AssertUnwindSafe},
+    sync::Arc,
+};
+
+/// What the program ends with when a part fails that cannot be begun again: an internal error, by
+/// sysexits.h.
+const EXIT_BROKEN: i32 = 70;
 
 /// FFmpeg's own number for silence.
 const AV_LOG_QUIET: &str = "-8";
@@ -37,7 +47,14 @@ pub fn start(camera: &Arc<Camera>, stop: &Arc<Stop>) -> Result<(), Error> {
     let name = "camera".to_owned();
     std::thread::Builder::new()
         .name(name.clone())
-        .spawn(move || supervisor.run())
+        .spawn(move || {
+            if panic::catch_unwind(AssertUnwindSafe(|| supervisor.run())).is_err() {
+                // Nobody else knows what is open and what is shown; a service starts all anew.
+                error!("the camera's supervisor failed: ending");
+                log::logger().flush();
+                low_level::exit(EXIT_BROKEN);
+            }
+        })
         .map(drop)
         .map_err(|source| Error::Thread { name, source })
 }

@@ -9,6 +9,7 @@
 //! out; then another one is started at the next request.
 
 use super::request::Request;
+use crate::fault;
 use log::debug;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -113,6 +114,10 @@ impl Tiny {
     }
 
     fn read(&self, message: &[u8], ticket: u64) -> Result<Request, Unread> {
+        if message.starts_with(b"GET /fault ") && fault::is_due("reader") {
+            // Its accept thread ends, as it does when descriptors run out.
+            let _ = shutdown(&self.door, net::Shutdown::Both);
+        }
         let ticket = ticket.to_string();
         let mut link = UnixStream::connect_addr(&self.address).map_err(Unread::Failed)?;
         send(&mut link, message, &ticket).map_err(Unread::Failed)?;
@@ -187,7 +192,10 @@ fn status(link: &mut UnixStream) -> u16 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::head::{Look, look},
+        *,
+    };
 
     #[test]
     fn requests_are_read_with_their_bodies() {
@@ -219,6 +227,55 @@ mod tests {
             );
             assert!(reader.read(b"GET / HTTP/1.1\r\n\r\n").is_ok());
         }
+    }
+
+    #[test]
+    fn nothing_that_is_handed_on_can_hang_tiny_http() {
+        let mut reader = Reader::start().expect("a reader");
+        let seed = b"POST /a?b=c HTTP/1.1\r\nHost: pi\r\nExpect: 100-continue\r\n\
+            Connection: close, upgrade\r\nContent-Length: 2\r\n\r\n{}";
+        let odd = [
+            "\r",
+            "\n",
+            "\r\n",
+            "\0",
+            " ",
+            "\t",
+            "\x0b",
+            ":",
+            "HTTP/2.0",
+            "HTTP/1.0",
+            "0",
+            "9",
+            "\u{e4}",
+            "Transfer-Encoding: x\r\n",
+        ];
+        // A linear congruence: as random as it must be, and the same each time.
+        let mut state = 1u32;
+        let mut next = |below: usize| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as usize % below
+        };
+        let mut read = 0;
+        for _ in 0..4000 {
+            let mut message = seed.to_vec();
+            for _ in 0..=next(3) {
+                let at = next(message.len());
+                let piece = odd[next(odd.len())].bytes();
+                let until = (at + next(3)).min(message.len());
+                message.splice(at..until, piece);
+            }
+            if let Look::Whole(length) = look(&message) {
+                let outcome = reader.read(&message[..length]);
+                assert!(
+                    !matches!(outcome, Err(Unread::Failed(_))),
+                    "{:?}: {outcome:?}",
+                    String::from_utf8_lossy(&message)
+                );
+                read += usize::from(outcome.is_ok());
+            }
+        }
+        assert!(read > 100, "{read}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::{
     Client, Shared, connection::Peer, controls, gate::Ask, pages, reply::Reply, request::Method,
     snapshot, status, stream,
 };
-use crate::config::without_secrets;
+use crate::{config::without_secrets, fault};
 use log::debug;
 use std::borrow::Cow;
 
@@ -20,6 +20,10 @@ pub fn answer(client: Client, shared: &Shared) {
         client.id,
         request.method,
         without_secrets(&url)
+    );
+    assert!(
+        !(url == "/fault" && fault::is_due("client")),
+        "a fault on purpose"
     );
     let target = Target::parse(&url);
     let checked = shared.gate.check(&ask(&client, &target));

@@ -144,16 +144,20 @@ impl Camfeed {
             .count()
     }
 
+    /// Its process.
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
     /// Sends it `signal`, which does not end it.
     pub fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
+        kill_process(self.pid(), signal).expect("it runs");
     }
 
     /// Sends it `signal`; how it ended, and after how long.
     pub fn end(mut self, signal: Signal) -> (ExitStatus, Duration) {
         let asked = Instant::now();
-        let pid = Pid::from_child(&self.child);
-        kill_process(pid, signal).expect("it runs");
+        kill_process(self.pid(), signal).expect("it runs");
         loop {
             if let Some(status) = self.child.try_wait().expect("our child") {
                 return (status, asked.elapsed());

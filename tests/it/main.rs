@@ -14,6 +14,7 @@ mod cli;
 mod clients;
 mod fakecam;
 mod faults;
+mod healing;
 mod http;
 mod pages;
 mod proxies;

@@ -9,6 +9,7 @@ use super::{
     Duty, Gathered,
     waiting::{Phase, Waiting},
 };
+use crate::fault;
 use crate::seldom::{Seldom, Unsaid};
 use log::{debug, error, warn};
 use rustix::{
@@ -338,6 +339,11 @@ impl<'a> Desk<'a> {
     }
 
     fn hand_on(&self, waiting: Waiting, length: usize) {
+        let is_asked_for = waiting.bytes.starts_with(b"GET /fault ");
+        assert!(
+            !(is_asked_for && fault::is_due("front")),
+            "a fault on purpose"
+        );
         let mut message = waiting.bytes;
         let rest = message.split_off(length);
         let gathered = Gathered {
