@@ -9,12 +9,13 @@
 //!
 //! `listen` binds the socket; `front` holds the connections that are not in a request; `head` says
 //! when one is whole, `reader` has it read by tiny_http; this file starts client threads; `gate`
-//! says who may look and `routes` which answer belongs to which address; `stream`, `snapshot`, `status`, `controls` and
-//! `pages` give them; `reply` writes them. Knows nothing of OpenCV, and reads the camera only
-//! through its slot, its numbers and its status.
+//! says who may look and `routes` which answer belongs to which address; `stream`, `snapshot` (with
+//! `wish` and `etag`), `status`, `controls` and `pages` give them; `reply` writes them. Knows
+//! nothing of OpenCV, and reads the camera only through its slot, its numbers and its status.
 
 mod connection;
 mod controls;
+mod etag;
 mod front;
 mod gate;
 mod head;
@@ -30,6 +31,7 @@ mod snapshot;
 mod status;
 mod stream;
 mod wire;
+mod wish;
 
 use crate::{
     camera::Camera,

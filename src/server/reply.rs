@@ -47,7 +47,11 @@ impl<'a> Reply<'a> {
         let mut answer = head(request, self.status, keeps, shared);
         answer.extend_from_slice(self.headers.as_bytes());
         let length = self.body.len();
-        write!(answer, "Content-Length: {length}\r\n\r\n").expect("writing to a Vec cannot fail");
+        // A 304 has no body, and says nothing of the one it stands for.
+        if self.status != 304 {
+            write!(answer, "Content-Length: {length}\r\n").expect("writing to a Vec cannot fail");
+        }
+        answer.extend_from_slice(b"\r\n");
         if request.method != Method::Head {
             answer.extend_from_slice(self.body);
         }
@@ -89,7 +93,7 @@ pub fn head(request: &Request, status: u16, keeps: bool, shared: &Shared) -> Vec
         head.push_str("Access-Control-Allow-Origin: ");
         head.push_str(&origin.0);
         head.push_str(
-            "\r\nAccess-Control-Expose-Headers: Content-Disposition, Date, Retry-After, \
+            "\r\nAccess-Control-Expose-Headers: Content-Disposition, Date, ETag, Retry-After, \
              X-Sequence, X-Timestamp\r\n",
         );
         if origin.0 != "*" {
@@ -102,6 +106,7 @@ pub fn head(request: &Request, status: u16, keeps: bool, shared: &Shared) -> Vec
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
+        304 => "Not Modified",
         400 => "Bad Request",
         401 => "Unauthorized",
         403 => "Forbidden",

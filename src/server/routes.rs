@@ -116,7 +116,13 @@ impl<'a> Target<'a> {
     }
 }
 
-impl Query<'_> {
+impl<'a> Query<'a> {
+    /// The parameters in `text`.
+    #[cfg(test)]
+    pub fn new(text: &'a str) -> Query<'a> {
+        Query(text)
+    }
+
     /// The first value of parameter `name`, decoded; empty when it stands without one.
     pub fn get(&self, name: &str) -> Option<Cow<'_, str>> {
         self.0.split('&').find_map(|pair| {

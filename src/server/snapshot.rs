@@ -1,9 +1,16 @@
-//! Snapshots: one JPEG, at once or within three seconds, or an honest 503.
+//! Snapshots: one JPEG, at once or soon, or an honest 503.
 //!
 //! Never a placeholder with a 200: a time-lapse would keep it. Never a hang: wget would wait for
-//! a quarter of an hour.
+//! a quarter of an hour. What the client wants of the picture is a `wish`; each picture has an
+//! `etag`, so that nobody fetches one twice.
 
-use super::{Client, Shared, reply::Reply, routes::Query};
+use super::{
+    Client, Shared,
+    etag::{etag, is_named},
+    reply::Reply,
+    routes::Query,
+    wish::Wish,
+};
 use crate::{
     frame::Frame,
     slot::{Slot, Waited},
@@ -14,17 +21,13 @@ use std::{
     time::{Duration, Instant, UNIX_EPOCH},
 };
 
-/// A frame this young is as good as the next one.
-const YOUNG: Duration = Duration::from_millis(500);
-
-/// A client waits no longer than this for a live frame.
-const PATIENCE: Duration = Duration::from_secs(3);
-
-/// Answers with the newest frame; with `fresh=1` with one captured after the request.
+/// Answers with the newest frame that is what the query wishes for.
 pub fn answer(client: Client, query: &Query<'_>, shared: &Shared) {
-    let is_fresh = query.get("fresh").is_some_and(|value| value != "0");
-    let asked = Instant::now();
-    match live_frame(&shared.camera.slot, asked, is_fresh) {
+    let wish = match Wish::parse(query, Instant::now()) {
+        Ok(wish) => wish,
+        Err(line) => return Reply::text(400, &line).send(client, shared),
+    };
+    match live_frame(&shared.camera.slot, wish) {
         Some(frame) => send(&frame, client, shared),
         None => {
             let line = format!("no live picture: {}\n", shared.camera.excuse());
@@ -35,40 +38,46 @@ pub fn answer(client: Client, query: &Query<'_>, shared: &Shared) {
     }
 }
 
-fn live_frame(slot: &Arc<Slot>, asked: Instant, is_fresh: bool) -> Option<Arc<Frame>> {
-    let is_good = |frame: &Frame| {
-        frame.is_live()
-            && if is_fresh {
-                frame.captured().at > asked
-            } else {
-                frame.age() < YOUNG
-            }
-    };
+fn live_frame(slot: &Arc<Slot>, wish: Wish) -> Option<Arc<Frame>> {
+    let deadline = wish.asked + wish.patience();
     let _watch = slot.watch();
     let mut newest = slot.latest();
+    let wish = wish.at(newest.as_ref().map_or(0, |frame| frame.sequence()));
+    let mut is_awaited = false;
     let mut sequence = 0;
     loop {
         if let Some(frame) = newest {
-            if is_good(&frame) {
+            if wish.is_met_by(&frame, is_awaited) {
                 return Some(frame);
             }
             sequence = frame.sequence();
         }
-        newest = match slot.wait_newer(sequence, asked + PATIENCE) {
-            // Slower than YOUNG to encode, or not: what comes after the request will do.
-            Waited::Newer(frame) if !is_fresh && frame.is_live() => return Some(frame),
+        newest = match slot.wait_newer(sequence, deadline) {
             Waited::Newer(frame) => Some(frame),
             Waited::TimedOut | Waited::Closed => return None,
         };
+        is_awaited = true;
     }
 }
 
+/// Sends the frame, or only its headers when the client has it already.
 fn send(frame: &Frame, client: Client, shared: &Shared) {
     let captured = frame.captured().unix;
     let name = file_name(captured);
     let modified = httpdate::HttpDate::from(UNIX_EPOCH + captured);
-    Reply::new(200, "image/jpeg", frame.jpeg())
+    let etag = etag(frame.sequence());
+    let has_it = client
+        .request
+        .header("If-None-Match")
+        .is_some_and(|had| is_named(had, &etag));
+    let (status, body) = if has_it {
+        (304, &[][..])
+    } else {
+        (200, frame.jpeg())
+    };
+    Reply::new(status, "image/jpeg", body)
         .with("Cache-Control", "no-store")
+        .with("ETag", &etag)
         .with(
             "X-Timestamp",
             &format!("{}.{:06}", captured.as_secs(), captured.subsec_micros()),
@@ -92,7 +101,10 @@ fn file_name(captured: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::Stamp;
+    use crate::{
+        frame::Stamp,
+        server::wish::{LONG_PATIENCE, PATIENCE},
+    };
 
     fn frame(sequence: u64, age: Duration) -> Frame {
         Frame::live(sequence, Stamp::before_now(age), 4, |out| {
@@ -110,41 +122,67 @@ mod tests {
         );
     }
 
+    fn wish(query: &str, asked: Instant) -> Wish {
+        Wish::parse(&Query::new(query), asked).expect("well formed")
+    }
+
+    /// When the client of a request asked that has been waiting for nearly `patience`.
+    fn nearly_late(patience: Duration) -> Instant {
+        let waited = patience - Duration::from_millis(20);
+        Instant::now().checked_sub(waited).expect("later")
+    }
+
+    /// The sequence that a client with this query gets when frame `sequence` is published while it
+    /// waits.
+    fn got_while_waiting(slot: &Arc<Slot>, query: &str, sequence: u64) -> Option<u64> {
+        let wish = wish(query, Instant::now());
+        let waiting = Arc::clone(slot);
+        let waiter = std::thread::spawn(move || live_frame(&waiting, wish));
+        while !slot.is_watched() {
+            std::thread::yield_now();
+        }
+        slot.publish(frame(sequence, Duration::ZERO));
+        let got = waiter.join().expect("no panic");
+        got.map(|frame| frame.sequence())
+    }
+
     #[test]
     fn a_young_frame_is_taken_and_an_old_one_is_not() {
         let slot = Arc::new(Slot::default());
-        let now = Instant::now();
-        let nearly_late = now
-            .checked_sub(PATIENCE - Duration::from_millis(20))
-            .expect("later");
         slot.publish(frame(1, Duration::from_secs(2)));
-        assert!(live_frame(&slot, nearly_late, false).is_none());
+        assert!(live_frame(&slot, wish("", nearly_late(PATIENCE))).is_none());
         slot.publish(frame(2, Duration::from_millis(100)));
-        assert!(live_frame(&slot, now, false).is_some());
+        assert!(live_frame(&slot, wish("", Instant::now())).is_some());
     }
 
     #[test]
     fn fresh_means_captured_after_the_request() {
         let slot = Arc::new(Slot::default());
-        let asked = Instant::now();
         slot.publish(frame(1, Duration::from_millis(100)));
-        let waiting = Arc::clone(&slot);
-        let waiter = std::thread::spawn(move || live_frame(&waiting, asked, true));
-        while !slot.is_watched() {
-            std::thread::yield_now();
-        }
-        slot.publish(frame(2, Duration::ZERO));
-        assert_eq!(
-            waiter.join().expect("no panic").expect("fresh").sequence(),
-            2
-        );
+        assert_eq!(got_while_waiting(&slot, "fresh=1", 2), Some(2));
+    }
+
+    #[test]
+    fn after_waits_for_a_later_sequence() {
+        let slot = Arc::new(Slot::default());
+        slot.publish(frame(4, Duration::ZERO));
+        let late = wish("after=4", nearly_late(LONG_PATIENCE));
+        assert!(live_frame(&slot, late).is_none());
+        assert_eq!(got_while_waiting(&slot, "after=4", 5), Some(5));
+    }
+
+    #[test]
+    fn after_a_sequence_of_an_earlier_start_comes_the_newest_at_once() {
+        let slot = Arc::new(Slot::default());
+        slot.publish(frame(4, Duration::ZERO));
+        let got = live_frame(&slot, wish("after=5", nearly_late(LONG_PATIENCE)));
+        assert_eq!(got.expect("at once").sequence(), 4);
     }
 
     #[test]
     fn a_placeholder_is_never_a_snapshot() {
         let slot = Arc::new(Slot::default());
         slot.publish(Frame::placeholder(1, b"CARD"));
-        let asked = Instant::now().checked_sub(PATIENCE).expect("later");
-        assert!(live_frame(&slot, asked, false).is_none());
+        assert!(live_frame(&slot, wish("", nearly_late(PATIENCE))).is_none());
     }
 }

@@ -18,6 +18,7 @@ mod healing;
 mod http;
 mod pages;
 mod proxies;
+mod sequences;
 mod signals;
 mod snapshots;
 mod sources;
