@@ -51,6 +51,7 @@ use places::Places;
 use reader::{Reader, Unread};
 use reply::Reply;
 use request::Request;
+use snapshot::Patients;
 use std::{
     panic::{self, AssertUnwindSafe},
     path::PathBuf,
@@ -90,6 +91,7 @@ struct Shared {
     clients: Arc<Clients>,
     front: Front,
     gate: Arc<Gate>,
+    patients: Patients,
     allow_origin: Option<Origin>,
     frame_ancestors: FrameAncestors,
     has_controls: bool,
@@ -164,6 +166,7 @@ impl Server {
             clients: Clients::new(limits.viewers),
             front: Front::new(Arc::clone(&places), back_in, config.client_timeout),
             gate: Arc::clone(&self.gate),
+            patients: Patients::new((limits.connections - limits.viewers) / 2),
             allow_origin: config.allow_origin.clone(),
             frame_ancestors: config.frame_ancestors.clone(),
             has_controls: config.has_controls,

@@ -17,7 +17,10 @@ use crate::{
 };
 use jiff::Timestamp;
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant, UNIX_EPOCH},
 };
 
@@ -27,6 +30,11 @@ pub fn answer(client: Client, query: &Query<'_>, shared: &Shared) {
         Ok(wish) => wish,
         Err(line) => return Reply::text(400, &line).send(client, shared),
     };
+    let Some(_place) = shared.patients.enter() else {
+        return Reply::text(503, "too many wait for a picture already\n")
+            .with("Retry-After", "2")
+            .send(client, shared);
+    };
     match live_frame(&shared.camera.slot, wish) {
         Some(frame) => send(&frame, client, shared),
         None => {
@@ -35,6 +43,38 @@ pub fn answer(client: Client, query: &Query<'_>, shared: &Shared) {
                 .with("Retry-After", "2")
                 .send(client, shared);
         }
+    }
+}
+
+/// Those who may wait for a picture at once: each has a thread, and while the camera is away all
+/// who ask wait.
+#[derive(Debug)]
+pub struct Patients {
+    most: usize,
+    now: AtomicUsize,
+}
+
+/// One of them; leaves when dropped.
+struct Patient<'a>(&'a Patients);
+
+impl Patients {
+    /// At most so many.
+    pub fn new(most: usize) -> Patients {
+        Patients {
+            most,
+            now: AtomicUsize::new(0),
+        }
+    }
+
+    fn enter(&self) -> Option<Patient<'_>> {
+        let patient = Patient(self);
+        (self.now.fetch_add(1, Ordering::Relaxed) < self.most).then_some(patient)
+    }
+}
+
+impl Drop for Patient<'_> {
+    fn drop(&mut self) {
+        self.0.now.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -101,6 +141,16 @@ fn file_name(captured: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_more_wait_than_may() {
+        let patients = Patients::new(2);
+        let first = patients.enter().expect("a place");
+        let _second = patients.enter().expect("a place");
+        assert!(patients.enter().is_none());
+        drop(first);
+        assert!(patients.enter().is_some());
+    }
     use crate::{
         frame::Stamp,
         server::wish::{LONG_PATIENCE, PATIENCE},
