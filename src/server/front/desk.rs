@@ -261,7 +261,8 @@ impl<'a> Desk<'a> {
         while let Ok(waiting) = self.duty.back.try_recv() {
             self.hear(waiting);
         }
-        if self.is_held && self.held_until.is_none() && !self.duty.places.are_taken() {
+        // A place is free, or what came back can make room.
+        if self.is_held && self.held_until.is_none() {
             self.resume();
         }
     }
