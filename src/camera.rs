@@ -16,7 +16,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -40,6 +40,8 @@ pub struct Camera {
     newest: AtomicU64,
     /// Since when, on that clock, the picture has been the very same; 0 while it changes.
     same_since: AtomicU64,
+    /// JPEG quality of what is encoded from now on.
+    quality: AtomicI32,
     /// That it stands still has been said.
     is_frozen: AtomicBool,
 }
@@ -123,6 +125,7 @@ impl Camera {
             ..Facts::default()
         };
         Camera {
+            quality: AtomicI32::new(config.quality.0),
             config,
             slot: Arc::default(),
             stats: CameraStats::default(),
@@ -143,6 +146,11 @@ impl Camera {
     /// The status as it stands, to read or to write; let go of it at once.
     pub fn status(&self) -> MutexGuard<'_, Status> {
         self.status.lock()
+    }
+
+    /// JPEG quality of what is encoded, at present.
+    pub fn quality(&self) -> i32 {
+        self.quality.load(Ordering::Relaxed)
     }
 
     /// The next sequence.

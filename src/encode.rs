@@ -77,6 +77,8 @@ pub struct Job {
     pub sequence: u64,
     /// When it was taken.
     pub captured: Stamp,
+    /// JPEG quality, the same for all its stripes.
+    pub quality: i32,
 }
 
 /// A picture whose stripes are being encoded.
@@ -171,7 +173,7 @@ pub fn start(camera: &Arc<Camera>) -> Result<Encoders, Error> {
 
 /// Runs until the capture side is gone; a picture that cannot be encoded is dropped and said once.
 fn work(camera: &Camera, queue: &Receiver<Task>, emptied: &Sender<Mat>) {
-    let mut encoder = Encoder::new(camera.config.quality.0);
+    let mut encoder = Encoder::new(camera.quality());
     let mut has_complained = false;
     for Task { shared, stripe } in queue {
         assert!(!fault::is_due("encode"), "a fault on purpose");
@@ -202,8 +204,12 @@ fn encode_stripe(
     camera: &Camera,
 ) -> Result<Vec<u8>, Error> {
     let Job {
-        picture, captured, ..
+        picture,
+        captured,
+        quality,
+        ..
     } = &shared.job;
+    encoder.set_quality(*quality);
     let stripes = shared.jpegs.len();
     if let (Picture::Raw(mat, pixels), 2..) = (picture, stripes) {
         let rows = stripe_rows(mat.rows(), stripes, stripe);
@@ -266,6 +272,7 @@ fn finish(camera: &Camera, shared: &Shared) {
         picture,
         sequence,
         captured,
+        ..
     } = &shared.job;
     let frame = match (jpegs.as_slice(), picture) {
         ([jpeg], _) => Frame::live(*sequence, *captured, jpeg.len(), |out| {
@@ -298,6 +305,8 @@ fn cannot_encode(error: opencv::Error) -> Error {
 #[derive(Debug)]
 pub struct Encoder {
     params: Vector<i32>,
+    /// What `params` says.
+    quality: i32,
     converted: Mat,
     turned: Mat,
     mirrored: Mat,
@@ -309,12 +318,21 @@ impl Encoder {
     /// `quality` is 1 to 100.
     pub fn new(quality: i32) -> Encoder {
         Encoder {
-            params: Vector::from_slice(&[imgcodecs::IMWRITE_JPEG_QUALITY, quality]),
+            params: parameters(quality),
+            quality,
             converted: Mat::default(),
             turned: Mat::default(),
             mirrored: Mat::default(),
             written: Mat::default(),
             jpeg: Vector::new(),
+        }
+    }
+
+    /// From now on; 1 to 100.
+    fn set_quality(&mut self, quality: i32) {
+        if self.quality != quality {
+            self.quality = quality;
+            self.params = parameters(quality);
         }
     }
 
@@ -394,6 +412,10 @@ impl Encoder {
         };
         compress(finished, &mut self.jpeg, &self.params)
     }
+}
+
+fn parameters(quality: i32) -> Vector<i32> {
+    Vector::from_slice(&[imgcodecs::IMWRITE_JPEG_QUALITY, quality])
 }
 
 fn compress(

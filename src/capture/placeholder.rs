@@ -40,7 +40,7 @@ pub fn publish(camera: &Camera) -> Result<(), Error> {
             reason: error.message,
         },
     )?;
-    let mut encoder = Encoder::new(camera.config.quality.0);
+    let mut encoder = Encoder::new(camera.quality());
     let jpeg = encoder.encode(&mat, Pixels::Bgr, Turn::default(), None)?;
     camera
         .slot

@@ -350,6 +350,7 @@ impl Capture {
             picture,
             sequence: self.camera.next_sequence(),
             captured,
+            quality: self.camera.quality(),
         };
         if !self.encoders.take(job) {
             skipped.bump();

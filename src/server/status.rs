@@ -213,7 +213,7 @@ fn describe(shared: &Shared) -> StateAnswer {
         },
         encoder: EncoderAnswer {
             workers: camera.config.workers.0,
-            quality: camera.config.quality.0,
+            quality: camera.quality(),
             pass_through: facts.pass_through,
             encoded: camera.stats.encoded.get(),
             late: camera.stats.late.get(),
