@@ -27,6 +27,7 @@ mod encode;
 mod error;
 mod fault;
 mod frame;
+mod journal;
 mod jpeg;
 mod limits;
 mod multipart;
@@ -43,7 +44,7 @@ use signal_hook::{
     iterator::Signals,
     low_level,
 };
-use std::{env, io::Write, process::ExitCode, sync::Arc, time::Duration};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 /// Viewers get this long to take their last bytes when the program ends.
 const FAREWELL: Duration = Duration::from_millis(1500);
@@ -55,7 +56,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     capture::prepare_opencv();
-    start_log();
+    journal::start();
     let (is_list, is_check) = (args.list, args.check);
     let config = Config::from(args);
     if is_list {
@@ -119,26 +120,4 @@ fn run(config: &Config) -> Result<std::convert::Infallible, Error> {
     // Not through `exit`: a capture thread may be inside OpenCV, whose static objects `exit` would
     // destroy under it.
     low_level::exit(0)
-}
-
-/// Times and levels on a terminal; under systemd the journal has the time already.
-fn start_log() {
-    let in_journal = env::var_os("JOURNAL_STREAM").is_some();
-    let mut builder =
-        env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info"));
-    builder.filter_module("tiny_http", log::LevelFilter::Off);
-    if in_journal {
-        builder.format(|out, record| {
-            let priority = match record.level() {
-                log::Level::Error => 3,
-                log::Level::Warn => 4,
-                log::Level::Info => 6,
-                log::Level::Debug | log::Level::Trace => 7,
-            };
-            writeln!(out, "<{priority}>{}", record.args())
-        });
-    } else {
-        builder.format_timestamp_secs().format_target(false);
-    }
-    builder.init();
 }
