@@ -27,6 +27,8 @@ pub enum Error {
         /// By which limit.
         reason: String,
     },
+    /// systemd passed something else than one listening stream socket.
+    Passed(String),
     /// The system would not start a thread the program cannot do without.
     Thread {
         /// Name of the thread.
@@ -119,6 +121,7 @@ impl fmt::Display for Error {
                 f,
                 "{option} `{value}`: at most {most} can be held: {reason}"
             ),
+            Error::Passed(reason) => write!(f, "cannot use what systemd passed: {reason}"),
             Error::Thread { name, source } => write!(f, "cannot start thread `{name}`: {source}"),
             Error::Secret { place, reason } => write!(f, "{place}: {reason}"),
             Error::Signals(source) => write!(f, "cannot hook signals: {source}"),
@@ -135,6 +138,7 @@ impl error::Error for Error {
             Error::Listen { source, .. } | Error::Thread { source, .. } => Some(source),
             Error::Signals(source) => Some(source),
             Error::Limit { .. }
+            | Error::Passed(_)
             | Error::Secret { .. }
             | Error::Open { .. }
             | Error::Read { .. }

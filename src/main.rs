@@ -12,6 +12,8 @@
 //! socket <─ server/stream.rs: wait for newer, write <┘
 //! ```
 //!
+//! Beside it `watchdog` asks the server for a sign of life and `service` talks with systemd.
+//!
 //! A `Camera` holds the slot and everything about one camera; `capture` and `encode` fill it,
 //! `server` reads it. What holds by absence: OpenCV is named only in `capture/` and `encode.rs`,
 //! `tiny_http` only in `server/`; no thread holds two locks or any lock while it reads a device,
@@ -33,18 +35,26 @@ mod limits;
 mod multipart;
 mod seldom;
 mod server;
+mod service;
 mod shutdown;
 mod slot;
 mod stats;
+mod watchdog;
 
-use crate::{camera::Camera, config::Config, error::Error, server::Server, shutdown::Stop};
+use crate::{
+    camera::Camera, config::Config, error::Error, server::Server, shutdown::Stop,
+    watchdog::Watchdog,
+};
 use log::{error, info};
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
     low_level,
 };
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{convert::Infallible, os::fd::OwnedFd, process::ExitCode, sync::Arc, time::Duration};
+
+/// Requests get this long to be answered when the program ends.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// Viewers get this long to take their last bytes when the program ends.
 const FAREWELL: Duration = Duration::from_millis(1500);
@@ -56,6 +66,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     capture::prepare_opencv();
+    let passed = service::take_socket();
     journal::start();
     let (is_list, is_check) = (args.list, args.check);
     let config = Config::from(args);
@@ -67,7 +78,7 @@ fn main() -> ExitCode {
         // Not through `exit`; see the end of `run`.
         low_level::exit(code.into());
     }
-    match run(&config) {
+    match passed.and_then(|passed| run(&config, passed)) {
         Ok(never) => match never {},
         Err(error) => {
             error!("{error}");
@@ -77,12 +88,12 @@ fn main() -> ExitCode {
 }
 
 /// Serves until a signal ends the program.
-fn run(config: &Config) -> Result<std::convert::Infallible, Error> {
+fn run(config: &Config, passed: Option<OwnedFd>) -> Result<Infallible, Error> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(Error::Signals)?;
-    let stop = Arc::new(Stop::default());
+    let (stop, unwatched) = (Arc::new(Stop::default()), Arc::new(Stop::default()));
     let limits = config.server.wanted.fit()?;
     let camera = Arc::new(Camera::new(config.camera.clone()));
-    let server = Server::bind(&config.server)?;
+    let server = Server::bind(&config.server, passed)?;
     info!("listening on {}", server.address());
     if let Some(elsewhere) = server.address_elsewhere() {
         info!("on other machines: {elsewhere}");
@@ -90,7 +101,15 @@ fn run(config: &Config) -> Result<std::convert::Infallible, Error> {
     let gate = server.gate();
     let unix_path = server.unix_path();
     capture::start(&camera, &stop)?;
-    let serving = server.start(&config.server, limits, &camera)?;
+    let serving = Arc::new(server.start(&config.server, limits, &camera)?);
+    let watchdog = Watchdog {
+        camera: Arc::clone(&camera),
+        clients: Arc::clone(serving.clients()),
+        probe: serving.probe(),
+        stop: Arc::clone(&unwatched),
+    };
+    let deaf = Arc::clone(&serving);
+    watchdog.start(move || deaf.revive())?;
     let signal = signals.forever().find(|&signal| {
         let is_end = signal != SIGHUP;
         if !is_end {
@@ -104,12 +123,16 @@ fn run(config: &Config) -> Result<std::convert::Infallible, Error> {
             .and_then(low_level::signal_name)
             .unwrap_or("a signal")
     );
+    service::tell_stopping();
     // A second signal ends it at once, whatever hangs.
     std::thread::spawn(move || {
         if signals.forever().any(|signal| signal != SIGHUP) {
             low_level::exit(1);
         }
     });
+    // A server that accepts nothing more is not deaf.
+    unwatched.set();
+    serving.drain(LAST_ANSWERS);
     stop.set();
     camera.slot.close();
     serving.clients().wait_gone(FAREWELL);

@@ -1,6 +1,8 @@
 //! The listening socket: bound once, with the options every accepted connection inherits.
 //!
-//! Never blocks: the front waits for connections together with everything else.
+//! systemd may have bound it already and pass it; then it outlives the program, and whoever
+//! connects meanwhile waits for the next one. Never blocks: the front waits for connections together
+//! with everything else.
 
 use super::connection::Peer;
 use crate::config::Listen;
@@ -8,12 +10,12 @@ use rustix::{
     io::Errno,
     net::{SocketFlags, acceptfrom_with},
 };
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 use std::{
     fs, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs, UdpSocket},
     os::{
-        fd::{AsFd, BorrowedFd},
+        fd::{AsFd, BorrowedFd, OwnedFd},
         unix::{
             fs::FileTypeExt,
             net::{UnixListener, UnixStream},
@@ -79,6 +81,15 @@ fn listen_on(address: SocketAddr, patience: Duration) -> io::Result<TcpListener>
         socket.set_only_v6(false)?;
     }
     socket.set_reuse_address(true)?;
+    set_options(&socket, patience)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// What every accepted connection inherits.
+fn set_options(socket: &Socket, patience: Duration) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_user_timeout(Some(patience + USER_TIMEOUT_MARGIN))?;
     socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
@@ -88,11 +99,30 @@ fn listen_on(address: SocketAddr, patience: Duration) -> io::Result<TcpListener>
         .with_time(time)
         .with_interval(interval)
         .with_retries(retries);
-    socket.set_tcp_keepalive(&keepalive)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
+    socket.set_tcp_keepalive(&keepalive)
+}
+
+/// Takes over a socket that somebody else bound and listens on; it stays theirs, also when this
+/// program ends.
+pub fn adopt(passed: OwnedFd, patience: Duration) -> io::Result<Listening> {
+    let wrong = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+    let socket = Socket::from(passed);
+    if socket.r#type()? != Type::STREAM || !socket.is_listener()? {
+        return wrong("it is no listening stream socket (ListenStream= and Accept=no make one)");
+    }
     socket.set_nonblocking(true)?;
-    Ok(socket.into())
+    let address = socket.local_addr()?;
+    match (socket.domain()?, address.as_socket(), address.as_pathname()) {
+        (Domain::IPV4 | Domain::IPV6, Some(address), _) => {
+            set_options(&socket, patience)?;
+            Ok(Listening::Tcp(socket.into(), address))
+        }
+        (Domain::UNIX, _, Some(path)) => {
+            let path = path.to_owned();
+            Ok(Listening::Unix(socket.into(), path))
+        }
+        _ => wrong("it has neither a port nor a path"),
+    }
 }
 
 fn bind_unix(path: &Path) -> io::Result<Listening> {
@@ -148,6 +178,14 @@ impl Listening {
         }
     }
 
+    /// Where it is reached from this machine.
+    pub fn own_address(&self) -> io::Result<SockAddr> {
+        match self {
+            Listening::Tcp(_, address) => Ok(reachable(*address).into()),
+            Listening::Unix(_, path) => SockAddr::unix(path),
+        }
+    }
+
     /// The address to open on this machine.
     pub fn address(&self) -> String {
         match self {
@@ -174,7 +212,7 @@ impl Listening {
 }
 
 /// `address`, with this machine's own in place of "every interface".
-pub fn reachable(address: SocketAddr) -> SocketAddr {
+fn reachable(address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => (Ipv4Addr::LOCALHOST, address.port()).into(),
         IpAddr::V6(ip) if ip.is_unspecified() => (Ipv6Addr::LOCALHOST, address.port()).into(),

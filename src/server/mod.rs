@@ -10,8 +10,8 @@
 //! `listen` binds the socket; `front` holds the connections that are not in a request; `head` says
 //! when one is whole, `reader` has it read by tiny_http; this file starts client threads; `gate`
 //! says who may look and `routes` which answer belongs to which address; `stream`, `snapshot` (with
-//! `wish` and `etag`), `status`, `controls` and `pages` give them; `reply` writes them. Knows
-//! nothing of OpenCV, and reads the camera only through its slot, its numbers and its status.
+//! `wish` and `etag`), `status`, `controls` and `pages` give them; `reply` writes them; `probe`
+//! asks the server something from outside. Knows nothing of OpenCV, and reads the camera only through its slot, its numbers and its status.
 
 mod connection;
 mod controls;
@@ -22,6 +22,7 @@ mod head;
 mod listen;
 mod pages;
 mod places;
+mod probe;
 mod reader;
 mod reply;
 mod request;
@@ -45,14 +46,16 @@ use crossbeam_channel::{Receiver, unbounded};
 use front::{Duty, Front, Gathered};
 pub use gate::Gate;
 use listen::Listening;
-use log::{debug, error};
+use log::{debug, error, info};
 use parking_lot::Mutex;
 use places::Places;
+pub use probe::Probe;
 use reader::{Reader, Unread};
 use reply::Reply;
 use request::Request;
 use snapshot::Patients;
 use std::{
+    os::fd::OwnedFd,
     panic::{self, AssertUnwindSafe},
     path::PathBuf,
     sync::{
@@ -73,6 +76,8 @@ const FRONT_PAUSE: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub struct Server {
     listening: Arc<Listening>,
+    /// Somebody else bound it and keeps it.
+    is_passed: bool,
     gate: Arc<Gate>,
 }
 
@@ -112,12 +117,24 @@ struct Client {
 }
 
 impl Server {
-    /// Reads the password and the token and binds the address of `--listen`.
-    pub fn bind(config: &ServerConfig) -> Result<Server, Error> {
+    /// Reads the password and the token; takes the socket systemd passed, or binds the address of
+    /// `--listen`.
+    pub fn bind(config: &ServerConfig, passed: Option<OwnedFd>) -> Result<Server, Error> {
         let gate = Arc::new(Gate::open(&config.access)?);
+        if let Some(passed) = passed {
+            let listening = listen::adopt(passed, config.client_timeout)
+                .map_err(|failure| Error::Passed(failure.to_string()))?;
+            info!("the socket comes from systemd; --listen is not used");
+            return Ok(Server {
+                listening: Arc::new(listening),
+                is_passed: true,
+                gate,
+            });
+        }
         listen::bind(&config.listen, config.client_timeout)
             .map(|listening| Server {
                 listening: Arc::new(listening),
+                is_passed: false,
                 gate,
             })
             .map_err(|source| Error::Listen {
@@ -136,9 +153,9 @@ impl Server {
         self.listening.address_elsewhere()
     }
 
-    /// The path of a Unix socket, to be taken away in the end.
+    /// The path of a Unix socket of our own, to be taken away in the end.
     pub fn unix_path(&self) -> Option<PathBuf> {
-        self.listening.unix_path()
+        self.listening.unix_path().filter(|_| !self.is_passed)
     }
 
     /// Who may look; can be told to read its files again.
@@ -183,6 +200,7 @@ impl Server {
                 back,
                 patience: config.client_timeout,
                 generation: Arc::default(),
+                is_ending: Arc::default(),
             },
             gathered,
         };
@@ -197,13 +215,32 @@ impl Serving {
         &self.shared.clients
     }
 
+    /// Asks the server over its own address.
+    pub fn probe(&self) -> Probe {
+        Probe::new(Arc::clone(&self.duty.listening))
+    }
+
     /// Replaces the threads that accept and read, which do not answer any more. The listening
     /// socket stays and so do the streams.
-    #[expect(dead_code, reason = "called by the watchdog")]
-    pub fn revive(&self) -> Result<(), Error> {
+    pub fn revive(&self) {
         self.duty.generation.fetch_add(1, Ordering::Relaxed);
         self.duty.places.ring();
-        self.spawn()
+        if let Err(failure) = self.spawn() {
+            error!("{failure}");
+        }
+    }
+
+    /// Accepts nothing more, and waits until every request but the streams is answered, at most
+    /// for `time`. Whoever connects from now on waits for the next program on the same socket, if
+    /// systemd keeps it.
+    pub fn drain(&self, time: Duration) {
+        let places = &self.duty.places;
+        self.duty.is_ending.store(true, Ordering::Relaxed);
+        places.ring();
+        let streams = || self.shared.clients.viewers().len();
+        if !places.wait_open(streams, Instant::now() + time) {
+            info!("ending with requests that are not answered");
+        }
     }
 
     fn spawn(&self) -> Result<(), Error> {

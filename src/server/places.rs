@@ -4,7 +4,7 @@
 //! ended. Knows no sockets.
 
 use crate::stats::Counter;
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use rustix::{
     event::{EventfdFlags, eventfd},
     io,
@@ -15,8 +15,9 @@ use std::{
     os::fd::OwnedFd,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
+    time::Instant,
 };
 
 /// The connections' count and what became of those that are gone.
@@ -24,7 +25,10 @@ use std::{
 pub struct Places {
     max: usize,
     max_per_address: Option<usize>,
-    open: AtomicUsize,
+    /// Held for a count.
+    open: Mutex<usize>,
+    /// A place was given back.
+    left: Condvar,
     /// Held for one entry; only filled when there is a limit.
     of_address: Mutex<HashMap<IpAddr, usize>>,
     /// The front waits for a place: tell it when there is one.
@@ -54,7 +58,8 @@ impl Places {
         Ok(Arc::new(Places {
             max,
             max_per_address,
-            open: AtomicUsize::new(0),
+            open: Mutex::new(0),
+            left: Condvar::new(),
             of_address: Mutex::default(),
             is_wanted: AtomicBool::new(false),
             bell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
@@ -73,7 +78,7 @@ impl Places {
 
     /// Connections now.
     pub fn open(&self) -> usize {
-        self.open.load(Ordering::Relaxed)
+        *self.open.lock()
     }
 
     /// True when every place is taken.
@@ -84,6 +89,22 @@ impl Places {
     /// True when so few are left that a connection is better closed after its answer than kept.
     pub fn are_scarce(&self) -> bool {
         self.open() * 4 > self.max * 3
+    }
+
+    /// Waits until there are no more connections than `most` counts, at most until `deadline`; false
+    /// when that never was so.
+    pub fn wait_open(&self, most: impl Fn() -> usize, deadline: Instant) -> bool {
+        loop {
+            // Asked before the lock is taken: nobody holds two.
+            let most = most();
+            let mut open = self.open.lock();
+            if *open <= most {
+                return true;
+            }
+            if self.left.wait_until(&mut open, deadline).timed_out() {
+                return *open <= most;
+            }
+        }
     }
 
     /// A place for a connection of `address`; `None` when that address has as many as it may have.
@@ -98,7 +119,7 @@ impl Places {
             }
             *count += 1;
         }
-        self.open.fetch_add(1, Ordering::Relaxed);
+        *self.open.lock() += 1;
         Some(Place {
             places: Arc::clone(self),
             address,
@@ -126,7 +147,8 @@ pub struct Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let places = &self.places;
-        places.open.fetch_sub(1, Ordering::SeqCst);
+        *places.open.lock() -= 1;
+        places.left.notify_all();
         if let Some(address) = self.address {
             let mut of_address = places.of_address.lock();
             if let Some(count) = of_address.get_mut(&address) {

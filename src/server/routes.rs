@@ -4,8 +4,8 @@
 //! parameters are ignored: OctoPrint, Mainsail and Fluidd append cache busters.
 
 use super::{
-    Client, Shared, connection::Peer, controls, gate::Ask, pages, reply::Reply, request::Method,
-    snapshot, status, stream,
+    Client, Shared, connection::Peer, controls, gate::Ask, pages, probe, reply::Reply,
+    request::Method, snapshot, status, stream,
 };
 use crate::{config::without_secrets, fault};
 use log::debug;
@@ -15,12 +15,15 @@ use std::borrow::Cow;
 pub fn answer(client: Client, shared: &Shared) {
     let request = &client.request;
     let url = request.url.clone();
-    debug!(
-        "client {}: {} {}",
-        client.id,
-        request.method,
-        without_secrets(&url)
-    );
+    // The program's own question, every few seconds, is not worth a line.
+    if url != probe::TARGET {
+        debug!(
+            "client {}: {} {}",
+            client.id,
+            request.method,
+            without_secrets(&url)
+        );
+    }
     assert!(
         !(url == "/fault" && fault::is_due("client")),
         "a fault on purpose"

@@ -54,12 +54,19 @@ impl Camfeed {
 
     /// Starts it at `listen` with additions to its environment and waits until it serves.
     pub fn start_with(listen: &str, args: &[&str], environment: &[(&str, &str)]) -> Camfeed {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_camfeed"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_camfeed"));
+        command
             .args(["--listen", listen])
             .args(args)
-            .env("RUST_LOG", "debug")
             .envs(environment.iter().copied())
-            .stdin(Stdio::null())
+            .stdin(Stdio::null());
+        Camfeed::launch(command)
+    }
+
+    /// Runs `command`, which becomes camfeed, and waits until it serves.
+    pub fn launch(mut command: Command) -> Camfeed {
+        let mut child = command
+            .env("RUST_LOG", "debug")
             .stderr(Stdio::piped())
             .spawn()
             .expect("camfeed starts");
@@ -149,15 +156,26 @@ impl Camfeed {
         Pid::from_child(&self.child)
     }
 
-    /// Sends it `signal`, which does not end it.
+    /// Sends it `signal`.
     pub fn signal(&self, signal: Signal) {
         kill_process(self.pid(), signal).expect("it runs");
+    }
+
+    /// How it ended, which it does by itself.
+    pub fn wait(mut self, time: Duration) -> ExitStatus {
+        let mut ended = None;
+        let has_ended = eventually(time, || {
+            ended = self.child.try_wait().expect("our child");
+            ended.is_some()
+        });
+        assert!(has_ended, "it does not end");
+        ended.expect("just seen")
     }
 
     /// Sends it `signal`; how it ended, and after how long.
     pub fn end(mut self, signal: Signal) -> (ExitStatus, Duration) {
         let asked = Instant::now();
-        kill_process(self.pid(), signal).expect("it runs");
+        self.signal(signal);
         loop {
             if let Some(status) = self.child.try_wait().expect("our child") {
                 return (status, asked.elapsed());

@@ -42,6 +42,9 @@ const UNTAKEN_BYTES: usize = 16 * 1024 * 1024;
 /// A client that has taken nothing of its answer for so long may be displaced.
 const STALLED: Duration = Duration::from_secs(1);
 
+/// When the program ends, a connection that was just accepted gets this long to bring its request.
+const QUIET: Duration = Duration::from_millis(100);
+
 /// Names the listening socket and the bell among the connections' numbers.
 const LISTENER: u64 = 0;
 const BELL: u64 = 1;
@@ -72,6 +75,7 @@ struct Desk<'a> {
     held_until: Option<Instant>,
     is_held: bool,
     untaken: usize,
+    is_ending: bool,
     full: Seldom,
     short: Seldom,
 }
@@ -101,6 +105,7 @@ impl<'a> Desk<'a> {
             held_until: None,
             is_held: false,
             untaken: 0,
+            is_ending: false,
             full: Seldom::lines(1),
             short: Seldom::lines(1),
         })
@@ -131,6 +136,9 @@ impl<'a> Desk<'a> {
                 }
             }
         }
+        if self.duty.is_ending.load(Ordering::Relaxed) && !self.is_ending {
+            self.end();
+        }
         let now = Instant::now();
         if self.held_until.is_some_and(|until| now >= until) {
             self.resume();
@@ -138,7 +146,7 @@ impl<'a> Desk<'a> {
         if self.sweep_at.is_some_and(|at| now >= at) {
             self.sweep(now);
         }
-        if is_accepting {
+        if is_accepting && !self.is_ending {
             self.accept();
         }
         Ok(())
@@ -238,7 +246,26 @@ impl<'a> Desk<'a> {
         }
     }
 
+    /// Stops accepting for good; connections that say nothing are let go.
+    fn end(&mut self) {
+        self.is_ending = true;
+        self.hold(None);
+        let silent = |waiting: &Waiting| match waiting.phase {
+            Phase::Idle => true,
+            Phase::Asking { .. } => waiting.bytes.is_empty(),
+            _ => false,
+        };
+        let deadline = Instant::now() + QUIET;
+        for waiting in self.waiting.values_mut().filter(|waiting| silent(waiting)) {
+            waiting.deadline = deadline;
+        }
+        self.sweep_by(deadline);
+    }
+
     fn resume(&mut self) {
+        if self.is_ending {
+            return;
+        }
         self.set_accepting(epoll::EventFlags::IN);
         self.is_held = false;
         self.held_until = None;
@@ -372,6 +399,9 @@ impl<'a> Desk<'a> {
     }
 
     fn keep(&mut self, waiting: Waiting) {
+        if self.is_ending && matches!(waiting.phase, Phase::Idle) {
+            return;
+        }
         let id = self.next;
         self.next += 1;
         let news = match waiting.phase {

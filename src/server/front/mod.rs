@@ -27,7 +27,10 @@ use super::{connection::Connection, listen::Listening, places::Places};
 use crossbeam_channel::{Receiver, Sender};
 pub use desk::run;
 use std::{
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64},
+    },
     time::Duration,
 };
 use waiting::Phase;
@@ -69,6 +72,8 @@ pub struct Duty {
     pub patience: Duration,
     /// Raised when a successor takes over.
     pub generation: Arc<AtomicU64>,
+    /// The program ends: what was accepted is still answered, nothing more is accepted.
+    pub is_ending: Arc<AtomicBool>,
 }
 
 impl Front {

@@ -38,6 +38,7 @@ impl Stand {
             back,
             patience: SOON,
             generation: Arc::clone(&generation),
+            is_ending: Arc::default(),
         };
         Stand {
             address: address.replace("http://", "").replace('/', ""),

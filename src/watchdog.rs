@@ -1,0 +1,271 @@
+//! The watchdog: asks the server for a sign of life every few seconds and looks whether pictures, or
+//! honest placeholders, still flow.
+//!
+//! Its first answer is when systemd hears that the program is ready; every later one, together with
+//! a living camera side, is what systemd hears instead of silence. A server that does not answer
+//! itself is revived, and when that does not help either the program ends, for its service to start
+//! it anew. Without systemd all of that happens too, only nobody is told.
+
+use crate::{
+    camera::{Camera, State},
+    clients::Clients,
+    error::Error,
+    server::Probe,
+    service,
+    shutdown::Stop,
+};
+use log::{debug, error, info};
+use signal_hook::low_level;
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Between two questions while all is well.
+const PERIOD: Duration = Duration::from_secs(5);
+
+/// And while there is no answer, or the camera is being opened.
+const SHORT_PERIOD: Duration = Duration::from_secs(1);
+
+/// An answer that takes longer is none.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// As many questions in a row without an answer: the server is deaf.
+const DEAF: u32 = 2;
+
+/// As many revivals in a row without an answer end the program.
+const REVIVALS: u32 = 3;
+
+/// What the program then ends with: an internal failure, by sysexits.h.
+const EXIT_DEAF: i32 = 70;
+
+/// The camera's own thread notices a silent camera; only when it is this late itself, it hangs.
+const SLACK: Duration = Duration::from_secs(5);
+
+/// See the module.
+pub struct Watchdog {
+    /// Whose pictures are awaited.
+    pub camera: Arc<Camera>,
+    /// Who watches.
+    pub clients: Arc<Clients>,
+    /// Asks the server.
+    pub probe: Probe,
+    /// Ends the watchdog before the program stops accepting.
+    pub stop: Arc<Stop>,
+}
+
+impl Watchdog {
+    /// Starts its thread; `on_deaf` is called on it when the server does not answer itself.
+    pub fn start(self, on_deaf: impl Fn() + Send + 'static) -> Result<(), Error> {
+        let name = "watchdog".to_owned();
+        thread::Builder::new()
+            .name(name.clone())
+            .spawn(move || self.run(&on_deaf))
+            .map(drop)
+            .map_err(|source| Error::Thread { name, source })
+    }
+
+    /// Runs until the program ends, or ends it.
+    fn run(self, on_deaf: &dyn Fn()) {
+        let period = service::watchdog_period().map_or(PERIOD, |period| PERIOD.min(period / 3));
+        let patience = PATIENCE.min(period);
+        let mut pulse = Pulse::new(Instant::now());
+        let mut is_ready = false;
+        let mut last_status = String::new();
+        // Questions in a row without an answer.
+        let mut unanswered = 0;
+        loop {
+            let answer = self.probe.ask(patience);
+            if self.stop.is_set() {
+                return;
+            }
+            if let Err(failure) = answer {
+                unanswered += 1;
+                debug!("no answer of the own server: {failure}");
+                despair(unanswered, on_deaf);
+            } else {
+                if unanswered >= DEAF {
+                    info!("the server answers itself again");
+                }
+                unanswered = 0;
+                if !is_ready {
+                    is_ready = true;
+                    service::tell_ready();
+                }
+            }
+            let is_camera_alive = pulse.beats(&self.camera, Instant::now());
+            if unanswered == 0 && is_camera_alive {
+                service::tell_alive();
+            }
+            let status = self.status(unanswered, is_camera_alive);
+            if status != last_status {
+                service::tell_status(&status);
+                last_status = status;
+            }
+            let is_opening = self.camera.status().state == State::Opening;
+            let pause = if unanswered > 0 || is_opening {
+                period.min(SHORT_PERIOD)
+            } else {
+                period
+            };
+            if self.stop.wait_until(Instant::now() + pause) {
+                return;
+            }
+        }
+    }
+
+    /// What `systemctl status` shows: rounded, so that it changes only when something does.
+    fn status(&self, unanswered: u32, is_camera_alive: bool) -> String {
+        if unanswered > 0 {
+            return "the server does not answer itself".to_owned();
+        }
+        if !is_camera_alive {
+            return "the camera's threads give no sign of life".to_owned();
+        }
+        let (state, reason, source) = {
+            let status = self.camera.status();
+            let source = status.facts.source.clone();
+            (status.state, status.reason.clone(), source)
+        };
+        let camera = match state {
+            State::Opening => format!("{source}: opening"),
+            State::Online => {
+                let fps = self.camera.stats.rate.per_second(Instant::now());
+                format!("{source}: online, {fps:.0} fps")
+            }
+            // The reason names the source.
+            State::Offline => format!("offline: {}", reason.unwrap_or_default()),
+            State::Idle => format!("{source}: idle, released until somebody watches"),
+        };
+        let viewers = match self.clients.viewers().len() {
+            1 => "1 viewer".to_owned(),
+            count => format!("{count} viewers"),
+        };
+        format!("{camera}, {viewers}")
+    }
+}
+
+/// Does what is left to do after so many questions without an answer.
+fn despair(unanswered: u32, on_deaf: &dyn Fn()) {
+    if unanswered < DEAF {
+        return;
+    }
+    let revivals = unanswered - DEAF;
+    if revivals < REVIVALS {
+        error!("the server does not answer itself; reviving it");
+        on_deaf();
+    } else {
+        error!("the server does not answer itself after {revivals} revivals; ending");
+        log::logger().flush();
+        low_level::exit(EXIT_DEAF);
+    }
+}
+
+/// The flow of pictures, as last seen.
+struct Pulse {
+    sequence: u64,
+    /// When nothing was missing from the slot: a frame had come, or nobody wanted one.
+    fed: Instant,
+}
+
+impl Pulse {
+    fn new(now: Instant) -> Pulse {
+        Pulse {
+            sequence: 0,
+            fed: now,
+        }
+    }
+
+    /// True while the camera side does its work: what is online gives pictures, and whoever watches
+    /// gets frames, be they placeholders.
+    fn beats(&mut self, camera: &Camera, now: Instant) -> bool {
+        let (state, since, fps) = {
+            let status = camera.status();
+            (status.state, status.since, status.facts.fps)
+        };
+        // Between two pictures of a slow source, or before the first one that is shown, none is late.
+        let pictures = f64::from(camera.config.warmup + 3);
+        let slow = Duration::from_secs_f64(pictures / fps.unwrap_or(1.0).max(0.1));
+        let patience = camera.config.timeout.max(slow) + SLACK;
+        let sequence = camera.slot.latest().map_or(0, |frame| frame.sequence());
+        if sequence != self.sequence || !camera.slot.is_watched() {
+            self.sequence = sequence;
+            self.fed = now;
+        }
+        let silence = now.saturating_duration_since(since);
+        let silence = camera.age().map_or(silence, |age| age.min(silence));
+        (state != State::Online || silence < patience)
+            && now.saturating_duration_since(self.fed) < patience
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{cli::Args, config::Config, frame::Frame};
+    use argh::FromArgs;
+
+    const LONG: Duration = Duration::from_secs(3600);
+
+    fn camera(args: &[&str]) -> Camera {
+        let args = Args::from_args(&["camfeed"], args).expect("good");
+        Camera::new(Config::from(args).camera)
+    }
+
+    fn set_state(camera: &Camera, state: State, since: Instant) {
+        let mut status = camera.status();
+        (status.state, status.since) = (state, since);
+    }
+
+    #[test]
+    fn a_camera_online_must_give_pictures() {
+        let camera = camera(&["--source", "test"]);
+        let now = Instant::now();
+        let mut pulse = Pulse::new(now);
+        set_state(&camera, State::Online, now);
+        assert!(pulse.beats(&camera, now), "it has only begun");
+        assert!(!pulse.beats(&camera, now + LONG), "and gave nothing");
+        camera.note_picture(Instant::now());
+        assert!(pulse.beats(&camera, now + LONG), "a picture came just now");
+    }
+
+    #[test]
+    fn a_camera_that_rests_or_is_gone_owes_nobody_a_picture() {
+        let camera = camera(&["--source", "test"]);
+        let now = Instant::now();
+        for state in [State::Idle, State::Offline, State::Opening] {
+            set_state(&camera, state, now);
+            assert!(
+                Pulse::new(now).beats(&camera, now + LONG),
+                "{state:?}, unwatched"
+            );
+        }
+    }
+
+    #[test]
+    fn whoever_watches_must_get_frames_or_placeholders() {
+        let camera = camera(&["--source", "test"]);
+        let now = Instant::now();
+        let mut pulse = Pulse::new(now);
+        set_state(&camera, State::Offline, now);
+        let _watch = camera.slot.watch();
+        assert!(pulse.beats(&camera, now), "the watch has only begun");
+        assert!(!pulse.beats(&camera, now + LONG), "no placeholder came");
+        let placeholder = Frame::placeholder(camera.next_sequence(), b"\xff\xd8\xff\xd9");
+        camera.slot.publish(placeholder);
+        assert!(pulse.beats(&camera, now + LONG));
+        assert!(!pulse.beats(&camera, now + LONG + LONG), "it was the last");
+    }
+
+    #[test]
+    fn a_slow_source_is_given_its_time() {
+        let camera = camera(&["--source", "test", "--warmup", "0"]);
+        let now = Instant::now();
+        set_state(&camera, State::Online, now);
+        camera.status().facts.fps = Some(0.1);
+        let half_a_minute = Duration::from_secs(30);
+        assert!(Pulse::new(now).beats(&camera, now + half_a_minute));
+        assert!(!Pulse::new(now).beats(&camera, now + 2 * half_a_minute));
+    }
+}
