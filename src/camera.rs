@@ -5,7 +5,7 @@
 
 use crate::{
     capture::controls::{self, Control},
-    config::{CameraConfig, Device, Size},
+    config::{CameraConfig, Device, Quality, Size},
     frame::Frame,
     slot::Slot,
     stats::CameraStats,
@@ -151,6 +151,11 @@ impl Camera {
     /// JPEG quality of what is encoded, at present.
     pub fn quality(&self) -> i32 {
         self.quality.load(Ordering::Relaxed)
+    }
+
+    /// From the next picture on it is encoded so; nobody who watches is disturbed.
+    pub fn set_quality(&self, quality: Quality) {
+        self.quality.store(quality.0, Ordering::Relaxed);
     }
 
     /// The next sequence.

@@ -139,6 +139,11 @@ pub struct Args {
     #[argh(option, arg_name = "NAME")]
     pub allow_host: Vec<HostPattern>,
 
+    /// file of more options, one a line, as typed here, with # comments: those typed here win;
+    /// SIGHUP reads it again, and a new quality counts at once; default none
+    #[argh(option, arg_name = "FILE")]
+    pub config: Option<PathBuf>,
+
     /// list the cameras with their formats, mark what auto chooses, and exit
     #[argh(switch)]
     pub list: bool,

@@ -4,7 +4,7 @@
 //! read the same in the log, in `/state` and in the text of a 503. A viewer who leaves is an
 //! outcome, not an error, and has no variant here.
 
-use std::{error, fmt, io};
+use std::{error, fmt, io, path::PathBuf};
 
 /// Every failure camfeed tells its user about.
 #[derive(Debug)]
@@ -29,6 +29,22 @@ pub enum Error {
     },
     /// systemd passed something else than one listening stream socket.
     Passed(String),
+    /// The file of `--config` could not be read.
+    ConfigFile {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// An option in the file of `--config` was refused.
+    ConfigLine {
+        /// Which file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+        /// Why, with what is allowed.
+        reason: String,
+    },
     /// The system would not start a thread the program cannot do without.
     Thread {
         /// Name of the thread.
@@ -122,6 +138,12 @@ impl fmt::Display for Error {
                 "{option} `{value}`: at most {most} can be held: {reason}"
             ),
             Error::Passed(reason) => write!(f, "cannot use what systemd passed: {reason}"),
+            Error::ConfigFile { path, source } => {
+                write!(f, "cannot read `{}`: {source}", path.display())
+            }
+            Error::ConfigLine { path, line, reason } => {
+                write!(f, "`{}`, line {line}: {reason}", path.display())
+            }
             Error::Thread { name, source } => write!(f, "cannot start thread `{name}`: {source}"),
             Error::Secret { place, reason } => write!(f, "{place}: {reason}"),
             Error::Signals(source) => write!(f, "cannot hook signals: {source}"),
@@ -135,10 +157,13 @@ impl fmt::Display for Error {
 impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
-            Error::Listen { source, .. } | Error::Thread { source, .. } => Some(source),
+            Error::Listen { source, .. }
+            | Error::ConfigFile { source, .. }
+            | Error::Thread { source, .. } => Some(source),
             Error::Signals(source) => Some(source),
             Error::Limit { .. }
             | Error::Passed(_)
+            | Error::ConfigLine { .. }
             | Error::Secret { .. }
             | Error::Open { .. }
             | Error::Read { .. }

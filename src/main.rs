@@ -12,7 +12,8 @@
 //! socket <─ server/stream.rs: wait for newer, write <┘
 //! ```
 //!
-//! Beside it `watchdog` asks the server for a sign of life and `service` talks with systemd.
+//! Beside it `watchdog` asks the server for a sign of life, `service` talks with systemd and `reload`
+//! reads options again.
 //!
 //! A `Camera` holds the slot and everything about one camera; `capture` and `encode` fill it,
 //! `server` reads it. What holds by absence: OpenCV is named only in `capture/` and `encode.rs`,
@@ -33,28 +34,36 @@ mod journal;
 mod jpeg;
 mod limits;
 mod multipart;
+mod reload;
 mod seldom;
 mod server;
 mod service;
 mod shutdown;
+mod signals;
 mod slot;
 mod stats;
 mod watchdog;
 
 use crate::{
-    camera::Camera, config::Config, error::Error, server::Server, shutdown::Stop,
+    camera::Camera,
+    config::{Config, ConfigFile},
+    error::Error,
+    server::{Gate, Server},
+    shutdown::Stop,
+    signals::{Wish, Wishes},
     watchdog::Watchdog,
 };
 use log::{error, info};
-use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM},
-    iterator::Signals,
-    low_level,
+use signal_hook::low_level;
+use std::{
+    convert::Infallible, env, os::fd::OwnedFd, process::ExitCode, sync::Arc, time::Duration,
 };
-use std::{convert::Infallible, os::fd::OwnedFd, process::ExitCode, sync::Arc, time::Duration};
 
 /// Requests get this long to be answered when the program ends.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
+
+/// A file of options that is refused: the service is not started again. By sysexits.h.
+const EXIT_CONFIG: u8 = 78;
 
 /// Viewers get this long to take their last bytes when the program ends.
 const FAREWELL: Duration = Duration::from_millis(1500);
@@ -69,7 +78,13 @@ fn main() -> ExitCode {
     let passed = service::take_socket();
     journal::start();
     let (is_list, is_check) = (args.list, args.check);
-    let config = Config::from(args);
+    let (config, file) = match read_config(args) {
+        Ok(read) => read,
+        Err(error) => {
+            error!("{error}");
+            return ExitCode::from(EXIT_CONFIG);
+        }
+    };
     if is_list {
         return ExitCode::from(capture::list(&config.camera));
     }
@@ -78,7 +93,7 @@ fn main() -> ExitCode {
         // Not through `exit`; see the end of `run`.
         low_level::exit(code.into());
     }
-    match passed.and_then(|passed| run(&config, passed)) {
+    match passed.and_then(|passed| run(&config, file, passed)) {
         Ok(never) => match never {},
         Err(error) => {
             error!("{error}");
@@ -87,9 +102,22 @@ fn main() -> ExitCode {
     }
 }
 
+/// What the command line says, and the file it names.
+fn read_config(args: cli::Args) -> Result<(Config, Option<ConfigFile>), Error> {
+    let Some(path) = &args.config else {
+        return Ok((Config::from(args), None));
+    };
+    let file = ConfigFile::read(path, env::args().skip(1).collect())?;
+    Ok((Config::from(file.args()), Some(file)))
+}
+
 /// Serves until a signal ends the program.
-fn run(config: &Config, passed: Option<OwnedFd>) -> Result<Infallible, Error> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(Error::Signals)?;
+fn run(
+    config: &Config,
+    file: Option<ConfigFile>,
+    passed: Option<OwnedFd>,
+) -> Result<Infallible, Error> {
+    let mut wishes = Wishes::hook()?;
     let (stop, unwatched) = (Arc::new(Stop::default()), Arc::new(Stop::default()));
     let limits = config.server.wanted.fit()?;
     let camera = Arc::new(Camera::new(config.camera.clone()));
@@ -110,26 +138,17 @@ fn run(config: &Config, passed: Option<OwnedFd>) -> Result<Infallible, Error> {
     };
     let deaf = Arc::clone(&serving);
     watchdog.start(move || deaf.revive())?;
-    let signal = signals.forever().find(|&signal| {
-        let is_end = signal != SIGHUP;
-        if !is_end {
-            gate.reload();
+    let options = reload::Options::new(file, Arc::clone(&camera));
+    let signal = loop {
+        match wishes.next() {
+            Wish::Reload => reload(&options, &gate),
+            Wish::End(signal) => break signal,
         }
-        is_end
-    });
-    info!(
-        "ending on {}",
-        signal
-            .and_then(low_level::signal_name)
-            .unwrap_or("a signal")
-    );
+    };
+    let name = low_level::signal_name(signal).unwrap_or("a signal");
+    info!("ending on {name}");
     service::tell_stopping();
-    // A second signal ends it at once, whatever hangs.
-    std::thread::spawn(move || {
-        if signals.forever().any(|signal| signal != SIGHUP) {
-            low_level::exit(1);
-        }
-    });
+    wishes.end_at_next();
     // A server that accepts nothing more is not deaf.
     unwatched.set();
     serving.drain(LAST_ANSWERS);
@@ -143,4 +162,12 @@ fn run(config: &Config, passed: Option<OwnedFd>) -> Result<Infallible, Error> {
     // Not through `exit`: a capture thread may be inside OpenCV, whose static objects `exit` would
     // destroy under it.
     low_level::exit(0)
+}
+
+/// Everything that is read again on SIGHUP, or `systemctl reload`.
+fn reload(options: &reload::Options, gate: &Gate) {
+    service::tell_reloading();
+    options.read_again();
+    gate.reload();
+    service::tell_ready();
 }

@@ -6,7 +6,10 @@
 
 use crate::error::Error;
 use log::debug;
-use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::{
+    io::{FdFlags, fcntl_setfd},
+    time::{ClockId, clock_gettime},
+};
 use std::{
     env, io,
     os::{
@@ -67,6 +70,14 @@ pub fn watchdog_period() -> Option<Duration> {
 /// The program serves.
 pub fn tell_ready() {
     tell("READY=1");
+}
+
+/// The program reads its options again; [`tell_ready`] follows.
+pub fn tell_reloading() {
+    // systemd puts messages in order by this time.
+    let now = clock_gettime(ClockId::Monotonic);
+    let micros = now.tv_sec * 1_000_000 + now.tv_nsec / 1_000;
+    tell(&format!("RELOADING=1\nMONOTONIC_USEC={micros}"));
 }
 
 /// The program ends.

@@ -1,14 +1,16 @@
 //! Checked settings: what the program was told, in the words of each part that reads them.
 //!
-//! `device` says what can be opened, `access` who may look, `values` what each option takes. What changes while the
-//! program runs stands elsewhere, in `stats`.
+//! `device` says what can be opened, `access` who may look, `values` what each option takes, `file`
+//! where else options may stand. What changes while the program runs stands elsewhere, in `stats`.
 
 mod access;
 mod device;
+mod file;
 mod values;
 
 pub use access::{AccessConfig, FrameAncestors, HostPattern, is_under, without_secrets};
 pub use device::{Device, Pattern};
+pub use file::ConfigFile;
 pub use values::{
     Connections, Encode, Flip, Fps, Listen, Origin, Overlay, PerAddress, PixelFormat, Quality,
     Rotate, Seconds, Settings, Size, Turn, Viewers, Warmup, Workers,
@@ -35,7 +37,7 @@ pub struct CameraConfig {
     pub size: Option<Size>,
     /// Asked of the camera; `None` leaves it to the source.
     pub fps: Option<Fps>,
-    /// JPEG quality of what is encoded here.
+    /// JPEG quality of what is encoded here, at the start; the camera knows the present one.
     pub quality: Quality,
     /// Encoder threads.
     pub workers: Workers,

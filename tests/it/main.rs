@@ -19,6 +19,7 @@ mod http;
 mod manager;
 mod pages;
 mod proxies;
+mod reload;
 mod sequences;
 mod service;
 mod signals;

@@ -13,7 +13,10 @@ use std::{
     net::{TcpListener, UdpSocket},
     os::{
         fd::OwnedFd,
-        unix::net::{UnixDatagram, UnixListener},
+        unix::{
+            fs::MetadataExt,
+            net::{UnixDatagram, UnixListener},
+        },
     },
     path::Path,
     process::Command,
@@ -251,6 +254,35 @@ fn sockets_passed_to_another_process_are_left_alone() {
     );
     assert_eq!(camfeed.count_log("--listen is not used"), 0);
     assert_eq!(state(camfeed.address)["stream"]["viewers"], 0);
+}
+
+#[test]
+fn priorities_are_for_the_journal_alone_and_times_for_everybody_else() {
+    let folder = Folder::new();
+    let log = folder.file("log");
+    let line = |stream: &dyn Fn(u64, u64) -> String| {
+        let file = File::create(&log).unwrap();
+        let facts = file.metadata().unwrap();
+        let status = Command::new(env!("CARGO_BIN_EXE_camfeed"))
+            .args(["--config", "/none/camfeed.conf"])
+            .env("JOURNAL_STREAM", stream(facts.dev(), facts.ino()))
+            .stderr(file)
+            .status()
+            .unwrap();
+        assert_eq!(status.code(), Some(78));
+        fs::read_to_string(&log).unwrap()
+    };
+    let journal = line(&|device, inode| format!("{device}:{inode}"));
+    assert!(
+        journal.starts_with("<3>cannot read `/none/camfeed.conf`"),
+        "{journal}"
+    );
+    let elsewhere = line(&|device, inode| format!("{device}:{}", inode + 1));
+    assert!(!elsewhere.contains("<3>"), "{elsewhere}");
+    assert!(
+        elsewhere.starts_with("[20") && elsewhere.contains("Z ERROR] "),
+        "{elsewhere}"
+    );
 }
 
 #[test]
