@@ -27,6 +27,7 @@ mod snapshots;
 mod sources;
 mod status;
 mod streams;
+mod units;
 
 #[path = "../bench/load/mod.rs"]
 mod load;
