@@ -154,7 +154,10 @@ impl<'a> Desk<'a> {
 
     fn accept(&mut self) {
         for _ in 0..BATCH {
-            if self.duty.places.are_taken() && !self.displace() {
+            let is_full = self.duty.places.are_taken();
+            // Known before one is accepted: if nobody can go, it waits in the kernel.
+            let victim = if is_full { self.dispensable() } else { None };
+            if is_full && victim.is_none() {
                 if let Some(unsaid) = self.full.note() {
                     warn!(
                         "all {} connections are in a request and new ones wait \
@@ -166,7 +169,10 @@ impl<'a> Desk<'a> {
                 return self.hold(None);
             }
             match self.duty.listening.accept() {
-                Ok(Some((socket, peer))) => self.admit(socket, peer),
+                Ok(Some((socket, peer))) => {
+                    self.displace(victim);
+                    self.admit(socket, peer);
+                }
                 Ok(None) => return,
                 // It left while it waited.
                 Err(Errno::CONNABORTED | Errno::INTR | Errno::PROTO | Errno::PERM) => {}
@@ -182,7 +188,12 @@ impl<'a> Desk<'a> {
                         errno,
                         Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM
                     );
-                    if !is_shortage || !self.displace() {
+                    let victim = if is_shortage {
+                        self.dispensable()
+                    } else {
+                        None
+                    };
+                    if !self.displace(victim) {
                         return self.hold(Some(Instant::now() + SHORTAGE));
                     }
                 }
@@ -416,7 +427,12 @@ impl<'a> Desk<'a> {
         self.sweep_by(waiting.deadline);
         self.untaken += waiting.untaken();
         self.waiting.insert(id, waiting);
-        while self.untaken > UNTAKEN_BYTES && self.displace_one(|waiting| waiting.untaken() > 0) {}
+        while self.untaken > UNTAKEN_BYTES {
+            let victim = self.least(|waiting| waiting.untaken() > 0);
+            if !self.displace(victim) {
+                break;
+            }
+        }
     }
 
     fn remove(&mut self, id: u64) -> Option<Waiting> {
@@ -465,34 +481,35 @@ impl<'a> Desk<'a> {
         self.sweep_at = self.waiting.values().map(|waiting| waiting.deadline).min();
     }
 
-    /// Closes the connection that is most easily done without; false when there is none.
-    fn displace(&mut self) -> bool {
-        let now = Instant::now();
-        self.displace_one(|waiting| {
-            waiting.untaken() == 0 || now.duration_since(waiting.since) > STALLED
-        })
-    }
-
-    /// Closes the one among those that `may_go` that is most easily done without: of the lowest
-    /// rank, of the address that has the most of them, the oldest.
-    fn displace_one(&mut self, may_go: impl Fn(&Waiting) -> bool) -> bool {
-        let candidates = || self.waiting.iter().filter(|(_, waiting)| may_go(waiting));
-        let Some(rank) = candidates().map(|(_, waiting)| waiting.rank()).min() else {
-            return false;
-        };
-        let candidates = || candidates().filter(|(_, waiting)| waiting.rank() == rank);
-        let mut of_address: HashMap<Option<IpAddr>, usize> = HashMap::new();
-        for (_, waiting) in candidates() {
-            *of_address.entry(waiting.address()).or_default() += 1;
-        }
-        let dearest = candidates()
-            .min_by_key(|(_, waiting)| (Reverse(of_address[&waiting.address()]), waiting.since));
-        let Some(waiting) = dearest.map(|(&id, _)| id).and_then(|id| self.remove(id)) else {
+    /// Closes `victim`; false when there is none.
+    fn displace(&mut self, victim: Option<u64>) -> bool {
+        let Some(waiting) = victim.and_then(|id| self.remove(id)) else {
             return false;
         };
         self.duty.places.displaced.bump();
         waiting.connection.abandon();
         true
+    }
+
+    /// The connection that is most easily done without.
+    fn dispensable(&self) -> Option<u64> {
+        let now = Instant::now();
+        self.least(|waiting| waiting.untaken() == 0 || now.duration_since(waiting.since) > STALLED)
+    }
+
+    /// Of those that `may_go` one of the lowest rank, of the address that has most of them, the
+    /// oldest.
+    fn least(&self, may_go: impl Fn(&Waiting) -> bool) -> Option<u64> {
+        let all = || self.waiting.iter().filter(|(_, waiting)| may_go(waiting));
+        let rank = all().map(|(_, waiting)| waiting.rank()).min()?;
+        let lowest = || all().filter(|(_, waiting)| waiting.rank() == rank);
+        let mut of_address: HashMap<Option<IpAddr>, usize> = HashMap::new();
+        for (_, waiting) in lowest() {
+            *of_address.entry(waiting.address()).or_default() += 1;
+        }
+        lowest()
+            .min_by_key(|(_, waiting)| (Reverse(of_address[&waiting.address()]), waiting.since))
+            .map(|(&id, _)| id)
     }
 }
 
