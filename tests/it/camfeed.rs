@@ -65,8 +65,10 @@ impl Camfeed {
 
     /// Runs `command`, which becomes camfeed, and waits until it serves.
     pub fn launch(mut command: Command) -> Camfeed {
+        if !command.get_envs().any(|(name, _)| name == "RUST_LOG") {
+            command.env("RUST_LOG", "debug");
+        }
         let mut child = command
-            .env("RUST_LOG", "debug")
             .stderr(Stdio::piped())
             .spawn()
             .expect("camfeed starts");
@@ -170,6 +172,17 @@ impl Camfeed {
         });
         assert!(has_ended, "it does not end");
         ended.expect("just seen")
+    }
+
+    /// Its resident memory.
+    pub fn memory_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|text| text.trim().strip_suffix(" kB"));
+        kib.and_then(|kib| kib.parse::<u64>().ok())
+            .expect("it lives")
+            * 1024
     }
 
     /// Sends it `signal`; how it ended, and after how long.

@@ -5,29 +5,43 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod attackers;
 mod auth;
 mod browser;
 mod bursts;
+mod bystanders;
 mod cameras;
 mod camfeed;
+mod churn;
 mod cli;
 mod clients;
 mod fakecam;
 mod faults;
 mod healing;
+mod hostile;
 mod http;
+mod limits;
 mod manager;
 mod pages;
+mod places;
 mod proxies;
+mod refusals;
 mod reload;
 mod sequences;
 mod service;
 mod signals;
+mod slow;
 mod snapshots;
+mod soak;
 mod sources;
+mod stalled;
 mod status;
 mod streams;
 mod units;
 
 #[path = "../bench/load/mod.rs"]
 mod load;
+
+#[allow(dead_code)] // The bench needs more of it.
+#[path = "../bench/media.rs"]
+mod media;
