@@ -34,6 +34,8 @@ pub struct Clients {
     pub evicted: Counter,
     /// Lines about those who come and go.
     lines: Seldom,
+    /// Lines about those who were let go, which the others do not crowd out.
+    stalls: Seldom,
 }
 
 /// One viewer's numbers; written by its thread, read by status answers.
@@ -96,6 +98,7 @@ impl Clients {
             bytes_sent: Counter::default(),
             evicted: Counter::default(),
             lines: Seldom::lines(LINES),
+            stalls: Seldom::lines(LINES / 2),
         })
     }
 
@@ -192,10 +195,16 @@ impl Drop for Admission {
             self.clients.left.notify_all();
             viewers.len()
         };
-        if self.leaving.is_some_and(Leaving::is_stalled) {
+        let is_stalled = self.leaving.is_some_and(Leaving::is_stalled);
+        if is_stalled {
             self.clients.evicted.bump();
         }
-        let Some(unsaid) = self.clients.lines.note() else {
+        let lines = if is_stalled {
+            &self.clients.stalls
+        } else {
+            &self.clients.lines
+        };
+        let Some(unsaid) = lines.note() else {
             return;
         };
         let viewer = &self.viewer;

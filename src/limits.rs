@@ -70,11 +70,11 @@ impl Wanted {
             threads: free_threads(),
         };
         let limits = self.fit_into(room)?;
-        let default = Limits {
-            viewers: self.viewers.unwrap_or(VIEWERS),
-            connections: self.connections.unwrap_or(CONNECTIONS),
+        let endless = Room {
+            files: usize::MAX,
+            threads: usize::MAX,
         };
-        if limits.viewers < default.viewers || limits.connections < default.connections {
+        if self.fit_into(endless).is_ok_and(|most| most != limits) {
             let Limits {
                 viewers,
                 connections,

@@ -115,17 +115,16 @@ impl Connection {
     ///
     /// `TimedOut` when it took none, else what the system says.
     pub fn wait_writable(&self, patience: Duration) -> io::Result<()> {
-        let promised = || self.wire().map_or(0, |wire| wire.promised());
         let mut deadline = Instant::now() + patience;
-        let mut before = promised();
+        let mut before = self.promised();
         loop {
             let mut fds = [PollFd::new(&self.socket, PollFlags::OUT)];
             let left = deadline.saturating_duration_since(Instant::now());
             // The kernel wakes us for many bytes only; a slow peer takes few.
             let pause = Timespec::try_from(left.min(PROGRESS)).ok();
             match poll(&mut fds, pause.as_ref()) {
-                Ok(0) if promised() != before => {
-                    before = promised();
+                Ok(0) if self.promised() != before => {
+                    before = self.promised();
                     deadline = Instant::now() + patience;
                 }
                 Ok(0) if left.is_zero() => return Err(io::ErrorKind::TimedOut.into()),
@@ -144,6 +143,11 @@ impl Connection {
             Peer::Tcp(_) => wire(self.socket.as_fd()),
             Peer::Unix => None,
         }
+    }
+
+    /// Bytes the peer has taken or promised to take; rises as long as it reads.
+    pub fn promised(&self) -> u64 {
+        self.wire().map_or(0, |wire| wire.promised())
     }
 
     /// Ends the writing half: the peer sees the end of the answer, and can still be listened to.

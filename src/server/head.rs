@@ -82,11 +82,8 @@ struct Body {
 fn body_length(head: &[u8]) -> Result<Body, Look> {
     let mut length = None;
     let mut waits = false;
-    for line in head.split(|&byte| byte == b'\n').skip(1) {
-        let Some(colon) = line.iter().position(|&byte| byte == b':') else {
-            continue;
-        };
-        let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+    for line in fields(head) {
+        let (name, value) = name_and_value(line).ok_or(NO_HEADER)?;
         if name.eq_ignore_ascii_case(b"transfer-encoding") {
             return Err(Look::Refused(
                 411,
@@ -114,6 +111,32 @@ fn body_length(head: &[u8]) -> Result<Body, Look> {
             .ok_or(Look::Refused(413, "a body may have 16384 bytes\n"))
     })?;
     Ok(Body { length, waits })
+}
+
+const NO_HEADER: Look = Look::Refused(400, "a header of the request is malformed\n");
+
+/// The lines between a request's first and its empty one.
+fn fields(head: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = head;
+    std::iter::from_fn(move || {
+        let end = find(rest, b"\r\n")?;
+        let line = &rest[..end];
+        rest = &rest[end + 2..];
+        Some(line)
+    })
+    .skip(1)
+    .take_while(|line| !line.is_empty())
+}
+
+/// A header taken apart; `None` when it is none by RFC 9110: a name of letters, digits and some
+/// signs, and a value without control characters.
+fn name_and_value(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = line.iter().position(|&byte| byte == b':')?;
+    let (name, value) = (&line[..colon], &line[colon + 1..]);
+    let is_sign = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let is_name = !name.is_empty() && name.iter().copied().all(is_sign);
+    let is_text = |byte: &u8| *byte == b'\t' || (*byte >= b' ' && *byte != 0x7f);
+    (is_name && value.iter().all(is_text)).then(|| (name, value.trim_ascii()))
 }
 
 fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
@@ -172,6 +195,13 @@ mod tests {
             (head("Content-Length:"), 400),
             (head("Content-Length: 1\r\nContent-Length: 2"), 400),
             (head("Transfer-Encoding: chunked"), 411),
+            (head("no colon"), 400),
+            (head(": no name"), 400),
+            (head("Two words: a"), 400),
+            (head("X\0: a"), 400),
+            (head("X: a\0b"), 400),
+            (head("X: a\rY: b"), 400),
+            (head("X: a\nY: b"), 400),
         ] {
             let seen = look(&bytes);
             assert!(

@@ -25,12 +25,8 @@ use std::{
     time::Duration,
 };
 
-/// Connections that may wait in the kernel to be accepted. The kernel's own cap is usually 4096.
-const BACKLOG: i32 = 1024;
-
-/// A peer that acknowledges nothing for so much longer than a client may stall is gone, whoever
-/// waits for it: its connection ends with an error.
-const USER_TIMEOUT_MARGIN: Duration = Duration::from_secs(5);
+/// Connections that may wait in the kernel to be accepted; the kernel's own cap is usually the same.
+const BACKLOG: i32 = 4096;
 
 /// Probes for peers that vanished while nothing was sent to them.
 const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(10), Duration::from_secs(3), 3);
@@ -48,18 +44,18 @@ pub enum Listening {
     Unix(UnixListener, PathBuf),
 }
 
-/// Binds `listen` and begins to listen; a client that takes no byte for `patience` has stalled.
-pub fn bind(listen: &Listen, patience: Duration) -> io::Result<Listening> {
+/// Binds `listen` and begins to listen.
+pub fn bind(listen: &Listen) -> io::Result<Listening> {
     match listen {
-        Listen::Tcp(address) => bind_tcp(address, patience),
+        Listen::Tcp(address) => bind_tcp(address),
         Listen::Unix(path) => bind_unix(path),
     }
 }
 
-fn bind_tcp(address: &str, patience: Duration) -> io::Result<Listening> {
+fn bind_tcp(address: &str) -> io::Result<Listening> {
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for address in address.to_socket_addrs()? {
-        match listen_on(address, patience) {
+        match listen_on(address) {
             Ok(listener) => {
                 let address = listener.local_addr()?;
                 return Ok(Listening::Tcp(listener, address));
@@ -70,7 +66,7 @@ fn bind_tcp(address: &str, patience: Duration) -> io::Result<Listening> {
     Err(failure)
 }
 
-fn listen_on(address: SocketAddr, patience: Duration) -> io::Result<TcpListener> {
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -81,7 +77,7 @@ fn listen_on(address: SocketAddr, patience: Duration) -> io::Result<TcpListener>
         socket.set_only_v6(false)?;
     }
     socket.set_reuse_address(true)?;
-    set_options(&socket, patience)?;
+    set_options(&socket)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
@@ -89,9 +85,8 @@ fn listen_on(address: SocketAddr, patience: Duration) -> io::Result<TcpListener>
 }
 
 /// What every accepted connection inherits.
-fn set_options(socket: &Socket, patience: Duration) -> io::Result<()> {
+fn set_options(socket: &Socket) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_user_timeout(Some(patience + USER_TIMEOUT_MARGIN))?;
     socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
     socket.set_keepalive(true)?;
     let (time, interval, retries) = KEEPALIVE;
@@ -104,7 +99,7 @@ fn set_options(socket: &Socket, patience: Duration) -> io::Result<()> {
 
 /// Takes over a socket that somebody else bound and listens on; it stays theirs, also when this
 /// program ends.
-pub fn adopt(passed: OwnedFd, patience: Duration) -> io::Result<Listening> {
+pub fn adopt(passed: OwnedFd) -> io::Result<Listening> {
     let wrong = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
     let socket = Socket::from(passed);
     if socket.r#type()? != Type::STREAM || !socket.is_listener()? {
@@ -114,7 +109,7 @@ pub fn adopt(passed: OwnedFd, patience: Duration) -> io::Result<Listening> {
     let address = socket.local_addr()?;
     match (socket.domain()?, address.as_socket(), address.as_pathname()) {
         (Domain::IPV4 | Domain::IPV6, Some(address), _) => {
-            set_options(&socket, patience)?;
+            set_options(&socket)?;
             Ok(Listening::Tcp(socket.into(), address))
         }
         (Domain::UNIX, _, Some(path)) => {

@@ -122,8 +122,8 @@ impl Server {
     pub fn bind(config: &ServerConfig, passed: Option<OwnedFd>) -> Result<Server, Error> {
         let gate = Arc::new(Gate::open(&config.access)?);
         if let Some(passed) = passed {
-            let listening = listen::adopt(passed, config.client_timeout)
-                .map_err(|failure| Error::Passed(failure.to_string()))?;
+            let listening =
+                listen::adopt(passed).map_err(|failure| Error::Passed(failure.to_string()))?;
             info!("the socket comes from systemd; --listen is not used");
             return Ok(Server {
                 listening: Arc::new(listening),
@@ -131,7 +131,7 @@ impl Server {
                 gate,
             });
         }
-        listen::bind(&config.listen, config.client_timeout)
+        listen::bind(&config.listen)
             .map(|listening| Server {
                 listening: Arc::new(listening),
                 is_passed: false,

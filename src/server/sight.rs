@@ -15,6 +15,9 @@ const READY: u32 = 30;
 /// Below this round-trip time frames may follow each other on the wire.
 const NEAR: Duration = Duration::from_millis(250);
 
+/// A buffer of fewer bytes holds nothing worth waiting for.
+const SMALL: u32 = 32 * 1024;
+
 /// A part is sent after so long in any case: windows are announced in steps.
 const LONGEST: Duration = Duration::from_secs(3);
 
@@ -96,7 +99,7 @@ impl Sight {
     fn is_drained(&mut self, wire: Wire) -> bool {
         self.peak = self.peak.max(wire.window);
         let is_over = wire.unacked == 0 || (wire.unsent == 0 && wire.round_trip < NEAR);
-        is_over && wire.window >= self.peak / 2
+        is_over && (wire.window >= self.peak / 2 || self.peak < SMALL)
     }
 }
 
@@ -118,6 +121,9 @@ mod tests {
     fn a_viewer_has_drained_when_its_window_is_half_open() {
         let mut sight = Sight::default();
         for (seen, is_drained) in [
+            (wire(0, 0, 2000, 1), true),
+            (wire(0, 0, 0, 1), true),
+            (wire(9, 9, 0, 1), false),
             (wire(0, 0, 65_536, 1), true),
             (wire(0, 0, 0, 1), false),
             (wire(0, 0, 30_000, 1), false),

@@ -202,10 +202,6 @@ fn a_passed_socket_gets_our_options_and_replaces_ours() {
     assert_eq!(camfeed.address, manager.address());
     let socket = SockRef::from(&manager.listener);
     assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
-    assert_eq!(
-        socket.tcp_user_timeout().unwrap(),
-        Some(Duration::from_secs(15))
-    );
 }
 
 #[test]

@@ -33,6 +33,9 @@ const CLOSING_BYTES: usize = 64 * 1024;
 /// Connections accepted before those that are there are looked at again.
 const BATCH: usize = 32;
 
+/// News taken at one turn; more than there are connections at most times.
+const NEWS: usize = 1024;
+
 /// A pause when the system has no descriptor or memory for another connection.
 const SHORTAGE: Duration = Duration::from_millis(100);
 
@@ -114,7 +117,7 @@ impl<'a> Desk<'a> {
     /// Waits for news and deals with them: those of connections first, so that a request that is
     /// there is not displaced by a connection that asks for nothing yet.
     fn turn(&mut self) -> io::Result<()> {
-        let mut events = Vec::with_capacity(256);
+        let mut events = Vec::with_capacity(NEWS);
         let until = [self.sweep_at, self.held_until].into_iter().flatten().min();
         let pause = until.map(|until| until.saturating_duration_since(Instant::now()));
         // Rounded up, lest the last millisecond be waited for in a hot loop.
@@ -153,11 +156,20 @@ impl<'a> Desk<'a> {
     }
 
     fn accept(&mut self) {
+        // Looked for once: who is accepted now has not been heard yet, and is none.
+        let mut victims = Vec::new();
+        if self.duty.places.are_taken() {
+            victims = self.dispensable();
+        }
         for _ in 0..BATCH {
             let is_full = self.duty.places.are_taken();
             // Known before one is accepted: if nobody can go, it waits in the kernel.
-            let victim = if is_full { self.dispensable() } else { None };
+            let victim = if is_full { victims.pop() } else { None };
             if is_full && victim.is_none() {
+                if !self.dispensable().is_empty() {
+                    // At the next turn, when all have been heard.
+                    return;
+                }
                 if let Some(unsaid) = self.full.note() {
                     warn!(
                         "all {} connections are in a request and new ones wait \
@@ -188,11 +200,7 @@ impl<'a> Desk<'a> {
                         errno,
                         Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM
                     );
-                    let victim = if is_shortage {
-                        self.dispensable()
-                    } else {
-                        None
-                    };
+                    let victim = self.dispensable().pop().filter(|_| is_shortage);
                     if !self.displace(victim) {
                         return self.hold(Some(Instant::now() + SHORTAGE));
                     }
@@ -326,6 +334,7 @@ impl<'a> Desk<'a> {
             answer,
             taken,
             keeps,
+            ..
         } = &mut waiting.phase
         else {
             return true;
@@ -428,7 +437,7 @@ impl<'a> Desk<'a> {
         self.untaken += waiting.untaken();
         self.waiting.insert(id, waiting);
         while self.untaken > UNTAKEN_BYTES {
-            let victim = self.least(|waiting| waiting.untaken() > 0);
+            let victim = self.by_rank(|waiting| waiting.untaken() > 0).pop();
             if !self.displace(victim) {
                 break;
             }
@@ -448,12 +457,11 @@ impl<'a> Desk<'a> {
 
     /// Ends what has not come in time.
     fn sweep(&mut self, now: Instant) {
-        let is_over = |waiting: &Waiting| waiting.deadline <= now;
+        let patience = self.duty.patience;
         let over: Vec<_> = self
             .waiting
-            .iter()
-            .filter(|(_, waiting)| is_over(waiting))
-            .map(|(&id, _)| id)
+            .iter_mut()
+            .filter_map(|(&id, waiting)| waiting.is_over(now, patience).then_some(id))
             .collect();
         for waiting in over
             .into_iter()
@@ -491,25 +499,35 @@ impl<'a> Desk<'a> {
         true
     }
 
-    /// The connection that is most easily done without.
-    fn dispensable(&self) -> Option<u64> {
+    /// The connections that are most easily done without, the last one most of all.
+    fn dispensable(&self) -> Vec<u64> {
         let now = Instant::now();
-        self.least(|waiting| waiting.untaken() == 0 || now.duration_since(waiting.since) > STALLED)
+        self.by_rank(|waiting| {
+            waiting.untaken() == 0 || now.duration_since(waiting.since) > STALLED
+        })
     }
 
-    /// Of those that `may_go` one of the lowest rank, of the address that has most of them, the
-    /// oldest.
-    fn least(&self, may_go: impl Fn(&Waiting) -> bool) -> Option<u64> {
-        let all = || self.waiting.iter().filter(|(_, waiting)| may_go(waiting));
-        let rank = all().map(|(_, waiting)| waiting.rank()).min()?;
-        let lowest = || all().filter(|(_, waiting)| waiting.rank() == rank);
-        let mut of_address: HashMap<Option<IpAddr>, usize> = HashMap::new();
-        for (_, waiting) in lowest() {
-            *of_address.entry(waiting.address()).or_default() += 1;
-        }
-        lowest()
-            .min_by_key(|(_, waiting)| (Reverse(of_address[&waiting.address()]), waiting.since))
-            .map(|(&id, _)| id)
+    /// Up to [`BATCH`] of those that `may_go`: the lowest rank last, within it those of the address
+    /// that has most of them, within these the oldest.
+    fn by_rank(&self, may_go: impl Fn(&Waiting) -> bool) -> Vec<u64> {
+        let mut of_address: HashMap<(u8, Option<IpAddr>), usize> = HashMap::new();
+        let mut all: Vec<_> = self
+            .waiting
+            .iter()
+            .filter(|(_, waiting)| may_go(waiting))
+            .inspect(|(_, waiting)| {
+                *of_address
+                    .entry((waiting.rank(), waiting.address()))
+                    .or_default() += 1;
+            })
+            .collect();
+        all.sort_by_cached_key(|(_, waiting)| {
+            let rank = waiting.rank();
+            let others = of_address[&(rank, waiting.address())];
+            Reverse((rank, Reverse(others), waiting.since))
+        });
+        let first = all.len().saturating_sub(BATCH);
+        all[first..].iter().map(|(id, _)| **id).collect()
     }
 }
 

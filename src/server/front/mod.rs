@@ -101,6 +101,7 @@ impl Front {
                 answer,
                 taken,
                 keeps,
+                promised: connection.promised(),
             },
         };
         let waiting = Waiting::new(connection, phase, rest, self.patience);

@@ -47,6 +47,8 @@ pub enum Phase {
         answer: Vec<u8>,
         taken: usize,
         keeps: bool,
+        /// See [`Connection::promised`]; at the last look.
+        promised: u64,
     },
     /// It has been answered for the last time, and so much came since.
     Closing { thrown_away: usize },
@@ -83,6 +85,23 @@ impl Waiting {
         self.phase = phase;
         self.since = Instant::now();
         self.deadline = self.since + time;
+    }
+
+    /// True when its time is over. Of an answer that is not when the peer has taken some of what
+    /// the kernel holds.
+    pub fn is_over(&mut self, now: Instant, patience: Duration) -> bool {
+        if now < self.deadline {
+            return false;
+        }
+        if let Phase::Taking { promised, .. } = &mut self.phase {
+            let before = *promised;
+            *promised = self.connection.promised();
+            if *promised != before {
+                self.deadline = now + patience;
+                return false;
+            }
+        }
+        true
     }
 
     /// Notes that a request has begun; tells a client that waits for it to go on.

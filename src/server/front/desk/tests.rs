@@ -25,7 +25,7 @@ struct Stand {
 
 impl Stand {
     fn new(max: usize, max_per_address: Option<usize>) -> Stand {
-        let listening = listen::bind(&Listen::Tcp("127.0.0.1:0".to_owned()), SOON).expect("a port");
+        let listening = listen::bind(&Listen::Tcp("127.0.0.1:0".to_owned())).expect("a port");
         let address = listening.address();
         let places = Places::new(max, max_per_address).expect("an eventfd");
         let (gathered_in, gathered) = unbounded();
