@@ -73,12 +73,17 @@ impl FakeCamera {
 
     /// A camfeed on a free port that sees the camera.
     pub fn serve(&self, args: &[&str]) -> Camfeed {
+        self.serve_at("127.0.0.1:0", args)
+    }
+
+    /// The same, at `listen`.
+    pub fn serve_at(&self, listen: &str, args: &[&str]) -> Camfeed {
         let environment = self.environment();
         let environment: Vec<_> = environment
             .iter()
             .map(|(name, value)| (*name, value.as_str()))
             .collect();
-        Camfeed::start_with("127.0.0.1:0", args, &environment)
+        Camfeed::start_with(listen, args, &environment)
     }
 
     /// The same, when its camera is online.
