@@ -257,13 +257,13 @@ impl Serving {
             name: "tiny_http".to_owned(),
             source,
         })?;
-        let duty = self.duty.clone();
-        start("front", Box::new(move || hold_front(&duty)))?;
-        let generation = Arc::clone(&self.duty.generation);
+        let (duty, generation) = (self.duty.clone(), Arc::clone(&self.duty.generation));
+        let own = generation.load(Ordering::Relaxed);
+        start("front", Box::new(move || hold_front(&duty, own)))?;
         let (gathered, shared) = (self.gathered.clone(), Arc::clone(&self.shared));
         start(
             "http",
-            Box::new(move || receive(&gathered, reader, &generation, &shared)),
+            Box::new(move || receive(&gathered, reader, (&generation, own), &shared)),
         )?;
         Ok(())
     }
@@ -271,9 +271,9 @@ impl Serving {
 
 /// Runs until the program ends or a successor has taken over; begins the front again when it fails
 /// or panics. The connections that wait are lost with it, those in a request are not.
-fn hold_front(duty: &Duty) {
+fn hold_front(duty: &Duty, own: u64) {
     loop {
-        match panic::catch_unwind(AssertUnwindSafe(|| front::run(duty))) {
+        match panic::catch_unwind(AssertUnwindSafe(|| front::run(duty, own))) {
             Ok(Ok(())) => return,
             Ok(Err(failure)) => error!("accepting failed and is begun again: {failure}"),
             Err(_) => error!("accepting failed and is begun again"),
@@ -288,10 +288,9 @@ fn hold_front(duty: &Duty) {
 fn receive(
     gathered: &Receiver<Gathered>,
     mut reader: Reader,
-    generation: &AtomicU64,
+    (generation, own): (&AtomicU64, u64),
     shared: &Arc<Shared>,
 ) {
-    let own = generation.load(Ordering::Relaxed);
     for gathered in gathered {
         let one = AssertUnwindSafe(|| receive_one(gathered, &mut reader, shared));
         if panic::catch_unwind(one).is_err() {

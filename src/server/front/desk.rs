@@ -52,18 +52,23 @@ const QUIET: Duration = Duration::from_millis(100);
 const LISTENER: u64 = 0;
 const BELL: u64 = 1;
 
-/// Runs until the program ends or a successor has taken over.
+/// Runs until the program ends or a successor has taken over, of a later generation than `own`.
 ///
 /// # Errors
 ///
 /// Those of epoll, which needs a descriptor and memory.
-pub fn run(duty: &Duty) -> io::Result<()> {
-    let generation = duty.generation.load(Ordering::Relaxed);
+pub fn run(duty: &Duty, own: u64) -> io::Result<()> {
     let mut desk = Desk::new(duty)?;
-    while duty.generation.load(Ordering::Relaxed) == generation {
-        desk.turn()?;
+    let mut events = Vec::with_capacity(NEWS);
+    loop {
+        events.clear();
+        desk.wait(&mut events)?;
+        // Nothing is touched any more: not even the bell, which is the successor's.
+        if duty.generation.load(Ordering::Relaxed) != own {
+            return Ok(());
+        }
+        desk.deal_with(&events);
     }
-    Ok(())
 }
 
 /// The front's own table.
@@ -114,21 +119,24 @@ impl<'a> Desk<'a> {
         })
     }
 
-    /// Waits for news and deals with them: those of connections first, so that a request that is
-    /// there is not displaced by a connection that asks for nothing yet.
-    fn turn(&mut self) -> io::Result<()> {
-        let mut events = Vec::with_capacity(NEWS);
+    /// Waits for news, or for a deadline.
+    fn wait(&self, events: &mut Vec<epoll::Event>) -> io::Result<()> {
         let until = [self.sweep_at, self.held_until].into_iter().flatten().min();
         let pause = until.map(|until| until.saturating_duration_since(Instant::now()));
         // Rounded up, lest the last millisecond be waited for in a hot loop.
         let pause =
             pause.and_then(|pause| Timespec::try_from(pause + Duration::from_millis(1)).ok());
-        match epoll::wait(&self.epoll, spare_capacity(&mut events), pause.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno.into()),
+        match epoll::wait(&self.epoll, spare_capacity(events), pause.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(errno) => Err(errno.into()),
         }
+    }
+
+    /// Deals with the news of connections first, so that a request that is there is not displaced
+    /// by a connection that asks for nothing yet.
+    fn deal_with(&mut self, events: &[epoll::Event]) {
         let mut is_accepting = false;
-        for event in &events {
+        for event in events {
             match event.data.u64() {
                 LISTENER => is_accepting = true,
                 BELL => self.take_back(),
@@ -152,7 +160,6 @@ impl<'a> Desk<'a> {
         if is_accepting && !self.is_ending {
             self.accept();
         }
-        Ok(())
     }
 
     fn accept(&mut self) {

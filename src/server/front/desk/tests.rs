@@ -45,7 +45,7 @@ impl Stand {
             front: Front::new(places, back_in, SOON),
             gathered,
             generation,
-            thread: Some(thread::spawn(move || run(&duty).expect("epoll"))),
+            thread: Some(thread::spawn(move || run(&duty, 0).expect("epoll"))),
         }
     }
 
