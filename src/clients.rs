@@ -24,8 +24,8 @@ const LINES: u32 = 40;
 #[derive(Debug)]
 pub struct Clients {
     max_viewers: usize,
-    /// By id; held for the time of an insert, a remove or a copy of the pointers.
-    viewers: Mutex<BTreeMap<u64, Arc<Viewer>>>,
+    /// Held for the time of an insert, a remove, a copy of the pointers or a sum.
+    viewers: Mutex<Viewers>,
     /// A viewer left.
     left: Condvar,
     /// Bytes of parts sent to all viewers, gone ones included.
@@ -36,6 +36,30 @@ pub struct Clients {
     lines: Seldom,
     /// Lines about those who were let go, which the others do not crowd out.
     stalls: Seldom,
+}
+
+/// Who watches, and what those were sent who do not any more. Under one lock, so that no viewer
+/// counts twice or not at all.
+#[derive(Debug, Default)]
+struct Viewers {
+    by_id: BTreeMap<u64, Arc<Viewer>>,
+    gone: Frames,
+}
+
+/// Frames that viewers were and were not sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Frames {
+    /// Sent, repeats not counted.
+    pub sent: u64,
+    /// There for a viewer and never sent to it, because it was slow.
+    pub missed: u64,
+}
+
+impl Frames {
+    fn add(&mut self, viewer: &Viewer) {
+        self.sent += viewer.sent.get();
+        self.missed += viewer.missed.get();
+    }
 }
 
 /// One viewer's numbers; written by its thread, read by status answers.
@@ -115,11 +139,11 @@ impl Clients {
         });
         let count = {
             let mut viewers = self.viewers.lock();
-            if viewers.len() >= self.max_viewers {
+            if viewers.by_id.len() >= self.max_viewers {
                 return None;
             }
-            viewers.insert(id, Arc::clone(&viewer));
-            viewers.len()
+            viewers.by_id.insert(id, Arc::clone(&viewer));
+            viewers.by_id.len()
         };
         if let Some(unsaid) = self.lines.note() {
             info!(
@@ -142,16 +166,33 @@ impl Clients {
 
     /// Who watches, by id.
     pub fn viewers(&self) -> Vec<Arc<Viewer>> {
-        self.viewers.lock().values().cloned().collect()
+        self.viewers.lock().by_id.values().cloned().collect()
+    }
+
+    /// How many watch.
+    pub fn count(&self) -> usize {
+        self.viewers.lock().by_id.len()
+    }
+
+    /// Frames of all viewers, gone ones included. Summed here, so that a part sent costs nothing
+    /// that all viewers share.
+    pub fn frames(&self) -> Frames {
+        let viewers = self.viewers.lock();
+        let mut frames = viewers.gone;
+        for viewer in viewers.by_id.values() {
+            frames.add(viewer);
+        }
+        frames
     }
 
     /// Waits until nobody watches any more, at most `time`.
     pub fn wait_gone(&self, time: Duration) {
         let deadline = Instant::now() + time;
         let mut viewers = self.viewers.lock();
-        while !viewers.is_empty() {
+        while !viewers.by_id.is_empty() {
             if self.left.wait_until(&mut viewers, deadline).timed_out() {
-                info!("ending with {} viewers that take no bytes", viewers.len());
+                let count = viewers.by_id.len();
+                info!("ending with {count} viewers that take no bytes");
                 return;
             }
         }
@@ -191,9 +232,10 @@ impl Drop for Admission {
     fn drop(&mut self) {
         let count = {
             let mut viewers = self.clients.viewers.lock();
-            viewers.remove(&self.viewer.id);
+            viewers.by_id.remove(&self.viewer.id);
+            viewers.gone.add(&self.viewer);
             self.clients.left.notify_all();
-            viewers.len()
+            viewers.by_id.len()
         };
         let is_stalled = self.leaving.is_some_and(Leaving::is_stalled);
         if is_stalled {
@@ -249,6 +291,22 @@ mod tests {
             (1, 2, 200)
         );
         assert_eq!(clients.bytes_sent.get(), 200);
+    }
+
+    #[test]
+    fn the_frames_of_a_viewer_that_left_stay_counted() {
+        let clients = Clients::new(2);
+        let first = clients.admit(1, "a".to_owned()).expect("a place");
+        let second = clients.admit(2, "b".to_owned()).expect("a place");
+        first.note_part(100, 1, 2);
+        second.note_part(100, 1, 0);
+        let (sent, missed) = (2, 2);
+        assert_eq!(clients.frames(), Frames { sent, missed });
+        first.leave(Leaving::Ending);
+        assert_eq!(clients.frames(), Frames { sent, missed });
+        second.note_part(100, 1, 1);
+        let (sent, missed) = (3, 3);
+        assert_eq!(clients.frames(), Frames { sent, missed });
     }
 
     #[test]

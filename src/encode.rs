@@ -289,7 +289,9 @@ fn finish(camera: &Camera, shared: &Shared) {
             })
         }
     };
-    camera.stats.encode_time.add(shared.begun.elapsed());
+    let time = shared.begun.elapsed();
+    camera.stats.encode_time.add(time);
+    camera.stats.encode_times.add(time);
     camera.stats.encoded.bump();
     camera.publish(frame);
 }

@@ -1,4 +1,4 @@
-//! Live numbers: counters anybody may bump and a rate over the last seconds.
+//! Live numbers: counters anybody may bump, a rate over the last seconds, and how long things take.
 //!
 //! Settings stand in `config`; what changes while the program runs stands here. Counters are
 //! relaxed atomics: each is read alone, for people, and orders nothing.
@@ -48,8 +48,10 @@ pub struct CameraStats {
     pub reopened: Counter,
     /// Pictures a second, as they come.
     pub rate: Rate,
-    /// Mean time to encode a frame.
+    /// Mean time to encode a frame, of late.
     pub encode_time: Mean,
+    /// All times to encode a frame.
+    pub encode_times: Histogram,
 }
 
 /// Events a second over the last [`Rate::WINDOW`].
@@ -124,6 +126,42 @@ impl Mean {
     }
 }
 
+/// How many values there were of each size, since the start. Nothing is locked: a value costs two
+/// additions, and a reader may see one of them before the other.
+#[derive(Debug, Default)]
+pub struct Histogram {
+    /// Values up to each bound and above the one before; those above all bounds last.
+    counts: [Counter; Histogram::MILLIS.len() + 1],
+    micros: Counter,
+}
+
+impl Histogram {
+    /// The bounds: a frame period of 30 a second, 33 ms, lies in the middle.
+    pub const MILLIS: [u16; 9] = [1, 2, 5, 10, 20, 50, 100, 200, 500];
+
+    /// Counts one value.
+    pub fn add(&self, value: Duration) {
+        let is_above = |&millis: &u16| value > Duration::from_millis(millis.into());
+        self.counts[Histogram::MILLIS.partition_point(is_above)].bump();
+        let micros = u64::try_from(value.as_micros()).unwrap_or(u64::MAX);
+        self.micros.add(micros);
+    }
+
+    /// Values up to each bound, smaller ones included; the last is all of them.
+    pub fn up_to(&self) -> [u64; Histogram::MILLIS.len() + 1] {
+        let mut sum = 0;
+        std::array::from_fn(|bucket| {
+            sum += self.counts[bucket].get();
+            sum
+        })
+    }
+
+    /// All values together, in seconds.
+    pub fn seconds(&self) -> f64 {
+        self.micros.get() as f64 / 1e6
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,6 +187,16 @@ mod tests {
         assert_eq!(rate.per_second(start), 0.0);
         rate.tick(start + Duration::from_secs(10));
         assert!((rate.per_second(start + Duration::from_secs(12)) - 0.1).abs() < 0.001);
+    }
+
+    #[test]
+    fn a_value_is_counted_up_to_its_bound_and_all_above() {
+        let histogram = Histogram::default();
+        for micros in [0, 1000, 1001, 33_000, 500_000, 500_001, 9_000_000] {
+            histogram.add(Duration::from_micros(micros));
+        }
+        assert_eq!(histogram.up_to(), [2, 3, 3, 3, 3, 4, 4, 4, 5, 7]);
+        assert!((histogram.seconds() - 10.035_002).abs() < 1e-9);
     }
 
     #[test]
