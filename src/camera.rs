@@ -72,6 +72,21 @@ pub enum State {
     Idle,
 }
 
+impl State {
+    /// Every state there is.
+    pub const ALL: [State; 4] = [State::Opening, State::Online, State::Offline, State::Idle];
+
+    /// In `/state` and `/metrics`.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Opening => "opening",
+            State::Online => "online",
+            State::Offline => "offline",
+            State::Idle => "idle",
+        }
+    }
+}
+
 /// What a source really gives, as read back from it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Facts {

@@ -30,6 +30,7 @@ mod encode;
 mod error;
 mod fault;
 mod frame;
+mod health;
 mod journal;
 mod jpeg;
 mod limits;
@@ -129,7 +130,8 @@ fn run(
     let gate = server.gate();
     let unix_path = server.unix_path();
     capture::start(&camera, &stop)?;
-    let serving = Arc::new(server.start(&config.server, limits, &camera)?);
+    let health = health::start(&stop);
+    let serving = Arc::new(server.start(&config.server, limits, &camera, health)?);
     let watchdog = Watchdog {
         camera: Arc::clone(&camera),
         clients: Arc::clone(serving.clients()),

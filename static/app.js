@@ -11,6 +11,7 @@ const SILENCE_MS = 5000;             // the server repeats a part each second, s
 const BACKOFF_MS = [500, 5000];      // first and longest wait before a reconnect
 const HIDDEN_MS = 10000;             // a hidden tab stops its stream after this
 const LATE_S = [1, 3];               // age of the picture that turns the badge amber, red
+const WEAK_DBM = -75;                // a Wi-Fi signal below this loses frames
 const RATE_WINDOW_MS = 5000;
 const CHANGE_MS = 100;               // between two changes of the camera's controls
 const HOLD_MS = [400, 80];           // a held button repeats: after, then every
@@ -429,6 +430,7 @@ function refresh() {
   $('notice').hidden = !view.title && !view.text;
   sayFacts(view.state);
   sayCamera(view.state);
+  say('health', isFresh() ? complaints(server.report.health || {}) : '');
   sayControls(view.state);
   // Spoken without its seconds, and only once it has lasted.
   const spoken = [view.label.replace(/ \d.*/, ''), (view.text || '').replace(/ for \d.*/, '')].filter(Boolean).join('. ');
@@ -449,6 +451,15 @@ function sayFacts(state) {
   say('age', isRunning && state !== 'frozen' && age !== null ? ageText(age) : '');
   say('viewers', isRunning && viewers ? viewers + (viewers === 1 ? ' viewer' : ' viewers') : '');
   if (painter.painted) canvas.dataset.sequence = painter.painted.sequence;
+}
+
+/** What ails the server's machine, a line each; what it does not know is not said. */
+function complaints(health) {
+  return [
+    health.under_voltage && 'Under-voltage: use a better power supply',
+    health.throttled && !health.under_voltage && 'Too hot: the processor is slowed down',   // too little power slows it down as well
+    health.wifi_signal_dbm < WEAK_DBM && 'Weak Wi-Fi: ' + health.wifi_signal_dbm + ' dBm',
+  ].filter(Boolean).join('\n');
 }
 
 function sayCamera(state) {

@@ -10,8 +10,9 @@
 //! `listen` binds the socket; `front` holds the connections that are not in a request; `head` says
 //! when one is whole, `reader` has it read by tiny_http; this file starts client threads; `gate`
 //! says who may look and `routes` which answer belongs to which address; `stream`, `snapshot` (with
-//! `wish` and `etag`), `status`, `controls` and `pages` give them; `reply` writes them; `probe`
-//! asks the server something from outside. Knows nothing of OpenCV, and reads the camera only through its slot, its numbers and its status.
+//! `wish` and `etag`), `status`, `controls` and `pages` give them; `reply`
+//! writes them; `probe` asks the server something from outside. Knows nothing of OpenCV, and reads
+//! the camera only through its slot, its numbers and its status.
 
 mod connection;
 mod controls;
@@ -39,6 +40,7 @@ use crate::{
     clients::Clients,
     config::{FrameAncestors, Origin, ServerConfig},
     error::Error,
+    health::Health,
     limits::Limits,
 };
 use connection::Connection;
@@ -96,6 +98,7 @@ struct Shared {
     clients: Arc<Clients>,
     front: Front,
     gate: Arc<Gate>,
+    health: Arc<Health>,
     patients: Patients,
     allow_origin: Option<Origin>,
     frame_ancestors: FrameAncestors,
@@ -169,6 +172,7 @@ impl Server {
         config: &ServerConfig,
         limits: Limits,
         camera: &Arc<Camera>,
+        health: Arc<Health>,
     ) -> Result<Serving, Error> {
         let listen_error = |source| Error::Listen {
             address: config.listen.to_string(),
@@ -183,6 +187,7 @@ impl Server {
             clients: Clients::new(limits.viewers),
             front: Front::new(Arc::clone(&places), back_in, config.client_timeout),
             gate: Arc::clone(&self.gate),
+            health,
             patients: Patients::new((limits.connections - limits.viewers) / 2),
             allow_origin: config.allow_origin.clone(),
             frame_ancestors: config.frame_ancestors.clone(),

@@ -1,7 +1,10 @@
 //! `/state`, the numbers as JSON, and `/healthz`, one line for scripts.
 
 use super::{Client, Shared, reply::Reply};
-use crate::camera::{State, Status};
+use crate::{
+    camera::{State, Status},
+    health::Vitals,
+};
 use serde::Serialize;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -19,6 +22,9 @@ struct StateAnswer {
     encoder: EncoderAnswer,
     stream: StreamAnswer,
     connections: ConnectionsAnswer,
+    /// Left out where nothing of it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    health: Option<HealthAnswer>,
     viewers: Vec<ViewerAnswer>,
 }
 
@@ -92,6 +98,16 @@ struct ConnectionsAnswer {
     timed_out: u64,
     /// Sent no request, or one that was too long.
     malformed: u64,
+}
+
+/// The machine; null is unknown.
+#[derive(Serialize)]
+struct HealthAnswer {
+    temperature_c: Option<f64>,
+    under_voltage: Option<bool>,
+    under_voltage_since_boot: Option<bool>,
+    throttled: Option<bool>,
+    wifi_signal_dbm: Option<i32>,
 }
 
 #[derive(Serialize)]
@@ -183,12 +199,7 @@ fn describe(shared: &Shared) -> StateAnswer {
             .to_string_lossy()
             .into_owned(),
         camera: CameraAnswer {
-            state: match state {
-                State::Opening => "opening",
-                State::Online => "online",
-                State::Offline => "offline",
-                State::Idle => "idle",
-            },
+            state: state.name(),
             since_s: rounded(since.elapsed().as_secs_f64()),
             source: facts.source,
             stable: facts.stable.map(|name| name.display().to_string()),
@@ -236,8 +247,19 @@ fn describe(shared: &Shared) -> StateAnswer {
             timed_out: places.timed_out.get(),
             malformed: places.malformed.get(),
         },
+        health: describe_health(shared.health.vitals()),
         viewers,
     }
+}
+
+fn describe_health(vitals: Vitals) -> Option<HealthAnswer> {
+    vitals.are_known().then_some(HealthAnswer {
+        temperature_c: vitals.temperature.map(rounded),
+        under_voltage: vitals.under_voltage,
+        under_voltage_since_boot: vitals.under_voltage_since_boot,
+        throttled: vitals.throttled,
+        wifi_signal_dbm: vitals.wifi_signal,
+    })
 }
 
 /// To a hundredth: what people read.

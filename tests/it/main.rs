@@ -19,6 +19,7 @@ mod fakecam;
 mod faults;
 mod films;
 mod healing;
+mod health;
 mod hostile;
 mod http;
 mod limits;
