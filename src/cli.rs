@@ -15,7 +15,8 @@ use std::path::PathBuf;
 #[derive(Debug, FromArgs)]
 #[argh(
     note = "Addresses: / is the page, /stream the live picture, /snapshot.jpg one JPEG, /state the\n\
-    numbers as JSON, /healthz one line. Logging: RUST_LOG=debug says more, RUST_LOG=warn less.",
+    numbers as JSON, /metrics for Prometheus, /healthz one line.\n\
+    Logging: RUST_LOG=debug says more, RUST_LOG=warn less.",
     example = "Show the first camera (or the test pattern) on port 8080:\n    {command_name}",
     example = "A USB camera at 1280x720, turned upside down:\n    {command_name} --source /dev/video0 --size 1280x720 --rotate 180",
     example = "Pass another server's stream on:\n    {command_name} --source http://garden.local:8080/stream --listen 127.0.0.1:8081"

@@ -35,6 +35,7 @@ mod journal;
 mod jpeg;
 mod limits;
 mod multipart;
+mod process;
 mod reload;
 mod seldom;
 mod server;

@@ -10,17 +10,19 @@
 //! `listen` binds the socket; `front` holds the connections that are not in a request; `head` says
 //! when one is whole, `reader` has it read by tiny_http; this file starts client threads; `gate`
 //! says who may look and `routes` which answer belongs to which address; `stream`, `snapshot` (with
-//! `wish` and `etag`), `status`, `controls` and `pages` give them; `reply`
-//! writes them; `probe` asks the server something from outside. Knows nothing of OpenCV, and reads
-//! the camera only through its slot, its numbers and its status.
+//! `wish` and `etag`), `status`, `metrics` (with `exposition`), `controls` and `pages` give them;
+//! `reply` writes them; `probe` asks the server something from outside. Knows nothing of OpenCV, and
+//! reads the camera only through its slot, its numbers and its status.
 
 mod connection;
 mod controls;
 mod etag;
+mod exposition;
 mod front;
 mod gate;
 mod head;
 mod listen;
+mod metrics;
 mod pages;
 mod places;
 mod probe;

@@ -4,7 +4,7 @@
 //! parameters are ignored: OctoPrint, Mainsail and Fluidd append cache busters.
 
 use super::{
-    Client, Shared, connection::Peer, controls, gate::Ask, pages, probe, reply::Reply,
+    Client, Shared, connection::Peer, controls, gate::Ask, metrics, pages, probe, reply::Reply,
     request::Method, snapshot, status, stream,
 };
 use crate::{config::without_secrets, fault};
@@ -60,6 +60,7 @@ pub fn answer(client: Client, shared: &Shared) {
         }
         ("/controls", _) => controls::answer(client, shared),
         ("/state", _) => status::state(client, shared),
+        ("/metrics", _) => metrics::answer(client, shared),
         ("/healthz", _) => status::health(client, shared),
         _ => match pages::find(path) {
             Some(page) => page.send(client, &query, shared),

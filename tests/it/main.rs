@@ -24,6 +24,7 @@ mod hostile;
 mod http;
 mod limits;
 mod manager;
+mod metrics;
 mod pages;
 mod places;
 mod proxies;
