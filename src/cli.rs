@@ -61,7 +61,7 @@ pub struct Args {
     pub workers: Workers,
 
     /// turn the picture clockwise by 0, 90, 180 or 270 degrees; default 0
-    #[argh(option, default = "Rotate::None", arg_name = "DEGREES")]
+    #[argh(option, default = "Rotate::None", arg_name = "0|90|180|270")]
     pub rotate: Rotate,
 
     /// mirror the picture: h (left to right), v (top to bottom) or hv; default none
