@@ -5,8 +5,11 @@
 
 export PATH := $(PATH):$(HOME)/.cargo/bin
 ARGS ?=
+PREFIX ?= /usr/local
+BIN ?= target/release/camfeed
+export PREFIX DESTDIR SYSCONFDIR BIN HELP
 
-.PHONY: help setup setup-test build run test check bench
+.PHONY: help setup setup-test build run install uninstall deb test check bench
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | \
@@ -23,6 +26,16 @@ build: setup ## build the program: target/release/camfeed
 
 run: build ## show the camera, or the test pattern; options in ARGS="--source /dev/video0"
 	@exec ./target/release/camfeed $(ARGS)
+
+install: ## install what was built, as root: below PREFIX=/usr/local, DESTDIR=… for packagers
+	@scripts/package/install install
+
+uninstall: ## take away what `make install` put there; changed options stay
+	@scripts/package/install uninstall
+
+deb: build ## make a Debian package for this release of Debian: target/camfeed_VERSION_ARCH.deb
+	@sh scripts/setup package
+	@scripts/package/deb
 
 test: setup-test ## run all tests
 	cargo test --locked

@@ -22,6 +22,7 @@ mod healing;
 mod health;
 mod hostile;
 mod http;
+mod install;
 mod limits;
 mod manager;
 mod metrics;
