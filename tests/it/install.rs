@@ -176,9 +176,20 @@ fn systemd_finds_nothing_wrong_with_the_installed_units() {
         many.lines().count(),
         "the same sandbox"
     );
-    for (name, unit) in [("camfeed.service", one), ("camfeed@garden.service", many)] {
+    let lib = root.file("usr/lib/camfeed/");
+    for (name, unit) in [
+        ("camfeed.service", one),
+        ("camfeed@garden.service", many),
+        (
+            "camfeed-timelapse@pi.service",
+            read("camfeed-timelapse@.service"),
+        ),
+    ] {
+        assert!(!unit.contains("/usr/local"), "{unit}");
         // The files are not in / here.
-        let unit = unit.replace("/usr/bin/camfeed", BINARY);
+        let unit = unit
+            .replace("/usr/bin/camfeed", BINARY)
+            .replace("/usr/lib/camfeed/", &lib);
         let path = root.file(name);
         fs::write(&path, unit).unwrap();
         let output = run("systemd-analyze", &["verify", "--man=no", &path]);
