@@ -11,8 +11,23 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-/// The comment in a placeholder.
-pub const PLACEHOLDER: &[u8] = b"camfeed placeholder";
+/// The comment in a placeholder begins so; the reason follows.
+const PLACEHOLDER: &[u8] = b"camfeed placeholder: ";
+
+/// Longest reason in such a comment: each relay puts its own words before those it read.
+const MOST_REASON_BYTES: usize = 400;
+
+/// The reason in a placeholder; `None` for a picture.
+pub fn placeholder_reason(jpeg: &[u8]) -> Option<String> {
+    let reason = jpeg::comment(jpeg)?.strip_prefix(PLACEHOLDER)?;
+    let reason = String::from_utf8_lossy(reason);
+    Some(
+        reason
+            .chars()
+            .filter(|letter| !letter.is_control())
+            .collect(),
+    )
+}
 
 /// When a picture was taken, on both clocks.
 #[derive(Debug, Clone, Copy)]
@@ -79,9 +94,14 @@ impl Frame {
     }
 
     /// A placeholder: what viewers see while there is no live picture. Marked by a comment, so
-    /// that another camfeed that reads it knows it for what it is.
-    pub fn placeholder(sequence: u64, jpeg: &[u8]) -> Frame {
-        let jpeg = jpeg::with_comment(jpeg, PLACEHOLDER);
+    /// that another camfeed that reads it knows it for what it is, and why.
+    pub fn placeholder(sequence: u64, jpeg: &[u8], reason: &str) -> Frame {
+        let mut end = reason.len().min(MOST_REASON_BYTES);
+        while !reason.is_char_boundary(end) {
+            end -= 1;
+        }
+        let comment = [PLACEHOLDER, &reason.as_bytes()[..end]].concat();
+        let jpeg = jpeg::with_comment(jpeg, &comment);
         let append = |out: &mut Vec<u8>| out.extend_from_slice(&jpeg);
         Frame {
             is_live: false,

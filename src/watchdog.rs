@@ -252,7 +252,7 @@ mod tests {
         let _watch = camera.slot.watch();
         assert!(pulse.beats(&camera, now), "the watch has only begun");
         assert!(!pulse.beats(&camera, now + LONG), "no placeholder came");
-        let placeholder = Frame::placeholder(camera.next_sequence(), b"\xff\xd8\xff\xd9");
+        let placeholder = Frame::placeholder(camera.next_sequence(), b"\xff\xd8\xff\xd9", "why");
         camera.slot.publish(placeholder);
         assert!(pulse.beats(&camera, now + LONG));
         assert!(!pulse.beats(&camera, now + LONG + LONG), "it was the last");

@@ -6,7 +6,7 @@
 //! what it grabbed. OpenCV may block in open or grab for as long as it likes; only the capture
 //! thread waits there, and one that does not come back is given up and replaced.
 //!
-//! Capture never waits for encoders or viewers, and knows nothing of HTTP.
+//! Capture never waits for encoders or viewers, and knows nothing of the server.
 
 pub mod controls;
 pub mod draw;
@@ -14,6 +14,7 @@ mod node;
 mod outage;
 mod pattern;
 mod placeholder;
+mod relay;
 mod report;
 mod source;
 mod stream;

@@ -44,7 +44,7 @@ pub fn publish(camera: &Camera) -> Result<(), Error> {
     let jpeg = encoder.encode(&mat, Pixels::Bgr, Turn::default(), None)?;
     camera
         .slot
-        .publish(Frame::placeholder(camera.next_sequence(), jpeg));
+        .publish(Frame::placeholder(camera.next_sequence(), jpeg, &reason));
     Ok(())
 }
 

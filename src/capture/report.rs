@@ -11,6 +11,7 @@ use crate::{
     config::{CameraConfig, Device, PixelFormat},
     encode::Picture,
     error::{Cause, Error},
+    frame::placeholder_reason,
     jpeg,
     shutdown::Stop,
 };
@@ -133,11 +134,24 @@ fn read(device: &Device, config: &CameraConfig) -> Result<(), Error> {
         let Some(captured) = source.grab()? else {
             continue;
         };
+        if source.is_repeat() == Some(true) {
+            continue;
+        }
         first.get_or_insert(captured.at);
         last = captured.at;
         pictures += 1;
         if let Picture::Jpeg(mat) = source.retrieve(Mat::default())? {
-            match jpeg::inspect(mat.data_bytes().unwrap_or_default()) {
+            let data = mat.data_bytes().unwrap_or_default();
+            if let Some(reason) = placeholder_reason(data) {
+                let (device, cause) = (device.to_string(), Cause::Silent);
+                let reason = source::no_picture_there(&reason);
+                return Err(Error::Read {
+                    device,
+                    cause,
+                    reason,
+                });
+            }
+            match jpeg::inspect(data) {
                 Ok(layout) => {
                     jpegs += 1;
                     bytes += layout.len;

@@ -4,7 +4,7 @@
 //! it was taken; `retrieve` fetches it. Apart, so that pictures nobody watches are grabbed (the
 //! next one is fresh) but never converted or drawn.
 
-use super::{pattern, stream, v4l2};
+use super::{pattern, relay, stream, v4l2};
 use crate::{
     camera::Facts,
     config::{CameraConfig, Device},
@@ -24,6 +24,12 @@ pub trait Source {
 
     /// Fetches the picture last grabbed; `buffer` may be filled with its pixels.
     fn retrieve(&mut self, buffer: Mat) -> Result<Picture, Error>;
+
+    /// Whether the picture last grabbed is the one before, sent again; `None` when only its bytes
+    /// can tell.
+    fn is_repeat(&self) -> Option<bool> {
+        None
+    }
 }
 
 /// A source and what it really gives.
@@ -41,6 +47,12 @@ pub fn open(device: &Device, config: &CameraConfig, stop: &Arc<Stop>) -> Result<
         Device::Auto => pattern::open(Default::default(), config, stop, &["no camera found"]),
         Device::Pattern(asked) => pattern::open(*asked, config, stop, &[]),
         Device::Number(_) | Device::Node(_) => v4l2::open(device, config, stop),
+        Device::Url(url) if relay::may_read(url) => relay::open(url, device, config, stop),
         Device::File(_) | Device::Url(_) | Device::Gst(_) => stream::open(device, config, stop),
     }
+}
+
+/// Said of a source that is another camfeed and sends its placeholder.
+pub fn no_picture_there(reason: &str) -> String {
+    format!("no picture there: {reason}")
 }

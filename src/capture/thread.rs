@@ -14,7 +14,7 @@ use crate::{
     config::{Device, Size},
     encode::{Encoders, Job, Picture},
     error::{Cause, Error},
-    frame::{Frame, PLACEHOLDER, Stamp},
+    frame::{Frame, Stamp, placeholder_reason},
     jpeg::{self, Flaw, Layout},
     shutdown::Stop,
 };
@@ -99,9 +99,6 @@ pub enum What {
     Ended(Error),
 }
 
-/// Said of a source that is another camfeed without a camera.
-const PLACEHOLDER_COMES: &str = "the camfeed it is read from has no picture of its camera";
-
 /// A frame that comes again after longer than this is no server's repeat: the camera is frozen.
 const LONGEST_REPEAT: Duration = Duration::from_secs(2);
 
@@ -109,8 +106,8 @@ const LONGEST_REPEAT: Duration = Duration::from_secs(2);
 enum Unusable {
     /// It is no whole JPEG.
     Broken(Flaw),
-    /// It says that there is none.
-    Placeholder,
+    /// It says that there is none, and why.
+    Placeholder(String),
 }
 
 /// What a capture thread works with.
@@ -204,7 +201,11 @@ impl Capture {
                 left_to_warm_up -= 1;
                 continue;
             }
-            if !self.camera.slot.is_watched() {
+            let is_watched = self.camera.slot.is_watched();
+            if source.is_repeat() == Some(true) && (!is_watched || self.is_shown(captured)) {
+                continue;
+            }
+            if !is_watched {
                 self.camera.note_picture(captured.at);
                 last_whole = Instant::now();
                 continue;
@@ -221,7 +222,7 @@ impl Capture {
                 Ok(picture) => picture,
                 Err(error) => return Ok(error),
             };
-            if is_repeated && self.is_repeat(&picture) {
+            if is_repeated && source.is_repeat().is_none() && self.is_repeat(&picture) {
                 buffer = take_buffer(picture);
                 continue;
             }
@@ -231,7 +232,7 @@ impl Capture {
                     last_whole = Instant::now();
                     buffer = self.hand_on(picture, layout.filter(|_| pass_through), captured);
                 }
-                Err(Unusable::Placeholder) => return Ok(self.silent(&shown, PLACEHOLDER_COMES)),
+                Err(Unusable::Placeholder(reason)) => return Ok(self.silent(&shown, &reason)),
                 Err(Unusable::Broken(flaw)) => {
                     self.camera.stats.dropped.bump();
                     debug!("picture dropped: {flaw}");
@@ -251,10 +252,16 @@ impl Capture {
         };
         let bytes = mat.data_bytes().unwrap_or_default();
         let layout = jpeg::inspect(bytes).map_err(Unusable::Broken)?;
-        if jpeg::comment(bytes) == Some(PLACEHOLDER) {
-            return Err(Unusable::Placeholder);
+        match placeholder_reason(bytes) {
+            Some(reason) => Err(Unusable::Placeholder(source::no_picture_there(&reason))),
+            None => Ok(Some(layout)),
         }
-        Ok(Some(layout))
+    }
+
+    /// True when the newest frame is of the picture taken then.
+    fn is_shown(&self, captured: Stamp) -> bool {
+        let latest = self.camera.slot.latest();
+        latest.is_some_and(|latest| latest.is_live() && latest.captured().unix == captured.unix)
     }
 
     /// True for the very frame sent last: servers of slow streams repeat theirs.
@@ -273,7 +280,7 @@ impl Capture {
     fn learn(&self, source: &mut dyn Source, facts: &mut Facts) -> Result<Mat, Error> {
         let asked = Instant::now();
         let mut buffer = Mat::default();
-        let mut reason = "it gives no picture";
+        let mut reason = "it gives no picture".to_owned();
         while asked.elapsed() < self.camera.config.timeout && !self.is_over() {
             if source.grab()?.is_none() {
                 continue;
@@ -284,8 +291,8 @@ impl Capture {
                 Ok(layout) => layout,
                 Err(unusable) => {
                     reason = match unusable {
-                        Unusable::Placeholder => PLACEHOLDER_COMES,
-                        Unusable::Broken(_) => "it gives no whole picture",
+                        Unusable::Placeholder(reason) => reason,
+                        Unusable::Broken(_) => "it gives no whole picture".to_owned(),
                     };
                     buffer = take_buffer(picture);
                     continue;
@@ -305,7 +312,7 @@ impl Capture {
             }
             return Ok(take_buffer(picture));
         }
-        Err(self.silent(&facts.source, reason))
+        Err(self.silent(&facts.source, &reason))
     }
 
     /// Sets what `--set` asks for. The camera may be another one than last time, so a complaint is

@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn a_placeholder_is_never_a_snapshot() {
         let slot = Arc::new(Slot::default());
-        slot.publish(Frame::placeholder(1, b"CARD"));
+        slot.publish(Frame::placeholder(1, b"CARD", "why"));
         assert!(live_frame(&slot, wish("", nearly_late(PATIENCE))).is_none());
     }
 }

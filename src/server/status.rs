@@ -3,10 +3,11 @@
 use super::{Client, Shared, reply::Reply};
 use crate::{
     camera::{State, Status},
+    frame::Stamp,
     health::Vitals,
 };
 use serde::Serialize;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// Healthy is a picture younger than this.
 const HEALTHY: Duration = Duration::from_secs(5);
@@ -15,7 +16,8 @@ const HEALTHY: Duration = Duration::from_secs(5);
 struct StateAnswer {
     version: &'static str,
     uptime_s: f64,
-    /// The server's clock, Unix seconds: pages compare capture times with it.
+    /// The clock of the capture times, Unix seconds: pages compare them with it. It is the
+    /// server's own, unless the pictures come from a server with another one.
     now: f64,
     name: String,
     camera: CameraAnswer,
@@ -157,9 +159,6 @@ pub fn health(client: Client, shared: &Shared) {
 
 fn describe(shared: &Shared) -> StateAnswer {
     let now = Instant::now();
-    let unix = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
     let (camera, places) = (&shared.camera, &shared.front.places);
     let Status {
         state,
@@ -193,7 +192,7 @@ fn describe(shared: &Shared) -> StateAnswer {
     StateAnswer {
         version: env!("CARGO_PKG_VERSION"),
         uptime_s: rounded(shared.started.elapsed().as_secs_f64()),
-        now: unix.as_secs_f64(),
+        now: clock(shared).as_secs_f64(),
         name: rustix::system::uname()
             .nodename()
             .to_string_lossy()
@@ -260,6 +259,16 @@ fn describe_health(vitals: Vitals) -> Option<HealthAnswer> {
         throttled: vitals.throttled,
         wifi_signal_dbm: vitals.wifi_signal,
     })
+}
+
+/// What the newest picture's clock shows now.
+fn clock(shared: &Shared) -> Duration {
+    let newest = shared.camera.slot.latest();
+    let newest = newest.filter(|frame| frame.is_live() && frame.age() < HEALTHY);
+    newest.map_or_else(
+        || Stamp::now().unix,
+        |frame| frame.captured().unix + frame.age(),
+    )
 }
 
 /// To a hundredth: what people read.

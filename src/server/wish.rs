@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn a_placeholder_meets_no_wish() {
         for query in ["", "after=0", "max_age=60000"] {
-            let card = Frame::placeholder(1, b"CARD");
+            let card = Frame::placeholder(1, b"CARD", "why");
             assert!(!wish(query).is_met_by(&card, true), "{query}");
         }
     }

@@ -30,6 +30,7 @@ mod pages;
 mod places;
 mod proxies;
 mod refusals;
+mod relays;
 mod reload;
 mod scripts;
 mod sequences;

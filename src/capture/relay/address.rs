@@ -1,0 +1,221 @@
+//! An `http://` address taken apart, as far as a request needs it.
+
+/// Where a stream is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// Name or number, without brackets.
+    pub host: String,
+    /// Defaults to 80.
+    pub port: u16,
+    /// Path and query.
+    pub target: String,
+    /// `user:password`, as bytes.
+    pub login: Option<Vec<u8>>,
+}
+
+impl Address {
+    /// The address `url` is; `None` when it is of another scheme or none at all.
+    pub fn parse(url: &str) -> Option<Address> {
+        let (scheme, rest) = url.split_once("://")?;
+        if !scheme.eq_ignore_ascii_case("http") || !rest.bytes().all(|byte| byte > b' ') {
+            return None;
+        }
+        let rest = rest.split('#').next().unwrap_or_default();
+        let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        let (login, place) = match authority.rsplit_once('@') {
+            Some((login, place)) => (Some(decode(login)), place),
+            None => (None, authority),
+        };
+        let (host, port) = match place.strip_prefix('[') {
+            Some(number) => number.split_once(']')?,
+            None => place.split_at(place.find(':').unwrap_or(place.len())),
+        };
+        let port = match port {
+            "" | ":" => 80,
+            port => port.strip_prefix(':')?.parse().ok()?,
+        };
+        let target = match target {
+            target if target.starts_with('/') => target.to_owned(),
+            query => format!("/{query}"),
+        };
+        (!host.is_empty()).then(|| Address {
+            host: host.to_owned(),
+            port,
+            target,
+            login,
+        })
+    }
+
+    /// Where `location` leads from here; `None` when that is no `http://` address. A password goes
+    /// along to the same server only.
+    pub fn follow(&self, location: &str) -> Option<Address> {
+        if location.contains("://") {
+            let mut next = Address::parse(location)?;
+            if next.authority() == self.authority() {
+                next.login = next.login.or_else(|| self.login.clone());
+            }
+            return Some(next);
+        }
+        let target = if let Some(elsewhere) = location.strip_prefix("//") {
+            return self.follow(&format!("http://{elsewhere}"));
+        } else if location.starts_with('/') {
+            location.to_owned()
+        } else {
+            let path = self.target.split('?').next().unwrap_or_default();
+            let folder = &path[..=path.rfind('/').unwrap_or(0)];
+            format!("{folder}{location}")
+        };
+        let target = target.split('#').next().unwrap_or_default().to_owned();
+        Some(Address {
+            target,
+            ..self.clone()
+        })
+    }
+
+    /// Host and port, as the Host header has them.
+    pub fn authority(&self) -> String {
+        let host = match self.host.contains(':') {
+            true => format!("[{}]", self.host),
+            false => self.host.clone(),
+        };
+        match self.port {
+            80 => host,
+            port => format!("{host}:{port}"),
+        }
+    }
+
+    /// The value of the Authorization header (RFC 7617).
+    pub fn authorization(&self) -> Option<String> {
+        let login = self.login.as_deref()?;
+        Some(format!("Basic {}", encode_base64(login)))
+    }
+}
+
+/// Undoes `%40` and the like.
+fn decode(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let code = after
+            .get(..2)
+            .and_then(|code| std::str::from_utf8(code).ok());
+        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(byte) if first == b'%' => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            _ => {
+                bytes.push(first);
+                rest = after;
+            }
+        }
+    }
+    bytes
+}
+
+/// RFC 4648.
+fn encode_base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for three in bytes.chunks(3) {
+        let byte = |index: usize| u32::from(three.get(index).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for letter in 0..4 {
+            let is_there = letter <= three.len();
+            let value = (bits >> (18 - 6 * letter)) as usize & 63;
+            text.push(if is_there {
+                LETTERS[value] as char
+            } else {
+                '='
+            });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_taken_apart() {
+        let address = |host: &str, port, target: &str, login: Option<&str>| {
+            let (host, target) = (host.to_owned(), target.to_owned());
+            Some(Address {
+                host,
+                port,
+                target,
+                login: login.map(|login| login.as_bytes().to_vec()),
+            })
+        };
+        for (url, expected) in [
+            (
+                "http://pi.local:8080/stream",
+                address("pi.local", 8080, "/stream", None),
+            ),
+            ("HTTP://pi", address("pi", 80, "/", None)),
+            (
+                "http://pi?action=stream",
+                address("pi", 80, "/?action=stream", None),
+            ),
+            (
+                "http://pi/s?token=a@b#end",
+                address("pi", 80, "/s?token=a@b", None),
+            ),
+            (
+                "http://ann:p%40ss@pi:81/s",
+                address("pi", 81, "/s", Some("ann:p@ss")),
+            ),
+            (
+                "http://ann:p@ss@pi/s",
+                address("pi", 80, "/s", Some("ann:p@ss")),
+            ),
+            ("http://[::1]:8080/s", address("::1", 8080, "/s", None)),
+            ("http://[fe80::1]/s", address("fe80::1", 80, "/s", None)),
+            ("https://pi/s", None),
+            ("http://:80/s", None),
+            ("http://pi:http/s", None),
+            ("http://pi/a b", None),
+            ("http://pi/a\r\nX: y", None),
+        ] {
+            assert_eq!(Address::parse(url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_is_followed_and_takes_the_password_nowhere_else() {
+        let from = Address::parse("http://ann:x@pi:8080/a/b?c=/d").expect("one");
+        for (location, authority, target, keeps) in [
+            ("/s?x=1#y", "pi:8080", "/s?x=1", true),
+            ("s", "pi:8080", "/a/s", true),
+            ("http://pi:8080/s", "pi:8080", "/s", true),
+            ("http://pi/s", "pi", "/s", false),
+            ("//other/s", "other", "/s", false),
+        ] {
+            let to = from.follow(location).expect("one");
+            assert_eq!(
+                (to.authority().as_str(), to.target.as_str()),
+                (authority, target),
+                "{location}"
+            );
+            assert_eq!(to.login.is_some(), keeps, "{location}");
+        }
+        assert_eq!(from.follow("https://pi/s"), None);
+    }
+
+    #[test]
+    fn a_login_is_sent_as_base64() {
+        for (login, expected) in [
+            ("ann:open sesame", "Basic YW5uOm9wZW4gc2VzYW1l"),
+            ("a:", "Basic YTo="),
+            ("a:b", "Basic YTpi"),
+            (":ÿ?", "Basic OsO/Pw=="),
+        ] {
+            let address = Address {
+                login: Some(login.into()),
+                ..Address::parse("http://a").expect("one")
+            };
+            assert_eq!(address.authorization().as_deref(), Some(expected));
+        }
+    }
+}
