@@ -21,9 +21,12 @@ const SMALL: u32 = 32 * 1024;
 /// A part is sent after so long in any case: windows are announced in steps.
 const LONGEST: Duration = Duration::from_secs(3);
 
-/// Parts of a slow viewer are spaced by so much of the time one takes at its rate. Less than one,
-/// or a viewer that has become faster would never show it.
+/// Parts of a slow viewer are spaced by so much of the time one takes at its rate.
 const SPACING: f64 = 0.85;
+
+/// After so many parts one is sent as soon as the viewer has drained, and more as long as it has by
+/// the next frame: one that has become faster would never show it otherwise.
+const PROBE: u32 = 8;
 
 /// Weight of the last part in a viewer's rate.
 const NEWEST: f64 = 0.3;
@@ -39,6 +42,10 @@ pub struct Sight {
     last: Option<(Instant, usize)>,
     /// Bytes a second it has taken since it is slow.
     rate: Option<f64>,
+    /// Parts since it was last found to be no faster.
+    spaced: u32,
+    /// It is being found out whether it is faster.
+    is_probed: bool,
 }
 
 impl Sight {
@@ -53,7 +60,9 @@ impl Sight {
     }
 
     fn note_part_at(&mut self, bytes: usize, now: Instant) {
-        if let (Some((at, bytes)), true) = (self.last, self.slow.is_some()) {
+        self.spaced += 1;
+        let is_measured = self.slow.is_some() && !self.is_probed;
+        if let (Some((at, bytes)), true) = (self.last, is_measured) {
             let rate = bytes as f64 / (now - at).as_secs_f64().max(1e-3);
             let mean = self.rate.unwrap_or(rate);
             self.rate = Some(mean + NEWEST * (rate - mean));
@@ -76,7 +85,15 @@ impl Sight {
             return true;
         };
         let elapsed = now - at;
-        let is_clear = elapsed >= self.spacing() && self.is_drained(wire);
+        let (is_drained, is_early) = (self.is_drained(wire), elapsed < self.spacing());
+        if self.is_probed && !is_drained {
+            self.is_probed = false;
+            self.spaced = 0;
+        }
+        if is_drained && is_early && self.spaced >= PROBE {
+            self.is_probed = true;
+        }
+        let is_clear = is_drained && (!is_early || self.is_probed);
         self.slow = match self.slow {
             Some(ready) if is_clear && ready < READY => Some(ready + 1),
             Some(_) if is_clear => None,
@@ -162,6 +179,50 @@ mod tests {
             assert!(sight.judge(wire(0, 0, 65_536, 1), now));
         }
         assert!(sight.slow.is_none());
+    }
+
+    #[test]
+    fn a_viewer_that_takes_every_second_frame_is_found_out_to_be_faster() {
+        let mut sight = Sight::default();
+        let (start, frame) = (Instant::now(), Duration::from_millis(33));
+        sight.note_wait();
+        let mut sent = 0;
+        for number in 0..200 {
+            let now = start + frame * number;
+            // A hiccup: the first ten parts take two frames each.
+            let is_open = number >= 20 || number % 2 == 0;
+            let window = if is_open { 65_536 } else { 0 };
+            if sight.slow.is_none() || sight.judge(wire(0, 0, window, 1), now) {
+                sight.note_part_at(60_000, now);
+                sent += 1;
+            }
+        }
+        assert!(sight.slow.is_none());
+        assert!(sent > 160, "{sent}");
+    }
+
+    #[test]
+    fn a_viewer_that_stays_slow_is_probed_seldom() {
+        let mut sight = Sight::default();
+        let (start, frame) = (Instant::now(), Duration::from_millis(33));
+        sight.note_wait();
+        // Two parts fit; one is taken every ten frames.
+        let (mut unread, mut last, mut crowded) = (0, 0, 0);
+        for number in 0..1000 {
+            let now = start + frame * number;
+            if number % 10 == 0 && unread > 0 {
+                unread -= 1;
+            }
+            let window = if unread < 2 { 65_536 } else { 0 };
+            if sight.judge(wire(0, 0, window, 1), now) {
+                sight.note_part_at(60_000, now);
+                unread += 1;
+                crowded += u32::from(number - last < 5);
+                last = number;
+            }
+        }
+        assert!(sight.slow.is_some());
+        assert!(crowded < 20, "{crowded}");
     }
 
     #[test]
