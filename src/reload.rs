@@ -30,7 +30,7 @@ impl Options {
     /// Reads them again.
     pub fn read_again(&self) {
         let Some(started) = &self.file else {
-            info!("no options to read again: there is no --config");
+            info!("there are no options to take over: no --config");
             return;
         };
         let file = match started.read_again() {

@@ -252,7 +252,7 @@ fn no_secret_gets_into_the_log() {
     ask_with(address, "GET", "/state", RIGHT);
     ask_with(address, "GET", "/state", WRONG);
     camfeed.signal(Signal::HUP);
-    camfeed.wait_logs("read again", 2);
+    camfeed.wait_logs("read again: ", 2);
     let told = camfeed.count_log("GET /state?token=…");
     assert!(told >= 2, "requests are logged, {told}");
     for hidden in [TOKEN, "sesame", "barley", "ann:", "a-wrong-token", "YW5uOm"] {
@@ -338,11 +338,11 @@ fn a_file_others_may_read_is_warned_of_but_not_systemds_own() {
     let line = camfeed.wait_log("others may read");
     assert!(line.contains(&path) && line.contains("mode 640"), "{line}");
     camfeed.signal(Signal::HUP);
-    camfeed.wait_log("read again");
+    camfeed.wait_log("read again: ");
     assert_eq!(camfeed.count_log("others may read"), 2, "at each reading");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     camfeed.signal(Signal::HUP);
-    camfeed.wait_logs("read again", 2);
+    camfeed.wait_logs("read again: ", 2);
     assert_eq!(camfeed.count_log("others may read"), 2, "mended");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     let systemds = Camfeed::start_with(
@@ -364,7 +364,7 @@ fn a_new_password_is_taken_at_sighup_and_who_watches_goes_on() {
     secret(&folder, "password", "ann:open barley");
     assert_eq!(status(RIGHT), 200, "not before it is told");
     camfeed.signal(Signal::HUP);
-    camfeed.wait_log("read again");
+    camfeed.wait_log("read again: ");
     assert_eq!((status(RIGHT), status(WRONG)), (401, 200));
     let path = secret(&folder, "password", "");
     camfeed.signal(Signal::HUP);

@@ -84,7 +84,7 @@ fn a_mistake_is_named_with_file_and_line_and_changes_nothing() {
 fn without_a_file_it_goes_on_as_it_is() {
     let camfeed = Camfeed::start(&["--source", SMALL]);
     camfeed.signal(Signal::HUP);
-    camfeed.wait_log("no options to read again");
+    camfeed.wait_log("there are no options to take over");
     assert_eq!(quality(camfeed.address), 80);
 }
 
