@@ -1,4 +1,4 @@
-//! The front's thread: a table of the connections that wait, and the news of them.
+//! The front's thread: what is done at which news.
 
 use super::{
     super::{
@@ -7,22 +7,15 @@ use super::{
         reply,
     },
     Duty, Gathered,
+    table::{BELL, LISTENER, Table},
     waiting::{Phase, Waiting},
 };
 use crate::fault;
 use crate::seldom::{Seldom, Unsaid};
 use log::{debug, error, warn};
-use rustix::{
-    buffer::spare_capacity,
-    event::{Timespec, epoll},
-    io::Errno,
-};
+use rustix::{event::epoll, io::Errno};
 use std::{
-    cmp::Reverse,
-    collections::HashMap,
     io,
-    net::IpAddr,
-    os::fd::OwnedFd,
     sync::atomic::Ordering,
     time::{Duration, Instant},
 };
@@ -48,10 +41,6 @@ const STALLED: Duration = Duration::from_secs(1);
 /// When the program ends, a connection that was just accepted gets this long to bring its request.
 const QUIET: Duration = Duration::from_millis(100);
 
-/// Names the listening socket and the bell among the connections' numbers.
-const LISTENER: u64 = 0;
-const BELL: u64 = 1;
-
 /// Runs until the program ends or a successor has taken over, of a later generation than `own`.
 ///
 /// # Errors
@@ -62,7 +51,7 @@ pub fn run(duty: &Duty, own: u64) -> io::Result<()> {
     let mut events = Vec::with_capacity(NEWS);
     loop {
         events.clear();
-        desk.wait(&mut events)?;
+        desk.table.wait(&mut events, desk.held_until)?;
         // Nothing is touched any more: not even the bell, which is the successor's.
         if duty.generation.load(Ordering::Relaxed) != own {
             return Ok(());
@@ -71,18 +60,13 @@ pub fn run(duty: &Duty, own: u64) -> io::Result<()> {
     }
 }
 
-/// The front's own table.
+/// The front at work.
 struct Desk<'a> {
     duty: &'a Duty,
-    epoll: OwnedFd,
-    waiting: HashMap<u64, Waiting>,
-    next: u64,
-    /// When a deadline is over at the earliest.
-    sweep_at: Option<Instant>,
+    table: Table,
     /// Not accepting until then, or until a place is free.
     held_until: Option<Instant>,
     is_held: bool,
-    untaken: usize,
     is_ending: bool,
     full: Seldom,
     short: Seldom,
@@ -90,46 +74,15 @@ struct Desk<'a> {
 
 impl<'a> Desk<'a> {
     fn new(duty: &'a Duty) -> io::Result<Desk<'a>> {
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let news = epoll::EventFlags::IN;
-        epoll::add(
-            &epoll,
-            &*duty.listening,
-            epoll::EventData::new_u64(LISTENER),
-            news,
-        )?;
-        epoll::add(
-            &epoll,
-            &duty.places.bell,
-            epoll::EventData::new_u64(BELL),
-            news,
-        )?;
         Ok(Desk {
             duty,
-            epoll,
-            waiting: HashMap::new(),
-            next: BELL + 1,
-            sweep_at: None,
+            table: Table::new(&duty.listening, &duty.places.bell)?,
             held_until: None,
             is_held: false,
-            untaken: 0,
             is_ending: false,
             full: Seldom::lines(1),
             short: Seldom::lines(1),
         })
-    }
-
-    /// Waits for news, or for a deadline.
-    fn wait(&self, events: &mut Vec<epoll::Event>) -> io::Result<()> {
-        let until = [self.sweep_at, self.held_until].into_iter().flatten().min();
-        let pause = until.map(|until| until.saturating_duration_since(Instant::now()));
-        // Rounded up, lest the last millisecond be waited for in a hot loop.
-        let pause =
-            pause.and_then(|pause| Timespec::try_from(pause + Duration::from_millis(1)).ok());
-        match epoll::wait(&self.epoll, spare_capacity(events), pause.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => Ok(()),
-            Err(errno) => Err(errno.into()),
-        }
     }
 
     /// Deals with the news of connections first, so that a request that is there is not displaced
@@ -141,7 +94,7 @@ impl<'a> Desk<'a> {
                 LISTENER => is_accepting = true,
                 BELL => self.take_back(),
                 id => {
-                    if let Some(waiting) = self.remove(id) {
+                    if let Some(waiting) = self.table.remove(id) {
                         self.hear(waiting);
                     }
                 }
@@ -154,9 +107,7 @@ impl<'a> Desk<'a> {
         if self.held_until.is_some_and(|until| now >= until) {
             self.resume();
         }
-        if self.sweep_at.is_some_and(|at| now >= at) {
-            self.sweep(now);
-        }
+        self.sweep(now);
         if is_accepting && !self.is_ending {
             self.accept();
         }
@@ -261,8 +212,7 @@ impl<'a> Desk<'a> {
 
     /// Stops accepting until `until`, or until a place is free.
     fn hold(&mut self, until: Option<Instant>) {
-        let nothing = epoll::EventFlags::empty();
-        self.set_accepting(nothing);
+        self.table.set_accepting(&self.duty.listening, false);
         self.is_held = true;
         self.held_until = until;
         self.duty.places.want();
@@ -281,30 +231,16 @@ impl<'a> Desk<'a> {
             Phase::Asking { .. } => waiting.bytes.is_empty(),
             _ => false,
         };
-        let deadline = Instant::now() + QUIET;
-        for waiting in self.waiting.values_mut().filter(|waiting| silent(waiting)) {
-            waiting.deadline = deadline;
-        }
-        self.sweep_by(deadline);
+        self.table.hurry(Instant::now() + QUIET, silent);
     }
 
     fn resume(&mut self) {
         if self.is_ending {
             return;
         }
-        self.set_accepting(epoll::EventFlags::IN);
+        self.table.set_accepting(&self.duty.listening, true);
         self.is_held = false;
         self.held_until = None;
-    }
-
-    fn set_accepting(&self, news: epoll::EventFlags) {
-        let data = epoll::EventData::new_u64(LISTENER);
-        if let Err(errno) = epoll::modify(&self.epoll, &*self.duty.listening, data, news) {
-            error!(
-                "cannot watch the listening socket: {}",
-                io::Error::from(errno)
-            );
-        }
     }
 
     /// Takes connections back that have been answered.
@@ -429,52 +365,18 @@ impl<'a> Desk<'a> {
         if self.is_ending && matches!(waiting.phase, Phase::Idle) {
             return;
         }
-        let id = self.next;
-        self.next += 1;
-        let news = match waiting.phase {
-            Phase::Taking { .. } => epoll::EventFlags::OUT,
-            _ => epoll::EventFlags::IN,
-        };
-        let data = epoll::EventData::new_u64(id);
-        if let Err(errno) = epoll::add(&self.epoll, &waiting.connection, data, news) {
-            debug!("cannot watch a connection: {}", io::Error::from(errno));
-            return;
-        }
-        self.sweep_by(waiting.deadline);
-        self.untaken += waiting.untaken();
-        self.waiting.insert(id, waiting);
-        while self.untaken > UNTAKEN_BYTES {
-            let victim = self.by_rank(|waiting| waiting.untaken() > 0).pop();
+        self.table.insert(waiting);
+        while self.table.untaken() > UNTAKEN_BYTES {
+            let victim = self.table.by_rank(1, |waiting| waiting.untaken() > 0).pop();
             if !self.displace(victim) {
                 break;
             }
         }
     }
 
-    fn remove(&mut self, id: u64) -> Option<Waiting> {
-        let waiting = self.waiting.remove(&id)?;
-        let _ = epoll::delete(&self.epoll, &waiting.connection);
-        self.untaken -= waiting.untaken();
-        Some(waiting)
-    }
-
-    fn sweep_by(&mut self, deadline: Instant) {
-        self.sweep_at = Some(self.sweep_at.map_or(deadline, |at| at.min(deadline)));
-    }
-
     /// Ends what has not come in time.
     fn sweep(&mut self, now: Instant) {
-        let patience = self.duty.patience;
-        let over: Vec<_> = self
-            .waiting
-            .iter_mut()
-            .filter_map(|(&id, waiting)| waiting.is_over(now, patience).then_some(id))
-            .collect();
-        for waiting in over
-            .into_iter()
-            .filter_map(|id| self.remove(id))
-            .collect::<Vec<_>>()
-        {
+        for waiting in self.table.take_over(now, self.duty.patience) {
             if !matches!(waiting.phase, Phase::Closing { .. }) {
                 self.duty.places.timed_out.bump();
             }
@@ -493,12 +395,11 @@ impl<'a> Desk<'a> {
                 _ => {}
             }
         }
-        self.sweep_at = self.waiting.values().map(|waiting| waiting.deadline).min();
     }
 
     /// Closes `victim`; false when there is none.
     fn displace(&mut self, victim: Option<u64>) -> bool {
-        let Some(waiting) = victim.and_then(|id| self.remove(id)) else {
+        let Some(waiting) = victim.and_then(|id| self.table.remove(id)) else {
             return false;
         };
         self.duty.places.displaced.bump();
@@ -509,32 +410,9 @@ impl<'a> Desk<'a> {
     /// The connections that are most easily done without, the last one most of all.
     fn dispensable(&self) -> Vec<u64> {
         let now = Instant::now();
-        self.by_rank(|waiting| {
+        self.table.by_rank(BATCH, |waiting| {
             waiting.untaken() == 0 || now.duration_since(waiting.since) > STALLED
         })
-    }
-
-    /// Up to [`BATCH`] of those that `may_go`: the lowest rank last, within it those of the address
-    /// that has most of them, within these the oldest.
-    fn by_rank(&self, may_go: impl Fn(&Waiting) -> bool) -> Vec<u64> {
-        let mut of_address: HashMap<(u8, Option<IpAddr>), usize> = HashMap::new();
-        let mut all: Vec<_> = self
-            .waiting
-            .iter()
-            .filter(|(_, waiting)| may_go(waiting))
-            .inspect(|(_, waiting)| {
-                *of_address
-                    .entry((waiting.rank(), waiting.address()))
-                    .or_default() += 1;
-            })
-            .collect();
-        all.sort_by_cached_key(|(_, waiting)| {
-            let rank = waiting.rank();
-            let others = of_address[&(rank, waiting.address())];
-            Reverse((rank, Reverse(others), waiting.since))
-        });
-        let first = all.len().saturating_sub(BATCH);
-        all[first..].iter().map(|(id, _)| **id).collect()
     }
 }
 

@@ -17,10 +17,11 @@
 //!   and short, or not at all.
 //! - *A dropped writer closes no socket*: the socket is ours.
 //!
-//! `desk` is the thread, `waiting` what it holds of one connection; this file is what the rest of
-//! the server knows of them.
+//! `desk` is the thread, `table` the connections it holds, `waiting` one of them; this file is what
+//! the rest of the server knows of them.
 
 mod desk;
+mod table;
 mod waiting;
 
 use super::{connection::Connection, listen::Listening, places::Places};
