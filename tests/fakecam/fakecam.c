@@ -16,6 +16,8 @@
  *   FAKECAM_CONTROL  the control file; re-read within 20 ms of a change. Without: the defaults.
  *   FAKECAM_FRAMES   JPEG files and folders, colon-separated: the MJPG ring, by size. Made by
  *                    make_frames.sh. A size without any gets a small built-in mosaic.
+ *   FAKECAM_RAW      a folder with files `WxH.yuyv`: the YUYV frames of that size, one after the
+ *                    other. A size without any gets scrolling bars.
  *   FAKECAM_ROOT     the tree that stands for /dev/video*, /dev/v4l, /sys/class/video4linux
  *                    (made when first needed). Defaults to /tmp/fakecam-UID/HASH of the control
  *                    path. Programs that share it see one camera: one owner, one unplug.

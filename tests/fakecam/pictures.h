@@ -3,7 +3,8 @@
  * Included by fakecam.c only. Called by the camera thread (v4l2.h) with the lock held.
  * MJPG: a ring of JPEG files from $FAKECAM_FRAMES, or, for a size that has none, a coarse
  * mosaic made here. Each frame costs one memcpy; a COM segment with the capture time goes
- * in after SOI. YUYV: scrolling bars with the time in black and white blocks on top.
+ * in after SOI. YUYV: frames of a file in $FAKECAM_RAW, or scrolling bars, with the time in black
+ * and white blocks on top.
  * A picture is a pure function of (struct shot, fault, size), so that `freeze` can repeat
  * one to the byte. Must never write past the capacity it is given.
  */
@@ -351,11 +352,38 @@ static uint8_t *make_bars(int w, int h)
 	return bars;
 }
 
-/* The pattern, scrolled by 4 rows a frame, under three rows of blocks:
+/* The frames in $FAKECAM_RAW/WxH.yuyv, one after the other; NULL when there is none. Caller frees. */
+static uint8_t *load_raw(int w, int h, uint32_t *count)
+{
+	char path[1024];
+	struct stat st;
+	size_t len = (size_t)w * (size_t)h * 2, got = 0;
+	uint8_t *raw = NULL;
+
+	*count = 0;
+	snprintf(path, sizeof path, "%s/%dx%d.yuyv", env_or("FAKECAM_RAW", ""), w, h);
+	int fd = *env_or("FAKECAM_RAW", "") ? (int)k_open(path, O_RDONLY | O_CLOEXEC, 0) : -1;
+	if (fd < 0)
+		return NULL;
+	if (!k_fstat(fd, &st) && (size_t)st.st_size >= len && (raw = malloc((size_t)st.st_size))) {
+		for (long n; got < (size_t)st.st_size && (n = k_read(fd, raw + got, (size_t)st.st_size - got)) > 0;)
+			got += (size_t)n;
+		*count = (uint32_t)(got / len);
+	}
+	k_close(fd);
+	if (!*count) {
+		free(raw);
+		raw = NULL;
+	}
+	return raw;
+}
+
+/* Frame number `seq` of the `count` in `raw`; without any, the bars scrolled by 4 rows a frame.
+ * Over it three rows of blocks:
  *   row 0: 0xA5, sequence (32 bits)   row 1: mono_us mod 2^40   row 2: row 0 xor row 1
  * Blocks are 16x16 from 640 pixels of width on, else 8x8 (none under 320x24). */
 static size_t compose_yuyv(uint8_t *dst, size_t cap, int w, int h, const uint8_t *bars,
-			   const struct shot *s, enum fault fault)
+			   uint32_t count, const struct shot *s, enum fault fault)
 {
 	size_t line = (size_t)w * 2, len = line * (size_t)h;
 	size_t shift = (size_t)s->seq * 4 % (size_t)h;
@@ -364,8 +392,12 @@ static size_t compose_yuyv(uint8_t *dst, size_t cap, int w, int h, const uint8_t
 		return 0;
 	if (fault == FAULT_GARBAGE)
 		return fill_random(dst, len, s->seq);
-	memcpy(dst, bars + shift * line, len - shift * line);
-	memcpy(dst + len - shift * line, bars, shift * line);
+	if (count) {
+		memcpy(dst, bars + s->seq % count * len, len);
+	} else {
+		memcpy(dst, bars + shift * line, len - shift * line);
+		memcpy(dst + len - shift * line, bars, shift * line);
+	}
 	if (w >= 40 * block && h >= 3 * block) {
 		uint64_t a = 0xA5ULL << 32 | s->seq, b = s->mono_us & 0xFFFFFFFFFFULL;
 		stamp_row(dst, w, 0, block, a);

@@ -54,7 +54,8 @@ struct file {
 	int64_t next_ns;        /* CLOCK_MONOTONIC of the next frame */
 	bool frozen;
 	struct shot shot;       /* the last one, for `freeze` */
-	uint8_t *bars;
+	uint8_t *bars;          /* or frames of $FAKECAM_RAW, this many */
+	uint32_t raw_frames;
 	unsigned long delivered, lost;
 	struct file *next;
 };
@@ -261,7 +262,7 @@ static void tick(struct file *f)
 	if (b->state == DONE)
 		b->used = (uint32_t)(c->fourcc == V4L2_PIX_FMT_MJPEG
 			? compose_mjpg(dst, cap, c->w, c->h, &f->shot, fault, s->padding_bytes, s->padding_value)
-			: compose_yuyv(dst, cap, c->w, c->h, f->bars, &f->shot, fault));
+			: compose_yuyv(dst, cap, c->w, c->h, f->bars, f->raw_frames, &f->shot, fault));
 	f->delivered += b->state == DONE;
 	push(&f->done, i);
 	mirror(f, -1);
@@ -700,9 +701,11 @@ static int stream_on(struct file *f, int fd)
 		return -EINVAL;
 	if (f->streaming)
 		return 0;
-	if (c->fourcc == V4L2_PIX_FMT_YUYV)
-		f->bars = make_bars(c->w, c->h);
-	else
+	if (c->fourcc == V4L2_PIX_FMT_YUYV) {
+		f->bars = load_raw(c->w, c->h, &f->raw_frames);
+		if (!f->bars)
+			f->bars = make_bars(c->w, c->h);
+	} else
 		jpeg_of(c->w, c->h, 0);
 	f->streaming = true;
 	f->seq = 0;

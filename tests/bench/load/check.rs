@@ -1,7 +1,7 @@
 //! Judges frames: whole, in order, and the same for every viewer.
 //!
-//! One ledger per client thread, merged at the end. Where the server sends `X-Sequence`, a
-//! viewer's sequence may never go back, an equal one must be the same frame again (a repeat),
+//! One ledger per client thread, merged at the end. Where the server sends `X-Sequence`, or the
+//! camera's mark counts the frames, a viewer's sequence may never go back, an equal one must be the same frame again (a repeat),
 //! and the same sequence must be the same body at every viewer. Bodies are compared by hash
 //! where they were hashed and by length and time stamp elsewhere.
 
@@ -81,8 +81,15 @@ pub struct Track {
 #[derive(Clone, Copy)]
 struct Known {
     length: usize,
+    taken_micros: Option<u64>,
+    /// Only beside a sequence of the server's own: others stamp the moment of sending.
     timestamp_micros: Option<u64>,
     hash: Option<u64>,
+}
+
+/// The server's own count, else the camera's.
+fn sequence_of(part: &Part) -> Option<u64> {
+    part.sequence.or(part.mark.map(|mark| mark.number))
 }
 
 /// All frames seen, by sequence, and the faults.
@@ -103,17 +110,21 @@ impl Ledger {
             let edges = part.edges;
             self.fault(format!("viewer {viewer}: torn frame, edges {edges:02x?}"));
         }
-        if let Some(sequence) = part.sequence {
+        if let Some(sequence) = sequence_of(part) {
             let known = Known {
                 length: part.length,
-                timestamp_micros: part.timestamp_micros,
+                taken_micros: part.mark.map(|mark| mark.taken_micros),
+                timestamp_micros: match part.sequence {
+                    Some(_) => part.timestamp_micros,
+                    None => None,
+                },
                 hash: part.hash,
             };
             self.compare(viewer, sequence, known);
         }
         let is_new = match (
-            track.last.as_ref().and_then(|last| last.sequence),
-            part.sequence,
+            track.last.as_ref().and_then(sequence_of),
+            sequence_of(part),
         ) {
             (Some(last), Some(now)) if now < last => {
                 self.fault(format!("viewer {viewer}: sequence {now} after {last}"));
@@ -163,6 +174,7 @@ impl Ledger {
             Entry::Occupied(occupied) => occupied.into_mut(),
         };
         let is_same = known.length == seen.length
+            && known.taken_micros == seen.taken_micros
             && known.timestamp_micros == seen.timestamp_micros
             && (known.hash.is_none() || seen.hash.is_none() || known.hash == seen.hash);
         known.hash = known.hash.or(seen.hash);

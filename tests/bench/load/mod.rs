@@ -2,7 +2,7 @@
 //!
 //! Used by the bench (as a child process, so that its CPU is not counted with the server's)
 //! and, through `#[path = "../bench/load/mod.rs"] mod load;`, by the integration tests.
-//! It needs std, `socket2` and `rustix` (features `event`, `process`) and nothing of the bench.
+//! It needs std, `socket2` and `rustix` (features `event`, `process`, `time`) and nothing of the bench.
 //!
 //! `viewers` watches with many viewers at once, `burst` opens many connections at once,
 //! `parse` reads one stream, `check` judges what came. Loopback is assumed: connecting
@@ -21,7 +21,7 @@ pub mod viewers;
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use socket2::{Domain, Socket, Type};
 
@@ -67,8 +67,28 @@ pub fn first_frame(
     }
 }
 
+/// How old a frame that came just now is: by the camera's mark, else by what the server says of it.
+/// 0 when the clock was set back meanwhile.
+pub fn age_micros(part: &parse::Part) -> Option<u32> {
+    let (now, taken) = match (part.mark, part.timestamp_micros) {
+        (Some(mark), _) => (monotonic_micros(), mark.taken_micros),
+        (None, Some(timestamp)) => {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH);
+            (now.unwrap_or_default().as_micros() as u64, timestamp)
+        }
+        (None, None) => return None,
+    };
+    Some(now.saturating_sub(taken).min(u32::MAX.into()) as u32)
+}
+
+/// CLOCK_MONOTONIC, on which cameras date their pictures.
+pub fn monotonic_micros() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000 + now.tv_nsec as u64 / 1000
+}
+
 /// The request every client here sends: HTTP/1.1, so kept alive unless the server closes.
-fn request(address: SocketAddr, path: &str) -> String {
+pub fn request(address: SocketAddr, path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: camfeed-bench\r\n\r\n")
 }
 

@@ -4,11 +4,42 @@
 //! is in. Bodies are taken by Content-Length, never searched; unless they are to be hashed, the
 //! caller may even discard most of a body unseen (`skippable`, `skipped`). Strict where a client
 //! would break: status, boundary, delimiter, Content-Length.
+//!
+//! The fake camera writes into each JPEG when it was taken (`tests/fakecam`): this mark tells the
+//! true age of a picture at any server that passes the camera's bytes on.
 
 use super::check::Hash;
 
 /// A head or a part's headers longer than this are a fault, not a page to buffer.
 const HEAD_MAX_BYTES: usize = 16 * 1024;
+
+/// Of each body so much is always looked at: the longest mark fits.
+const OPENING_BYTES: usize = 128;
+
+/// What the fake camera wrote into a JPEG.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mark {
+    pub number: u64,
+    /// When it was taken, on CLOCK_MONOTONIC, in microseconds.
+    pub taken_micros: u64,
+}
+
+/// The mark at the beginning of a JPEG, and how many bytes it has there, right after the first two.
+pub fn mark(jpeg: &[u8]) -> Option<(Mark, usize)> {
+    let rest = jpeg.strip_prefix(&[0xff, 0xd8, 0xff, 0xfe])?;
+    let length = usize::from(u16::from_be_bytes([*rest.first()?, *rest.get(1)?]));
+    let text = std::str::from_utf8(rest.get(2..length)?).ok()?;
+    let words = text.strip_prefix("fakecam ")?;
+    let value = |name: &str| -> Option<u64> {
+        let word = words.split(' ').find_map(|word| word.strip_prefix(name))?;
+        word.parse().ok()
+    };
+    let mark = Mark {
+        number: value("seq=")?,
+        taken_micros: value("mono_us=")?,
+    };
+    Some((mark, 2 + length))
+}
 
 /// What one part said and was. Times in Unix microseconds.
 #[derive(Clone, Debug, Default)]
@@ -16,8 +47,11 @@ pub struct Part {
     pub sequence: Option<u64>,
     pub timestamp_micros: Option<u64>,
     pub length: usize,
-    /// Of the whole body, when the parser hashes.
+    pub mark: Option<Mark>,
+    /// Of the body without its mark, when the parser hashes.
     pub hash: Option<u64>,
+    /// The body, when the parser keeps it.
+    pub body: Vec<u8>,
     /// The first two and the last two bytes of the body.
     pub edges: [u8; 4],
 }
@@ -36,8 +70,11 @@ pub struct Parser {
     held: Vec<u8>,
     delimiter: String,
     part: Part,
+    /// The first bytes of a body.
+    opening: Vec<u8>,
     /// Some when bodies are hashed.
     hash: Option<Hash>,
+    is_keeping: bool,
 }
 
 impl Parser {
@@ -47,7 +84,17 @@ impl Parser {
             held: Vec::new(),
             delimiter: String::new(),
             part: Part::default(),
+            opening: Vec::with_capacity(OPENING_BYTES),
             hash: is_hashing.then(Hash::default),
+            is_keeping: false,
+        }
+    }
+
+    /// One that hands over whole bodies.
+    pub fn keeping() -> Parser {
+        Parser {
+            is_keeping: true,
+            ..Parser::new(false)
         }
     }
 
@@ -56,10 +103,12 @@ impl Parser {
     }
 
     /// How many of the next bytes may be discarded without being fed.
-    /// Never the body's edges, which are looked at.
+    /// Never the body's opening and its last bytes, which are looked at.
     pub fn skippable(&self) -> usize {
         match self.state {
-            State::Body { at } if at >= 2 && self.hash.is_none() => {
+            State::Body { at }
+                if at >= OPENING_BYTES && self.hash.is_none() && !self.is_keeping =>
+            {
                 self.part.length.saturating_sub(at + 2)
             }
             _ => 0,
@@ -157,20 +206,43 @@ impl Parser {
             Some(length) if length >= 4 => length,
             _ => return Err(format!("no usable Content-Length in {head:?}")),
         };
+        self.opening.clear();
         self.state = State::Body { at: 0 };
         Ok(())
     }
 
     /// `bytes` stand at `at` in the body.
     fn take_body(&mut self, at: usize, bytes: &[u8]) {
-        if let Some(hash) = &mut self.hash {
-            hash.update(bytes);
-        }
         let length = self.part.length;
+        let wanted = OPENING_BYTES.min(length);
+        let (opening, rest) = bytes.split_at(bytes.len().min(wanted.saturating_sub(at)));
+        if !opening.is_empty() {
+            self.opening.extend_from_slice(opening);
+            if self.opening.len() == wanted {
+                self.open_body();
+            }
+        }
+        if let Some(hash) = &mut self.hash {
+            hash.update(rest);
+        }
+        if self.is_keeping {
+            self.part.body.extend_from_slice(bytes);
+        }
         for (edge, place) in [0, 1, length - 2, length - 1].into_iter().enumerate() {
             if (at..at + bytes.len()).contains(&place) {
                 self.part.edges[edge] = bytes[place - at];
             }
+        }
+    }
+
+    /// The opening is whole: reads its mark, and hashes the rest of it.
+    fn open_body(&mut self) {
+        let marked = mark(&self.opening);
+        self.part.mark = marked.map(|(mark, _)| mark);
+        if let Some(hash) = &mut self.hash {
+            let length = marked.map_or(0, |(_, length)| length);
+            hash.update(&self.opening[..2]);
+            hash.update(&self.opening[2 + length..]);
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::mem::MaybeUninit;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
@@ -16,7 +16,7 @@ use socket2::Socket;
 use super::check::Ledger;
 use super::parse::Parser;
 use super::viewers::{Clock, Report, Viewer, Watch};
-use super::{connect, request};
+use super::{age_micros, connect, request};
 
 /// Between two arrivals of one thread: a crowd, not a flood of the accept queue (that is `burst`).
 const ARRIVAL_GAP: Duration = Duration::from_millis(1);
@@ -203,21 +203,11 @@ impl<'a> Shard<'a> {
                     let gap = Duration::from_micros(now_micros - last);
                     viewer.gap = viewer.gap.max(gap);
                 }
-                ages.extend(part.timestamp_micros.map(age_micros));
+                ages.extend(age_micros(part));
             }
             if is_new {
                 *last_micros = Some(now_micros);
             }
         })
     }
-}
-
-/// How long ago `taken_micros` was; 0 when the clock was set back meanwhile.
-fn age_micros(taken_micros: u64) -> u32 {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    (now.as_micros() as u64)
-        .saturating_sub(taken_micros)
-        .min(u32::MAX.into()) as u32
 }

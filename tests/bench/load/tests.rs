@@ -92,6 +92,26 @@ fn pieces_of_any_size_give_the_same_parts() {
 }
 
 #[test]
+fn the_mark_of_the_camera_is_read_and_not_hashed() {
+    let text = b"fakecam seq=7 mono_us=123456 unix_us=1700000000000000";
+    let mut marked = vec![0xff, 0xd8, 0xff, 0xfe, 0, 2 + text.len() as u8];
+    marked.extend_from_slice(text);
+    marked.extend_from_slice(&jpeg(5, 900)[2..]);
+    let bytes = stream(&[(1, marked)]);
+    for size in [1, 100, bytes.len()] {
+        let mut parser = super::parse::Parser::new(true);
+        let mut parts = Vec::new();
+        for piece in bytes.chunks(size) {
+            parser.feed(piece, |part| parts.push(part.clone())).unwrap();
+        }
+        let mark = parts[0].mark.unwrap();
+        assert_eq!((mark.number, mark.taken_micros), (7, 123_456));
+        let hash = super::check::Hash::of(&jpeg(5, 900));
+        assert_eq!(parts[0].hash, Some(hash), "in pieces of {size}");
+    }
+}
+
+#[test]
 fn skipped_bytes_leave_the_edges() {
     let bytes = stream(&[(1, jpeg(7, 5000))]);
     let mut parser = super::parse::Parser::new(false);
