@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 BIN ?= target/release/camfeed
 export PREFIX DESTDIR SYSCONFDIR BIN HELP
 
-.PHONY: help setup setup-test build run install uninstall deb test check bench
+.PHONY: help setup setup-test setup-bench build run install uninstall deb test check bench
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | \
@@ -45,5 +45,8 @@ check: setup ## check format, lints and documentation
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 
-bench: setup-test ## measure against a bare sender; options in ARGS="--viewers 1,100"
+setup-bench: # and what the bench needs: ffmpeg for pictures, a packaged peer
+	@sh scripts/setup build bench
+
+bench: setup-bench ## measure beside peers and a bare sender, some minutes; options in ARGS="--help"
 	cargo bench --locked --bench feed -- $(ARGS)

@@ -2,35 +2,51 @@
 
 use std::path::PathBuf;
 
+use crate::cases::Section;
+
 pub const HELP: &str = "\
-Measures camfeed against a bare thread-per-client sender of the same bytes.
+Measures camfeed beside its peers and a bare thread-per-client sender, on the same fake camera.
 
   make bench ARGS=\"…\"   or   cargo bench --bench feed -- OPTIONS
 
-  --viewers 1,10,100,500  how many viewers, one measurement each
-  --seconds 10            the measured window
-  --rounds 3              alternating rounds; medians are printed
-  --quick                 1 and 100 viewers, 3 seconds, one round
+Sections (the default run takes those with a *):
+  *feed        viewers, CPU, ages          yuyv*      raw 720p30 at one viewer
+  *slow        a reader of 1 Mbit/s        encode     by size and number of workers
+  *snapshots   beside 100 viewers          growth     viewers to 1000, sizes, rates
+  *idle        camera on, nobody looks     sharpness  of encoded pictures at equal size
+  *first       a newcomer's first picture
+
+  --only slow,idle        these sections
+  --all                   every section
+  --viewers 1,10,100,500  of the feed section, one measurement each
+  --seconds 3             the measured window
+  --rounds N              alternating rounds, medians are printed; by default 3 for feed and for
+                          what --only or --all name, else 1
+  --quick                 1 and 100 viewers, 2 seconds, one round
   --verify                every viewer hashes every body (else 1 in 50 does)
   --burst                 many connections at once instead: 5, 12, 50, 100, each 20 times
-  --check                 exit 1 when a limit is missed (29.5 fps, 1.35 times the floor's CPU)
+  --check                 exit 1 when a target is missed
   --json FILE  --svg FILE results as data, as a picture
   --bin PATH              the camfeed to measure (else the one cargo built)
   --against PATH          another camfeed in the same rounds, as `old`
-  --also NAME=COMMAND     another server in the same rounds, repeatable; {port}, {film} and {jpegs}
-                          (a folder) are filled in; without {port} its stderr must say
-                          `listening on http://…/`; NAME@/path=COMMAND for a stream elsewhere
-                          than /stream
-  --source SOURCE         for camfeed, instead of the bench's film (the floor keeps the film)
+  --without NAME          leave one out: floor, camfeed, ustreamer, mjpg-streamer or motion
+  --also NAME=COMMAND     another server in the same rounds, repeatable; it sees /dev/video0, and
+                          {port}, {size}, {fps}, {jpegs} (a folder) and {film} (an AVI) are filled in; without {port}
+                          its stderr must say `listening on http://…/`; NAME@/path=COMMAND for a
+                          stream elsewhere than /stream
+  --source SOURCE         for camfeed, instead of the fake camera
   --arg WORD              one more argument for camfeed, repeatable
 ";
 
 /// Checked options.
 #[derive(Clone, Debug)]
 pub struct Args {
+    /// Empty: the default run.
+    pub sections: Vec<Section>,
     pub viewers: Vec<usize>,
     pub seconds: f64,
-    pub rounds: usize,
+    /// None: as each section has it.
+    pub rounds: Option<usize>,
     pub verify: bool,
     pub burst: bool,
     pub check: bool,
@@ -38,6 +54,7 @@ pub struct Args {
     pub svg: Option<PathBuf>,
     pub bin: Option<PathBuf>,
     pub against: Option<PathBuf>,
+    pub without: Vec<String>,
     pub also: Vec<Peer>,
     pub source: Option<String>,
     pub extra: Vec<String>,
@@ -55,9 +72,10 @@ impl Args {
     /// Reads the words after the program's name. None: help was asked for.
     pub fn parse(words: impl Iterator<Item = String>) -> Result<Option<Args>, String> {
         let mut args = Args {
+            sections: Vec::new(),
             viewers: vec![1, 10, 100, 500],
-            seconds: 10.0,
-            rounds: 3,
+            seconds: 3.0,
+            rounds: None,
             verify: false,
             burst: false,
             check: false,
@@ -65,6 +83,7 @@ impl Args {
             svg: None,
             bin: option_env!("CARGO_BIN_EXE_camfeed").map(PathBuf::from),
             against: None,
+            without: Vec::new(),
             also: Vec::new(),
             source: None,
             extra: Vec::new(),
@@ -75,13 +94,15 @@ impl Args {
             match word.as_str() {
                 "--bench" => (),
                 "--help" | "-h" => return Ok(None),
+                "--only" => args.sections = parse_sections(&value()?)?,
+                "--all" => args.sections = Section::ALL.to_vec(),
                 "--viewers" => args.viewers = parse_counts(&value()?)?,
                 "--seconds" => args.seconds = parse_seconds(&value()?)?,
-                "--rounds" => args.rounds = parse_count("--rounds", &value()?)?,
+                "--rounds" => args.rounds = Some(parse_count("--rounds", &value()?)?),
                 "--quick" => {
                     args.viewers = vec![1, 100];
-                    args.seconds = 3.0;
-                    args.rounds = 1;
+                    args.seconds = 2.0;
+                    args.rounds = Some(1);
                 }
                 "--verify" => args.verify = true,
                 "--burst" => args.burst = true,
@@ -90,6 +111,7 @@ impl Args {
                 "--svg" => args.svg = Some(value()?.into()),
                 "--bin" => args.bin = Some(value()?.into()),
                 "--against" => args.against = Some(value()?.into()),
+                "--without" => args.without.push(value()?),
                 "--also" => args.also.push(parse_peer(&value()?)?),
                 "--source" => args.source = Some(value()?),
                 "--arg" => args.extra.push(value()?),
@@ -98,6 +120,18 @@ impl Args {
         }
         Ok(Some(args))
     }
+}
+
+fn parse_sections(text: &str) -> Result<Vec<Section>, String> {
+    let names = Section::ALL.map(Section::name).join(", ");
+    text.split(',')
+        .map(|word| {
+            let found = Section::ALL
+                .into_iter()
+                .find(|section| section.name() == word.trim());
+            found.ok_or(format!("--only `{word}`: {names}"))
+        })
+        .collect()
 }
 
 fn parse_counts(text: &str) -> Result<Vec<usize>, String> {

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::load::check::Hash;
 use crate::load::viewers::{Report, Watch, watch};
-use crate::{load, media};
+use crate::{camera, load};
 
 /// Named numbers: what a round yields, what the table, the JSON and the plot show.
 pub type Figures = BTreeMap<String, f64>;
@@ -29,7 +29,7 @@ const ONE_THREAD_MAX: usize = 200;
 
 /// The child's main: `words` are those after the role's name.
 pub fn run(words: &[String]) -> Result<(), String> {
-    let [address, path, viewers, seconds, verify, film] = words else {
+    let [address, path, viewers, seconds, verify, ring] = words else {
         return Err(format!("{ROLE} is for the bench itself"));
     };
     load::raise_file_limit();
@@ -46,7 +46,7 @@ pub fn run(words: &[String]) -> Result<(), String> {
     let report = watch(&order, |is_begin| {
         println!("{}", if is_begin { "begin" } else { "end" });
     });
-    let known: HashSet<u64> = match media::jpegs(Path::new(film)) {
+    let known: HashSet<u64> = match camera::jpegs(Path::new(ring)) {
         Ok(jpegs) => jpegs.iter().map(|jpeg| Hash::of(jpeg)).collect(),
         Err(_) => HashSet::new(),
     };
@@ -58,10 +58,7 @@ pub fn run(words: &[String]) -> Result<(), String> {
 
 fn summarize(report: &Report, known: &HashSet<u64>, window: Duration) -> Figures {
     let all = &report.viewers;
-    let rates = sorted(
-        all.iter()
-            .map(|viewer| viewer.frames as f64 / window.as_secs_f64()),
-    );
+    let rates = sorted(all.iter().map(|viewer| viewer.rate(window)));
     let first = |pick: fn(&load::viewers::Viewer) -> Option<Duration>| {
         sorted(all.iter().filter_map(pick).map(millis))
     };
@@ -89,7 +86,7 @@ fn summarize(report: &Report, known: &HashSet<u64>, window: Duration) -> Figures
         ("no_frame", Some((all.len() - first_frame.len()) as f64)),
         ("faults", Some(report.ledger.fault_count as f64)),
         ("hashed", Some(report.ledger.hashed as f64)),
-        // Distinct frames that are not byte for byte a JPEG of the film.
+        // Distinct frames that are not byte for byte a JPEG of the camera.
         ("foreign", Some(foreign.count() as f64)),
     ];
     named
@@ -111,14 +108,14 @@ impl Client {
         viewers: usize,
         seconds: f64,
         verify: bool,
-        film: &Path,
+        ring: &Path,
     ) -> Result<Client, String> {
         let fault = |error: std::io::Error| format!("cannot start the load client: {error}");
         let mut child = Command::new(std::env::current_exe().map_err(fault)?)
             .args([ROLE, &address.to_string(), path])
             .args([&viewers.to_string(), &seconds.to_string()])
             .arg(verify.to_string())
-            .arg(film)
+            .arg(ring)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

@@ -7,10 +7,15 @@ use std::time::Duration;
 /// USER_HZ is 100 on every architecture that Rust and OpenCV share.
 const TICK_MS: u64 = 10;
 
-/// CPU a process used so far.
+/// The thread in which the fake camera makes its pictures: a real one makes them elsewhere.
+const CAMERA_THREAD: &str = "fakecam";
+
+/// CPU a process used so far, without the fake camera's.
 pub struct Cpu {
     /// utime + stime of the whole process, to the tick, with all threads it ever had.
     total: Duration,
+    /// Of the camera, to the nanosecond; part of `total` and not of `threads`.
+    camera: u64,
     /// Of each living thread, to the nanosecond.
     threads: HashMap<String, u64>,
 }
@@ -19,26 +24,33 @@ impl Cpu {
     pub fn of(id: u32) -> Cpu {
         let (user, system) = (13, 14);
         let ticks = stat_field(id, user) + stat_field(id, system);
-        let threads = fs::read_dir(format!("/proc/{id}/task"))
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter_map(|task| {
-                let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
-                let spent = text.split(' ').next()?.parse().ok()?;
-                Some((task.file_name().into_string().ok()?, spent))
-            })
-            .collect();
-        Cpu {
+        let mut cpu = Cpu {
             total: from_ticks(ticks),
-            threads,
+            camera: 0,
+            threads: HashMap::new(),
+        };
+        let tasks = fs::read_dir(format!("/proc/{id}/task"));
+        for task in tasks.into_iter().flatten().flatten() {
+            let read = |name: &str| fs::read_to_string(task.path().join(name)).unwrap_or_default();
+            let spent = read("schedstat");
+            let Some(Ok(spent)) = spent.split(' ').next().map(str::parse) else {
+                continue;
+            };
+            if read("comm").trim() == CAMERA_THREAD {
+                cpu.camera += spent;
+                continue;
+            }
+            let name = task.file_name().to_string_lossy().into_owned();
+            cpu.threads.insert(name, spent);
         }
+        cpu
     }
 
     /// What was used since `before`. Summed over the threads, which is exact, unless that
     /// differs from the total by more than its ticks explain: then threads have ended meanwhile.
     pub fn since(&self, before: &Cpu) -> Duration {
-        let total = self.total.saturating_sub(before.total);
+        let camera = Duration::from_nanos(self.camera.saturating_sub(before.camera));
+        let total = self.total.saturating_sub(before.total + camera);
         let exact: u64 = self
             .threads
             .iter()

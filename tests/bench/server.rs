@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use crate::load;
 
 const START_PATIENCE: Duration = Duration::from_secs(15);
+const RETRY_TIME: Duration = Duration::from_millis(20);
 /// Of what the server says on stderr, for the message when it fails.
 const LINES_KEPT: usize = 12;
 
@@ -22,10 +23,12 @@ pub struct Recipe {
     pub command: Vec<String>,
     /// Of the stream.
     pub path: String,
+    /// Of one picture.
+    pub snapshot: String,
+    /// Where it will listen, when it was told; else the address is read from its stderr.
+    pub port: Option<u16>,
+    pub environment: Vec<(String, String)>,
 }
-
-/// Stands in a command for a port that the bench picks; without it the address is read from stderr.
-pub const PORT: &str = "{port}";
 
 /// A running server that has shown its first frame.
 pub struct Server {
@@ -44,15 +47,10 @@ impl Server {
     pub fn start(recipe: &Recipe) -> Result<Server, String> {
         let started = Instant::now();
         let deadline = started + START_PATIENCE;
-        let port = pick_port(&recipe.command)?;
-        let text = port.map(|port| port.to_string()).unwrap_or_default();
-        let words: Vec<String> = recipe
-            .command
-            .iter()
-            .map(|word| word.replace(PORT, &text))
-            .collect();
+        let words = &recipe.command;
         let mut child = Command::new(&words[0])
             .args(&words[1..])
+            .envs(recipe.environment.iter().cloned())
             // Each server is measured with its own default log.
             .env_remove("RUST_LOG")
             .stdin(Stdio::piped())
@@ -69,7 +67,7 @@ impl Server {
         let mut server = Server {
             _stdin: child.stdin.take(),
             child,
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or(0))),
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, recipe.port.unwrap_or(0))),
             start: Duration::ZERO,
         };
         let fault = |why: String| {
@@ -77,15 +75,22 @@ impl Server {
             let said: Vec<&str> = said.iter().map(String::as_str).collect();
             format!("{}: {why}; it said: {}", recipe.name, said.join(" / "))
         };
-        if port.is_some() {
+        if recipe.port.is_some() {
             wait_for_port(server.address, deadline).map_err(fault)?;
         } else {
             server.address = announced
                 .recv_timeout(START_PATIENCE)
                 .map_err(|_| fault("announced no address on stderr".into()))?;
         }
-        let left = deadline.saturating_duration_since(Instant::now());
-        load::first_frame(server.address, &recipe.path, left).map_err(fault)?;
+        // Some listen before they have a camera, and send the first who ask away.
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match load::first_frame(server.address, &recipe.path, left) {
+                Ok(_) => break,
+                Err(why) if left.is_zero() || !server.is_running() => return Err(fault(why)),
+                Err(_) => std::thread::sleep(RETRY_TIME),
+            }
+        }
         server.start = started.elapsed();
         Ok(server)
     }
@@ -131,15 +136,11 @@ fn announced_address(line: &str) -> Option<SocketAddr> {
 }
 
 /// For peers that cannot be told to choose a port and say which.
-fn pick_port(command: &[String]) -> Result<Option<u16>, String> {
-    if !command.iter().any(|word| word.contains(PORT)) {
-        return Ok(None);
-    }
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+pub fn free_port() -> Result<u16, String> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())
-        .map_err(|error| format!("no free port: {error}"))?
-        .port();
-    Ok(Some(port))
+        .map(|address| address.port())
+        .map_err(|error| format!("no free port: {error}"))
 }
 
 fn wait_for_port(address: SocketAddr, deadline: Instant) -> Result<(), String> {
@@ -148,7 +149,7 @@ fn wait_for_port(address: SocketAddr, deadline: Instant) -> Result<(), String> {
             return Ok(());
         }
         // A foreign server says nothing when it begins to listen; only trying tells.
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(RETRY_TIME);
     }
     Err(format!("nothing listens on {address}"))
 }

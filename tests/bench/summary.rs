@@ -1,27 +1,25 @@
-//! From rounds to what is said of them: medians, ratios to the floor, the verdicts, the JSON.
+//! From rounds to what is said of them: medians, ratios to the floor and to camfeed, notes.
 
-use serde_json::{Value, json};
-
+use crate::cases::Section;
 use crate::client::{Figures, sorted};
-use crate::rounds::{FPS_MIN, Round};
+use crate::peers::{FLOOR, OURS};
+use crate::rounds::Round;
 
-/// CPU per delivered frame, at most, in units of the floor's.
-pub const RATIO_MAX: f64 = 1.35;
-/// From so many viewers on. Below, what a camera costs by itself is most of the figure.
-const RATIO_FROM_VIEWERS: usize = 100;
-pub const FLOOR: &str = "floor";
-pub const OURS: &str = "camfeed";
+/// The figure that ratios are of, in general.
+pub const COST: &str = "cpu_ms_per_frame";
 
-/// One server at one number of viewers, over all its rounds.
+/// One server in one case, over all its rounds.
 pub struct Row {
-    pub server: String,
+    pub section: Section,
+    pub label: String,
     pub viewers: usize,
+    pub server: String,
     /// Of the rounds that count; of all when none does.
     pub medians: Figures,
-    /// Median of the ratios within one round, of CPU per frame to the floor's.
-    pub ratio: Option<f64>,
-    /// The ratio is of rounds in which the machine was quiet for both.
-    pub ratio_counts: bool,
+    /// Its cost in units of the floor's.
+    pub to_floor: Option<Ratio>,
+    /// camfeed's cost in units of this one's.
+    pub of_ours: Option<Ratio>,
     pub rounds: usize,
     /// Rounds that do not count because others used the machine.
     pub busy: usize,
@@ -29,6 +27,14 @@ pub struct Row {
     pub full: usize,
     /// Integrity faults in all rounds.
     pub faults: f64,
+}
+
+/// The median of the ratios within one round.
+#[derive(Clone, Copy, Debug)]
+pub struct Ratio {
+    pub value: f64,
+    /// It is of rounds in which the machine was quiet for both.
+    pub counts: bool,
 }
 
 impl Row {
@@ -40,61 +46,96 @@ impl Row {
     }
 }
 
+/// In order of sections and cases; of servers as they first ran.
 pub fn rows(rounds: &[Round]) -> Vec<Row> {
-    let mut keys: Vec<(usize, &str)> = Vec::new();
+    let mut firsts: Vec<&Round> = Vec::new();
     for round in rounds {
-        let key = (round.viewers, round.server.as_str());
-        if !keys.contains(&key) {
-            keys.push(key);
+        if !firsts
+            .iter()
+            .any(|first| is_same_case(first, round) && first.server == round.server)
+        {
+            firsts.push(round);
         }
     }
-    // In order of viewers; of servers as they first ran.
-    keys.sort_by_key(|&(viewers, _)| viewers);
-    keys.into_iter()
-        .map(|(viewers, server)| row(rounds, viewers, server))
-        .collect()
+    firsts.into_iter().map(|first| row(rounds, first)).collect()
 }
 
-fn row(rounds: &[Round], viewers: usize, server: &str) -> Row {
-    let pick = |name: &str, is_counting: bool| -> Vec<&Round> {
-        rounds
-            .iter()
-            .filter(|round| round.viewers == viewers && round.server == name)
-            .filter(|round| !is_counting || !round.is_busy())
-            .collect()
-    };
-    let all = pick(server, false);
-    let quiet = pick(server, true);
+fn is_same_case(one: &Round, other: &Round) -> bool {
+    one.section == other.section && one.label == other.label
+}
+
+fn row(rounds: &[Round], first: &Round) -> Row {
+    let all: Vec<&Round> = rounds
+        .iter()
+        .filter(|round| is_same_case(round, first) && round.server == first.server)
+        .collect();
+    let quiet: Vec<&Round> = all
+        .iter()
+        .copied()
+        .filter(|round| !round.is_busy())
+        .collect();
     let counted = if quiet.is_empty() { &all } else { &quiet };
     let names = counted.iter().flat_map(|round| round.figures.keys());
     let medians = names
         .filter_map(|name| {
-            let values = counted.iter().filter_map(|round| round.figures.get(name));
-            Some((name.clone(), median(values.copied())?))
+            Some((
+                name.clone(),
+                median(counted.iter().filter_map(|round| round.figure(name)))?,
+            ))
         })
         .collect();
-    let ratio_of = |rounds: &[&Round], floors: &[&Round]| {
-        let cost = |round: &Round| round.figures.get("cpu_ms_per_frame").copied();
-        median(rounds.iter().filter_map(|round| {
-            let floor = floors.iter().find(|floor| floor.number == round.number)?;
-            Some(cost(round)? / cost(floor)?)
-        }))
-    };
-    let quiet_ratio = ratio_of(&quiet, &pick(FLOOR, true));
+    let is = |server: &str| first.server == server;
+    let to = |one: &str, other: &str| ratio(rounds, first, COST, one, other);
     Row {
-        server: server.into(),
-        viewers,
+        section: first.section,
+        label: first.label.clone(),
+        viewers: first.viewers,
+        server: first.server.clone(),
         medians,
-        ratio: quiet_ratio.or_else(|| ratio_of(&all, &pick(FLOOR, false))),
-        ratio_counts: quiet_ratio.is_some(),
+        to_floor: to(&first.server, FLOOR),
+        of_ours: to(OURS, &first.server).filter(|_| !is(OURS)),
         rounds: all.len(),
         busy: all.len() - quiet.len(),
         full: all.iter().filter(|round| round.is_full()).count(),
-        faults: all
-            .iter()
-            .filter_map(|round| round.figures.get("faults"))
-            .sum(),
+        faults: all.iter().filter_map(|round| round.figure("faults")).sum(),
     }
+}
+
+/// How `one` stands to `other` in the case of `of`, by rounds in which both were measured; by quiet
+/// ones where there are any.
+fn ratio(rounds: &[Round], of: &Round, figure: &str, one: &str, other: &str) -> Option<Ratio> {
+    let over = |is_quiet: bool| {
+        let find = |server: &str, number: usize| {
+            rounds.iter().find(|round| {
+                is_same_case(round, of)
+                    && round.server == server
+                    && round.number == number
+                    && !(is_quiet && round.is_busy())
+            })
+        };
+        median((1..=of_rounds(rounds, of)).filter_map(|number| {
+            let one = find(one, number)?.figure(figure)?;
+            let other = find(other, number)?.figure(figure)?;
+            (other > 0.0).then_some(one / other)
+        }))
+    };
+    let quiet = over(true);
+    let value = quiet.or_else(|| over(false))?;
+    let counts = quiet.is_some();
+    Some(Ratio { value, counts })
+}
+
+/// The same by a row's name, of any figure.
+pub fn ratio_of(rounds: &[Round], row: &Row, figure: &str, other: &str) -> Option<Ratio> {
+    let of = rounds
+        .iter()
+        .find(|round| round.section == row.section && round.label == row.label)?;
+    ratio(rounds, of, figure, &row.server, other)
+}
+
+fn of_rounds(rounds: &[Round], of: &Round) -> usize {
+    let same = rounds.iter().filter(|round| is_same_case(round, of));
+    same.map(|round| round.number).max().unwrap_or(0)
 }
 
 fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
@@ -104,40 +145,11 @@ fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     Some((lower + upper) / 2.0)
 }
 
-/// What must hold for camfeed, each with whether it does. Rows that do not count decide nothing.
-pub fn verdicts(rows: &[Row]) -> Vec<(bool, String)> {
-    let mut verdicts = Vec::new();
-    for row in rows.iter().filter(|row| row.server == OURS) {
-        let viewers = row.viewers;
-        verdicts.push((
-            row.faults == 0.0,
-            format!("{viewers} viewers: {} torn, mixed or lost", row.faults),
-        ));
-        if !row.counts() {
-            continue;
-        }
-        if let Some(rate) = row.get("fps_min") {
-            verdicts.push((
-                rate >= FPS_MIN,
-                format!("{viewers} viewers: {rate:.1} fps at least, {FPS_MIN} wanted"),
-            ));
-        }
-        let is_judged = row.ratio_counts && viewers >= RATIO_FROM_VIEWERS;
-        if let Some(ratio) = row.ratio.filter(|_| is_judged) {
-            verdicts.push((
-                ratio <= RATIO_MAX,
-                format!("{viewers} viewers: CPU {ratio:.2} times the floor, {RATIO_MAX} allowed"),
-            ));
-        }
-    }
-    verdicts
-}
-
 /// What weakens the figures, in words.
 pub fn notes(rows: &[Row]) -> Vec<String> {
     let mut notes = Vec::new();
     for row in rows {
-        let who = format!("{} viewers, {}", row.viewers, row.server);
+        let who = format!("{} {}, {}", row.section.name(), row.label, row.server);
         if row.busy > 0 {
             notes.push(format!(
                 "{who}: the machine was too busy with others in {} of {} rounds; {}",
@@ -157,34 +169,56 @@ pub fn notes(rows: &[Row]) -> Vec<String> {
         }
         if let Some(foreign) = row.get("foreign").filter(|&foreign| foreign > 0.0) {
             notes.push(format!(
-                "{who}: {foreign} frames are not byte for byte the film's"
+                "{who}: {foreign} frames are not byte for byte the camera's"
             ));
         }
     }
     notes
 }
 
-pub fn json(rounds: &[Round], rows: &[Row], failures: &[String]) -> Value {
-    let rounds: Vec<Value> = rounds
-        .iter()
-        .map(|round| {
-            json!({
-                "server": round.server, "viewers": round.viewers, "round": round.number,
-                "busy": round.is_busy(), "full": round.is_full(),
-                "figures": round.figures, "faults": round.faults,
-            })
+/// Sharpness at equal size: at the size of each picture of another server, what camfeed has there,
+/// between the two of its own qualities around it.
+pub fn equal_sizes(rows: &[Row]) -> Vec<String> {
+    let points = |server: &str| -> Vec<(f64, f64, f64)> {
+        let rows = rows
+            .iter()
+            .filter(|row| row.section == Section::Sharpness && row.server == server);
+        rows.filter_map(|row| {
+            Some((
+                row.get("kb_per_frame")?,
+                row.get("psnr_db")?,
+                row.get("ssim")?,
+            ))
         })
-        .collect();
-    let medians: Vec<Value> = rows
+        .collect()
+    };
+    let ours = points(OURS);
+    let mut lines = Vec::new();
+    for row in rows
         .iter()
-        .map(|row| {
-            json!({
-                "server": row.server, "viewers": row.viewers, "counts": row.counts(),
-                "rounds": row.rounds,
-                "cpu_ratio_to_floor": row.ratio, "cpu_ratio_counts": row.ratio_counts,
-                "figures": row.medians,
-            })
-        })
-        .collect();
-    json!({ "rounds": rounds, "medians": medians, "failures": failures, "notes": notes(rows) })
+        .filter(|row| row.section == Section::Sharpness && row.server != OURS)
+    {
+        let (Some(size), Some(psnr), Some(ssim)) =
+            (row.get("kb_per_frame"), row.get("psnr_db"), row.get("ssim"))
+        else {
+            continue;
+        };
+        let around = ours
+            .windows(2)
+            .find(|pair| pair[0].0 <= size && size <= pair[1].0);
+        if let Some([low, high]) = around {
+            // Decibels go about with the logarithm of the size.
+            let share = (size / low.0).ln() / (high.0 / low.0).ln();
+            let between = |low: f64, high: f64| low + share * (high - low);
+            lines.push(format!(
+                "at {size:.0} kB a picture ({}, {}): camfeed {:.2} dB, SSIM {:.4}; {} {psnr:.2} dB, SSIM {ssim:.4}",
+                row.server,
+                row.label,
+                between(low.1, high.1),
+                between(low.2, high.2),
+                row.server
+            ));
+        }
+    }
+    lines
 }

@@ -3,7 +3,8 @@
 
 use std::fmt::Write;
 
-use crate::summary::Row;
+use crate::cases::Section;
+use crate::summary::{COST, Row};
 
 const PANEL: (f64, f64) = (420.0, 260.0);
 const MARGIN: (f64, f64) = (60.0, 50.0);
@@ -11,10 +12,19 @@ const COLOURS: [&str; 6] = [
     "#888888", "#0b6e99", "#c2410c", "#3f7d20", "#7a4fa3", "#b08900",
 ];
 
+/// Of the feed section, or of growth when that was measured without it.
 pub fn plot(rows: &[Row]) -> String {
+    let of = |section: Section| -> Vec<&Row> {
+        let is_by_viewers = |row: &&Row| row.section == section && row.label.contains("viewer");
+        rows.iter().filter(is_by_viewers).collect()
+    };
+    let rows = match of(Section::Feed) {
+        rows if rows.is_empty() => of(Section::Growth),
+        rows => rows,
+    };
     let mut servers: Vec<&str> = Vec::new();
     let mut viewers: Vec<usize> = Vec::new();
-    for row in rows {
+    for row in &rows {
         if !servers.contains(&row.server.as_str()) {
             servers.push(&row.server);
         }
@@ -32,12 +42,12 @@ pub fn plot(rows: &[Row]) -> String {
          <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
     );
     let panels = [
-        ("CPU ms per delivered frame", "cpu_ms_per_frame"),
+        ("CPU ms per delivered frame", COST),
         ("picture age, ms, p99", "age_p99_ms"),
     ];
     for (place, (title, figure)) in panels.into_iter().enumerate() {
         let left = MARGIN.0 + place as f64 * (PANEL.0 + MARGIN.0);
-        panel(&mut text, left, title, figure, rows, &servers, &viewers);
+        panel(&mut text, left, title, figure, &rows, &servers, &viewers);
     }
     for (number, server) in servers.iter().enumerate() {
         let y = PANEL.1 + 2.0 * MARGIN.1 + 20.0 * number as f64;
@@ -61,7 +71,7 @@ fn panel(
     left: f64,
     title: &str,
     figure: &str,
-    rows: &[Row],
+    rows: &[&Row],
     servers: &[&str],
     viewers: &[usize],
 ) {

@@ -122,10 +122,7 @@ impl Ledger {
             };
             self.compare(viewer, sequence, known);
         }
-        let is_new = match (
-            track.last.as_ref().and_then(sequence_of),
-            sequence_of(part),
-        ) {
+        let is_new = match (track.last.as_ref().and_then(sequence_of), sequence_of(part)) {
             (Some(last), Some(now)) if now < last => {
                 self.fault(format!("viewer {viewer}: sequence {now} after {last}"));
                 true

@@ -5,7 +5,7 @@
 //! It needs std, `socket2` and `rustix` (features `event`, `process`, `time`) and nothing of the bench.
 //!
 //! `viewers` watches with many viewers at once, `burst` opens many connections at once,
-//! `parse` reads one stream, `check` judges what came. Loopback is assumed: connecting
+//! `parse` reads one stream (`head`, `chunks`, `mark`), `check` judges what came. Loopback is assumed: connecting
 //! and sending a request of one line never take long.
 
 // Each user takes the half it needs.
@@ -13,6 +13,9 @@
 
 pub mod burst;
 pub mod check;
+mod chunks;
+mod head;
+pub mod mark;
 pub mod parse;
 mod shard;
 #[cfg(test)]
@@ -46,7 +49,7 @@ pub fn first_frame(
     stream
         .write_all(request(address, path).as_bytes())
         .map_err(fault)?;
-    let mut parser = parse::Parser::new(false);
+    let mut parser = parse::Parser::lenient(false);
     let mut bytes = [0; 16 * 1024];
     loop {
         let left = patience.saturating_sub(started.elapsed());

@@ -4,42 +4,17 @@
 //! is in. Bodies are taken by Content-Length, never searched; unless they are to be hashed, the
 //! caller may even discard most of a body unseen (`skippable`, `skipped`). Strict where a client
 //! would break: status, boundary, delimiter, Content-Length.
-//!
-//! The fake camera writes into each JPEG when it was taken (`tests/fakecam`): this mark tells the
-//! true age of a picture at any server that passes the camera's bytes on.
 
 use super::check::Hash;
+use super::chunks::Chunks;
+use super::head::{parse_micros, read_stream_head};
+use super::mark::{self, Mark};
 
 /// A head or a part's headers longer than this are a fault, not a page to buffer.
 const HEAD_MAX_BYTES: usize = 16 * 1024;
 
 /// Of each body so much is always looked at: the longest mark fits.
 const OPENING_BYTES: usize = 128;
-
-/// What the fake camera wrote into a JPEG.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Mark {
-    pub number: u64,
-    /// When it was taken, on CLOCK_MONOTONIC, in microseconds.
-    pub taken_micros: u64,
-}
-
-/// The mark at the beginning of a JPEG, and how many bytes it has there, right after the first two.
-pub fn mark(jpeg: &[u8]) -> Option<(Mark, usize)> {
-    let rest = jpeg.strip_prefix(&[0xff, 0xd8, 0xff, 0xfe])?;
-    let length = usize::from(u16::from_be_bytes([*rest.first()?, *rest.get(1)?]));
-    let text = std::str::from_utf8(rest.get(2..length)?).ok()?;
-    let words = text.strip_prefix("fakecam ")?;
-    let value = |name: &str| -> Option<u64> {
-        let word = words.split(' ').find_map(|word| word.strip_prefix(name))?;
-        word.parse().ok()
-    };
-    let mark = Mark {
-        number: value("seq=")?,
-        taken_micros: value("mono_us=")?,
-    };
-    Some((mark, 2 + length))
-}
 
 /// What one part said and was. Times in Unix microseconds.
 #[derive(Clone, Debug, Default)]
@@ -75,6 +50,9 @@ pub struct Parser {
     /// Some when bodies are hashed.
     hash: Option<Hash>,
     is_keeping: bool,
+    /// Chunked streams are taken, not refused: camfeed must never send one.
+    takes_chunks: bool,
+    chunks: Option<Chunks>,
 }
 
 impl Parser {
@@ -87,6 +65,8 @@ impl Parser {
             opening: Vec::with_capacity(OPENING_BYTES),
             hash: is_hashing.then(Hash::default),
             is_keeping: false,
+            takes_chunks: false,
+            chunks: None,
         }
     }
 
@@ -94,7 +74,15 @@ impl Parser {
     pub fn keeping() -> Parser {
         Parser {
             is_keeping: true,
-            ..Parser::new(false)
+            ..Parser::lenient(false)
+        }
+    }
+
+    /// One that also takes a chunked stream, which some peers send.
+    pub fn lenient(is_hashing: bool) -> Parser {
+        Parser {
+            takes_chunks: true,
+            ..Parser::new(is_hashing)
         }
     }
 
@@ -105,14 +93,16 @@ impl Parser {
     /// How many of the next bytes may be discarded without being fed.
     /// Never the body's opening and its last bytes, which are looked at.
     pub fn skippable(&self) -> usize {
-        match self.state {
+        let content = match self.state {
             State::Body { at }
                 if at >= OPENING_BYTES && self.hash.is_none() && !self.is_keeping =>
             {
                 self.part.length.saturating_sub(at + 2)
             }
             _ => 0,
-        }
+        };
+        let chunk = self.chunks.as_ref().map_or(content, Chunks::left);
+        content.min(chunk)
     }
 
     /// Tells that `count` bytes, at most `skippable`, were discarded.
@@ -120,18 +110,41 @@ impl Parser {
         if let State::Body { at } = &mut self.state {
             *at += count;
         }
+        if let Some(chunks) = &mut self.chunks {
+            chunks.skipped(count);
+        }
     }
 
     /// Takes the next bytes. `on_part` is called at the last byte of each body.
     pub fn feed(&mut self, mut bytes: &[u8], mut on_part: impl FnMut(&Part)) -> Result<(), String> {
         while !bytes.is_empty() {
-            match self.state {
-                State::Head => {
-                    if let Some(head) = self.take_head(&mut bytes)? {
-                        self.delimiter = read_stream_head(&head)?;
-                        self.state = State::PartHead;
-                    }
+            if let State::Head = self.state {
+                if let Some(head) = self.take_head(&mut bytes)? {
+                    let is_chunked;
+                    (self.delimiter, is_chunked) = read_stream_head(&head, self.takes_chunks)?;
+                    self.chunks = is_chunked.then(Chunks::default);
+                    self.state = State::PartHead;
                 }
+                continue;
+            }
+            let content = match &mut self.chunks {
+                Some(chunks) => chunks.take(&mut bytes)?.ok_or("the stream was ended")?,
+                None => std::mem::take(&mut bytes),
+            };
+            self.feed_content(content, &mut on_part)?;
+        }
+        Ok(())
+    }
+
+    /// Takes what stands behind the head.
+    fn feed_content(
+        &mut self,
+        mut bytes: &[u8],
+        on_part: &mut impl FnMut(&Part),
+    ) -> Result<(), String> {
+        while !bytes.is_empty() {
+            match self.state {
+                State::Head => return Err("content before its head".into()),
                 State::PartHead => {
                     if let Some(head) = self.take_head(&mut bytes)? {
                         self.begin_part(&head)?;
@@ -237,7 +250,7 @@ impl Parser {
 
     /// The opening is whole: reads its mark, and hashes the rest of it.
     fn open_body(&mut self) {
-        let marked = mark(&self.opening);
+        let marked = mark::read(&self.opening);
         self.part.mark = marked.map(|(mark, _)| mark);
         if let Some(hash) = &mut self.hash {
             let length = marked.map_or(0, |(_, length)| length);
@@ -245,41 +258,4 @@ impl Parser {
             hash.update(&self.opening[2 + length..]);
         }
     }
-}
-
-/// Checks the response head; the delimiter line it announces.
-fn read_stream_head(head: &str) -> Result<String, String> {
-    let status = head.lines().next().unwrap_or_default();
-    if status.split(' ').nth(1) != Some("200") {
-        return Err(format!("answered {status:?}"));
-    }
-    let header = |name: &str| {
-        head.lines()
-            .filter_map(|line| line.split_once(':'))
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.trim())
-    };
-    if let Some(coding) = header("transfer-encoding") {
-        return Err(format!("a stream in transfer encoding {coding:?}"));
-    }
-    let kind = header("content-type").unwrap_or_default();
-    let boundary = kind
-        .split_once("boundary=")
-        .map(|(_, name)| name.trim().trim_matches('"'))
-        .filter(|name| !name.is_empty() && kind.starts_with("multipart/x-mixed-replace"))
-        .ok_or_else(|| format!("not a stream: content type {kind:?}"))?;
-    // Some servers put the dashes into the announced name as well, and mean one pair.
-    let name = boundary.strip_prefix("--").unwrap_or(boundary);
-    Ok(format!("--{name}"))
-}
-
-/// `seconds.micros`, with any number of decimals.
-fn parse_micros(text: &str) -> Option<u64> {
-    let (seconds, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let digits: String = fraction
-        .chars()
-        .chain(std::iter::repeat('0'))
-        .take(6)
-        .collect();
-    Some(seconds.parse::<u64>().ok()? * 1_000_000 + digits.parse::<u64>().ok()?)
 }

@@ -125,7 +125,7 @@ impl<'a> Shard<'a> {
         self.lines.push(Line {
             number,
             socket,
-            parser: Parser::new(self.watch.verify || number % SAMPLE_EVERY == 0),
+            parser: Parser::lenient(self.watch.verify || number % SAMPLE_EVERY == 0),
             is_asked: false,
             started,
             last_micros: None,
@@ -202,6 +202,9 @@ impl<'a> Shard<'a> {
                 if let Some(last) = *last_micros {
                     let gap = Duration::from_micros(now_micros - last);
                     viewer.gap = viewer.gap.max(gap);
+                    if viewer.frames > 1 {
+                        viewer.span += gap;
+                    }
                 }
                 ages.extend(age_micros(part));
             }

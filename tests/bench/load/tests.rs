@@ -112,6 +112,30 @@ fn the_mark_of_the_camera_is_read_and_not_hashed() {
 }
 
 #[test]
+fn a_chunked_stream_is_the_same_stream_to_whom_it_is_allowed() {
+    let plain = stream(&[(1, jpeg(1, 900)), (2, jpeg(2, 900))]);
+    let head = String::from_utf8(HEAD[..HEAD.len() - 5].to_vec()).unwrap();
+    let head = head.trim_end().to_string() + "\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let mut chunked = head.into_bytes();
+    for piece in plain[HEAD.len() - 5..].chunks(333) {
+        chunked.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
+        chunked.extend_from_slice(piece);
+        chunked.extend_from_slice(b"\r\n");
+    }
+    for size in [1, 7, 500, chunked.len()] {
+        let mut parser = super::parse::Parser::lenient(true);
+        let mut hashes = Vec::new();
+        for piece in chunked.chunks(size) {
+            parser.feed(piece, |part| hashes.push(part.hash)).unwrap();
+        }
+        let whole = [1, 2].map(|filling| Some(super::check::Hash::of(&jpeg(filling, 900))));
+        assert_eq!(hashes, whole, "in pieces of {size}");
+    }
+    let mut strict = super::parse::Parser::new(true);
+    assert!(strict.feed(&chunked, |_| ()).is_err());
+}
+
+#[test]
 fn skipped_bytes_leave_the_edges() {
     let bytes = stream(&[(1, jpeg(7, 5000))]);
     let mut parser = super::parse::Parser::new(false);

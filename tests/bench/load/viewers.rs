@@ -38,7 +38,27 @@ pub struct Viewer {
     pub first_frame: Option<Duration>,
     /// The longest time between two frames.
     pub gap: Duration,
+    /// From the first frame to the last.
+    pub span: Duration,
     pub track: Track,
+}
+
+impl Viewer {
+    /// Frames a second. By the frames' own times, as a short window may begin right after a frame
+    /// and end right before one; by the window when the stream did not fill it.
+    pub fn rate(&self, window: Duration) -> f64 {
+        let by_window = self.frames as f64 / window.as_secs_f64();
+        match self.frames {
+            0 | 1 => by_window,
+            frames => {
+                let period = self.span / (frames - 1) as u32;
+                match self.span + 3 * period >= window {
+                    true => 1.0 / period.as_secs_f64(),
+                    false => by_window,
+                }
+            }
+        }
+    }
 }
 
 /// What all viewers got.
