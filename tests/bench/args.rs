@@ -18,6 +18,7 @@ Sections (the default run takes those with a *):
 
   --only slow,idle        these sections
   --all                   every section
+  --case TEXT             of these, the cases whose name contains it, such as `1920x1080`
   --viewers 1,10,100,500  of the feed section, one measurement each
   --seconds 3             the measured window
   --rounds N              alternating rounds, medians are printed; by default 3 for feed and for
@@ -43,6 +44,8 @@ Sections (the default run takes those with a *):
 pub struct Args {
     /// Empty: the default run.
     pub sections: Vec<Section>,
+    /// Empty: every case.
+    pub case: String,
     pub viewers: Vec<usize>,
     pub seconds: f64,
     /// None: as each section has it.
@@ -73,6 +76,7 @@ impl Args {
     pub fn parse(words: impl Iterator<Item = String>) -> Result<Option<Args>, String> {
         let mut args = Args {
             sections: Vec::new(),
+            case: String::new(),
             viewers: vec![1, 10, 100, 500],
             seconds: 3.0,
             rounds: None,
@@ -96,6 +100,7 @@ impl Args {
                 "--help" | "-h" => return Ok(None),
                 "--only" => args.sections = parse_sections(&value()?)?,
                 "--all" => args.sections = Section::ALL.to_vec(),
+                "--case" => args.case = value()?,
                 "--viewers" => args.viewers = parse_counts(&value()?)?,
                 "--seconds" => args.seconds = parse_seconds(&value()?)?,
                 "--rounds" => args.rounds = Some(parse_count("--rounds", &value()?)?),

@@ -157,6 +157,7 @@ pub fn cases(args: &Args) -> Vec<Case> {
                     seconds,
                 })
         })
+        .filter(|case| case.label.contains(&args.case))
         .collect()
 }
 

@@ -85,7 +85,11 @@ fn bench(words: Vec<String>) -> Result<bool, String> {
 }
 
 fn measure(args: &Args, entrants: &[Entrant]) -> Result<bool, String> {
-    let (rounds, failures) = rounds::run_all(args, &cases::cases(args), entrants);
+    let cases = cases::cases(args);
+    if cases.is_empty() {
+        return Err(format!("no case is called `{}`", args.case));
+    }
+    let (rounds, failures) = rounds::run_all(args, &cases, entrants);
     let rows = summary::rows(&rounds);
     println!("\n{}", report::describe_machine());
     println!("{}", table::tables(&rows));

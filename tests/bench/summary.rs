@@ -145,35 +145,47 @@ fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     Some((lower + upper) / 2.0)
 }
 
-/// What weakens the figures, in words.
+/// What weakens the figures, in words; for each section and reason all rows that it befell.
 pub fn notes(rows: &[Row]) -> Vec<String> {
     let mut notes = Vec::new();
-    for row in rows {
-        let who = format!("{} {}, {}", row.section.name(), row.label, row.server);
-        if row.busy > 0 {
-            notes.push(format!(
-                "{who}: the machine was too busy with others in {} of {} rounds; {}",
-                row.busy,
-                row.rounds,
-                match row.counts() {
-                    true => "they do not count",
-                    false => "these figures do not count",
-                }
-            ));
-        }
-        if row.full > 0 {
-            notes.push(format!(
-                "{who}: the machine was full in {} of {} rounds: ages and rates are its limit",
-                row.full, row.rounds
-            ));
-        }
-        if let Some(foreign) = row.get("foreign").filter(|&foreign| foreign > 0.0) {
-            notes.push(format!(
-                "{who}: {foreign} frames are not byte for byte the camera's"
-            ));
-        }
+    for section in Section::ALL {
+        let of_section = || rows.iter().filter(move |row| row.section == section);
+        let mut note = |befallen: Vec<String>, what: &str| {
+            if !befallen.is_empty() {
+                let list = befallen.join("; ");
+                notes.push(format!("{}: {what}: {list}", section.name()));
+            }
+        };
+        let partly = of_section().filter(|row| row.busy > 0 && row.counts());
+        note(
+            partly.map(|row| rounds_of(row, row.busy)).collect(),
+            "others used the machine, these rounds do not count",
+        );
+        let wholly = of_section().filter(|row| !row.counts());
+        note(
+            wholly.map(who).collect(),
+            "the machine was too busy with others, these figures do not count",
+        );
+        let full = of_section().filter(|row| row.full > 0);
+        note(
+            full.map(|row| rounds_of(row, row.full)).collect(),
+            "the machine was full, ages and rates are its limit",
+        );
+        let foreign = of_section().filter(|row| row.get("foreign") > Some(0.0));
+        note(
+            foreign.map(who).collect(),
+            "frames are not byte for byte the camera's",
+        );
     }
     notes
+}
+
+fn who(row: &Row) -> String {
+    format!("{}, {}", row.label, row.server)
+}
+
+fn rounds_of(row: &Row, some: usize) -> String {
+    format!("{} ({some} of {})", who(row), row.rounds)
 }
 
 /// Sharpness at equal size: at the size of each picture of another server, what camfeed has there,
