@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::load::check::Hash;
 use crate::load::viewers::{Report, Watch, watch};
-use crate::{camera, load};
+use crate::{camera, children, load};
 
 /// Named numbers: what a round yields, what the table, the JSON and the plot show.
 pub type Figures = BTreeMap<String, f64>;
@@ -120,6 +120,7 @@ impl Client {
             .stdout(Stdio::piped())
             .spawn()
             .map_err(fault)?;
+        children::add(child.id());
         let (send, lines) = mpsc::channel();
         let stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
         std::thread::spawn(move || {
@@ -164,6 +165,7 @@ impl Client {
 impl Drop for Client {
     fn drop(&mut self) {
         let _ = self.child.kill();
+        children::forget(self.child.id());
         let _ = self.child.wait();
     }
 }

@@ -14,6 +14,7 @@ mod args;
 mod bursts;
 mod camera;
 mod cases;
+mod children;
 mod client;
 mod floor;
 mod limits;
@@ -75,6 +76,8 @@ fn bench(words: Vec<String>) -> Result<bool, String> {
     };
     // Servers inherit it: some of them take as many viewers as they have descriptors.
     load::raise_file_limit();
+    children::end_with_us()?;
+    camera::tidy();
     let entrants = peers::entrants(&args);
     let outcome = match args.burst {
         true => burst(&args, &entrants),

@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::load;
+use crate::{children, load};
 
 const START_PATIENCE: Duration = Duration::from_secs(15);
 const RETRY_TIME: Duration = Duration::from_millis(20);
@@ -58,6 +58,7 @@ impl Server {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|error| format!("cannot start `{}`: {error}", words.join(" ")))?;
+        children::add(child.id());
         let (send, announced) = mpsc::channel();
         let lines = Lines::default();
         if let Some(stderr) = child.stderr.take() {
@@ -101,7 +102,11 @@ impl Server {
 
     /// False when it ended by itself.
     pub fn is_running(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+        let is_running = matches!(self.child.try_wait(), Ok(None));
+        if !is_running {
+            children::forget(self.child.id());
+        }
+        is_running
     }
 }
 
@@ -109,6 +114,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         // Already gone or not, it is waited for.
         let _ = self.child.kill();
+        children::forget(self.child.id());
         let _ = self.child.wait();
     }
 }
