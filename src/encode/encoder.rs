@@ -1,9 +1,10 @@
 //! One worker's encoder: a picture's pixels in, the bytes of a JPEG out.
 //!
 //! Keeps every buffer of its steps, so that none is allocated for each picture. OpenCV does the
-//! work: conversion, turning, writing on it, `imencode`.
+//! work: conversion, turning, writing on it, `imencode`; but a raw picture that is neither turned
+//! nor written on has its planes compressed as they are.
 
-use super::Pixels;
+use super::{Pixels, planes::PlaneEncoder};
 use crate::{
     capture::draw,
     config::{Flip, Rotate, Turn},
@@ -26,6 +27,8 @@ pub struct Encoder {
     mirrored: Mat,
     written: Mat,
     jpeg: Vector<u8>,
+    /// Made for the first raw picture.
+    planes: Option<PlaneEncoder>,
 }
 
 impl Encoder {
@@ -39,6 +42,7 @@ impl Encoder {
             mirrored: Mat::default(),
             written: Mat::default(),
             jpeg: Vector::new(),
+            planes: None,
         }
     }
 
@@ -58,23 +62,29 @@ impl Encoder {
         turn: Turn,
         text: Option<&str>,
     ) -> Result<&[u8], Error> {
+        if turn.is_none() && text.is_none() {
+            return self.encode_plain(mat, pixels);
+        }
         self.encode_steps(mat, pixels, turn, text)
             .map_err(cannot_encode)?;
         Ok(self.jpeg.as_slice())
     }
 
-    /// The JPEG of the pixels in `mat`, as they are.
-    pub fn encode_plain(
+    /// The JPEG of the pixels in `mat`, as they are; its rows follow each other without gaps.
+    pub fn encode_plain<M: MatTraitConst + core::ToInputArray>(
         &mut self,
-        mat: &impl core::ToInputArray,
+        mat: &M,
         pixels: Pixels,
     ) -> Result<&[u8], Error> {
-        match pixels.to_bgr() {
-            None => compress(mat, &mut self.jpeg, &self.params),
-            Some(code) => imgproc::cvt_color_def(mat, &mut self.converted, code)
-                .and_then(|()| compress(&self.converted, &mut self.jpeg, &self.params)),
+        if let Pixels::Yuyv | Pixels::Uyvy = pixels {
+            let planes = match &mut self.planes {
+                Some(planes) => planes,
+                none => none.insert(PlaneEncoder::new()?),
+            };
+            let bytes = mat.data_bytes().map_err(cannot_encode)?;
+            return planes.encode(bytes, mat.cols() as usize, pixels, self.quality);
         }
-        .map_err(cannot_encode)?;
+        compress(mat, &mut self.jpeg, &self.params).map_err(cannot_encode)?;
         Ok(self.jpeg.as_slice())
     }
 

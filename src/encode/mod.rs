@@ -8,6 +8,7 @@
 //! allocated thirty times a second.
 
 mod encoder;
+mod planes;
 #[cfg(test)]
 mod tests;
 

@@ -88,58 +88,138 @@ fn stripes_cover_every_row_once_in_whole_mcus() {
     }
 }
 
-#[test]
-fn joined_stripes_decode_to_the_very_pixels_of_the_whole() {
-    // A gradient with an odd size, so that neither edge falls on an MCU.
-    let (rows, columns) = (599_i32, 333_i32);
-    let mut mat = Mat::default();
-    let pixels: Vec<u8> = (0..rows * columns * 3)
+/// A picture of `rows` × `columns` pixels of `channels` bytes, nowhere flat.
+fn textured(rows: i32, columns: i32, channels: i32) -> Mat {
+    let bytes: Vec<u8> = (0..rows * columns * channels)
         .map(|at| (at.wrapping_mul(7) / 11 % 251) as u8)
         .collect();
-    Mat::from_slice(&pixels)
-        .and_then(|flat| flat.reshape(3, rows)?.copy_to(&mut mat))
+    mat_of(&bytes, rows, channels)
+}
+
+fn mat_of(bytes: &[u8], rows: i32, channels: i32) -> Mat {
+    let mut mat = Mat::default();
+    Mat::from_slice(bytes)
+        .and_then(|flat| flat.reshape(channels, rows)?.copy_to(&mut mat))
         .expect("a picture");
-    let decode = |jpeg: &[u8]| {
-        let mat = Mat::from_slice(jpeg).expect("a slice");
-        let mat = imgcodecs::imdecode(&mat, imgcodecs::IMREAD_COLOR).expect("decoded");
-        mat.data_bytes().expect("whole").to_vec()
-    };
-    let mut encoder = Encoder::new(80);
-    let whole = encoder
-        .encode_plain(&mat, Pixels::Bgr)
-        .expect("encoded")
-        .to_vec();
-    for stripes in [2, 3, 4] {
-        let parts: Vec<Vec<u8>> = (0..stripes)
-            .map(|stripe| {
-                let range = stripe_rows(rows, stripes, stripe);
-                let area = core::Rect::new(0, range.start, columns, range.len() as i32);
-                let part = Mat::roi(&mat, area).expect("inside");
-                encoder
-                    .encode_plain(&part, Pixels::Bgr)
-                    .expect("encoded")
-                    .to_vec()
-            })
-            .collect();
-        let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
-        let joined = jpeg::join(&parts, rows as u16).expect("they fit");
-        let mut bytes = Vec::new();
-        joined.write_to(&mut bytes);
-        assert_eq!(bytes.len(), joined.len());
-        let layout = jpeg::inspect(&bytes).expect("a whole JPEG");
-        assert_eq!((layout.width, layout.height), (333, 599));
-        assert!(layout.is_untouched());
-        let (one, other) = (decode(&bytes), decode(&whole));
-        // A decoder may smooth colours across rows differently next to a restart: not here,
-        // where MCUs and their neighbours are the same.
-        assert_eq!(one.len(), other.len());
-        let differing = one
-            .iter()
-            .zip(&other)
-            .filter(|(a, b)| a.abs_diff(**b) > 1)
-            .count();
-        assert_eq!(differing, 0, "{stripes} stripes");
+    mat
+}
+
+fn decoded(jpeg: &[u8]) -> Vec<u8> {
+    let mat = Mat::from_slice(jpeg).expect("a slice");
+    let mat = imgcodecs::imdecode(&mat, imgcodecs::IMREAD_COLOR).expect("decoded");
+    mat.data_bytes().expect("whole").to_vec()
+}
+
+#[test]
+fn joined_stripes_decode_to_the_very_pixels_of_the_whole() {
+    // An odd size, so that neither edge falls on an MCU; raw pixels come in pairs.
+    for (pixels, channels, columns) in [(Pixels::Bgr, 3, 333), (Pixels::Yuyv, 2, 334)] {
+        let rows = 599_i32;
+        let mat = textured(rows, columns, channels);
+        let mut encoder = Encoder::new(80);
+        let whole = encoder
+            .encode_plain(&mat, pixels)
+            .expect("encoded")
+            .to_vec();
+        for stripes in [2, 3, 4] {
+            let parts: Vec<Vec<u8>> = (0..stripes)
+                .map(|stripe| {
+                    let range = stripe_rows(rows, stripes, stripe);
+                    let area = core::Rect::new(0, range.start, columns, range.len() as i32);
+                    let part = Mat::roi(&mat, area).expect("inside");
+                    encoder
+                        .encode_plain(&part, pixels)
+                        .expect("encoded")
+                        .to_vec()
+                })
+                .collect();
+            let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+            let joined = jpeg::join(&parts, rows as u16).expect("they fit");
+            let mut bytes = Vec::new();
+            joined.write_to(&mut bytes);
+            assert_eq!(bytes.len(), joined.len());
+            let layout = jpeg::inspect(&bytes).expect("a whole JPEG");
+            assert_eq!(i32::from(layout.width), columns);
+            assert_eq!(i32::from(layout.height), rows);
+            assert!(layout.is_untouched());
+            let (one, other) = (decoded(&bytes), decoded(&whole));
+            // A decoder may smooth colours across rows differently next to a restart: not here,
+            // where MCUs and their neighbours are the same.
+            assert_eq!(one.len(), other.len());
+            let differing = one
+                .iter()
+                .zip(&other)
+                .filter(|(a, b)| a.abs_diff(**b) > 1)
+                .count();
+            assert_eq!(differing, 0, "{stripes} stripes");
+        }
     }
+}
+
+/// YUYV of smooth colours within the range of cameras, `rows` × 320.
+fn raw(rows: usize) -> Vec<u8> {
+    let pair = |at: usize| {
+        let (x, y) = (at % 160, at / 160);
+        let bright = |x: usize| (16 + (x * 3 + y * 5) % 220) as u8;
+        let (u, v) = (64 + (x / 2 + y / 3) % 120, 70 + (y / 2 + x / 5) % 110);
+        [bright(2 * x), u as u8, bright(2 * x + 1), v as u8]
+    };
+    (0..rows * 160).flat_map(pair).collect()
+}
+
+#[test]
+fn raw_pictures_look_as_they_do_by_way_of_bgr() {
+    // 121 rows: the last one has no neighbour.
+    for rows in [120, 121] {
+        let mat = mat_of(&raw(rows), rows as i32, 2);
+        let mut encoder = Encoder::new(90);
+        let planes = encoder.encode_plain(&mat, Pixels::Yuyv).expect("encoded");
+        let planes = planes.to_vec();
+        let mut bgr = Mat::default();
+        imgproc::cvt_color_def(&mat, &mut bgr, imgproc::COLOR_YUV2BGR_YUYV).expect("converted");
+        let by_bgr = encoder.encode_plain(&bgr, Pixels::Bgr).expect("encoded");
+        let by_bgr = by_bgr.to_vec();
+        let (one, other) = (decoded(&planes), decoded(&by_bgr));
+        assert_eq!(one.len(), other.len());
+        let pairs = one.iter().zip(&other);
+        let error: u64 = pairs.map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+        let mean = error as f64 / one.len() as f64;
+        assert!(mean < 2.5, "{rows} rows: {mean}");
+        let sizes = planes.len() as f64 / by_bgr.len() as f64;
+        assert!((0.9..1.1).contains(&sizes), "{sizes}");
+    }
+}
+
+#[test]
+fn raw_pixels_in_the_other_order_give_the_same_picture() {
+    let yuyv = raw(48);
+    let uyvy: Vec<u8> = yuyv.chunks(2).flat_map(|pair| [pair[1], pair[0]]).collect();
+    let encode = |bytes: &[u8], pixels| {
+        let mut encoder = Encoder::new(80);
+        let jpeg = encoder.encode_plain(&mat_of(bytes, 48, 2), pixels);
+        jpeg.expect("encoded").to_vec()
+    };
+    assert_eq!(encode(&yuyv, Pixels::Yuyv), encode(&uyvy, Pixels::Uyvy));
+}
+
+#[test]
+fn black_and_white_of_a_camera_are_those_of_a_jpeg() {
+    for (y, seen) in [(16, 0), (235, 255), (0, 0), (255, 255), (126, 128)] {
+        let bytes = [y, 128].repeat(32 * 32);
+        let mut encoder = Encoder::new(95);
+        let jpeg = encoder.encode_plain(&mat_of(&bytes, 32, 2), Pixels::Yuyv);
+        for byte in decoded(jpeg.expect("encoded")) {
+            assert!(byte.abs_diff(seen) <= 1, "{y}: {byte}");
+        }
+    }
+}
+
+#[test]
+fn a_raw_picture_of_an_odd_width_is_refused() {
+    let mut encoder = Encoder::new(80);
+    let refusal = encoder.encode_plain(&textured(4, 3, 2), Pixels::Yuyv);
+    let refusal = refusal.expect_err("no pairs").to_string();
+    assert!(refusal.contains("width"), "{refusal}");
 }
 
 #[test]
