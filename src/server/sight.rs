@@ -3,8 +3,14 @@
 //! Between a writer and a viewer's eyes lie the unsent bytes, which the listener's options keep
 //! few, the network, and the viewer's own receive buffer, which may hold a second or more of what
 //! a slow viewer takes. A writer that fills all of it shows the past. So a viewer that has once
-//! made us wait gets its next frame when the last one is over the wire and its buffer is at least
-//! half empty again, as its window says; a viewer that never makes us wait is never asked about.
+//! made us wait gets its next frame when the last one is over the wire and has been read, as far as
+//! its window and its rate tell; a viewer that never makes us wait is never asked about.
+//!
+//! A window tells exactly how much is unread when something arrives, then again each time it has
+//! doubled, and nothing more once it is half open (`tcp_cleanup_rbuf` in Linux). What is left then
+//! goes at the viewer's rate: what it reads from one part's arrival to the next, if it was never
+//! without something to read. How much a buffer holds shows when it is empty, so now and then one
+//! is let run empty.
 
 use super::{connection::Connection, wire::Wire};
 use std::time::{Duration, Instant};
@@ -15,65 +21,140 @@ const READY: u32 = 30;
 /// Below this round-trip time frames may follow each other on the wire.
 const NEAR: Duration = Duration::from_millis(250);
 
+/// A wait of no longer is one for word of a window that was open already.
+const SOON: Duration = Duration::from_millis(50);
+
+/// A rate is measured over no less.
+const MOMENT: Duration = Duration::from_millis(10);
+
 /// A buffer of fewer bytes holds nothing worth waiting for.
 const SMALL: u32 = 32 * 1024;
 
-/// A part is sent after so long in any case: windows are announced in steps.
+/// A part is sent after so long in any case: what is seen may be wrong.
 const LONGEST: Duration = Duration::from_secs(3);
 
-/// Parts of a slow viewer are spaced by so much of the time one takes at its rate.
-const SPACING: f64 = 0.85;
+/// Each so many parts a viewer is left without something to read for a while: what arrives then tells
+/// how large its buffer is.
+const PAUSE_EVERY: u32 = 8;
 
-/// After so many parts one is sent as soon as the viewer has drained, and more as long as it has by
-/// the next frame: one that has become faster would never show it otherwise.
-const PROBE: u32 = 8;
+/// For so long, in terms of the time a part takes; and for twice the last pause as long as the buffer
+/// turns out to be larger than known.
+const PAUSE: f64 = 0.5;
+
+/// The longest pause.
+const LONGEST_PAUSE: f64 = 2.0;
 
 /// Weight of the last part in a viewer's rate.
-const NEWEST: f64 = 0.3;
+const NEWEST: f64 = 0.4;
+
+/// A viewer that had next to nothing to read may be so much faster than it seemed, and than it was
+/// seen to be, in which parts come at whole frames only.
+const FASTER: (f64, f64) = (1.05, 1.15);
+
+/// And so much when it had nothing at all.
+const MUCH_FASTER: (f64, f64) = (1.25, 2.0);
 
 /// How far a viewer is behind, as far as it can be seen.
 #[derive(Debug, Default)]
 pub struct Sight {
     /// It has made us wait; since then it was ready for so many frames in a row.
     slow: Option<u32>,
-    /// Its largest window so far, bytes.
-    peak: u32,
-    /// The part sent last: when, and how many bytes.
-    last: Option<(Instant, usize)>,
-    /// Bytes a second it has taken since it is slow.
+    /// Since when the part being written waits.
+    waiting: Option<Instant>,
+    /// The part sent last.
+    last: Option<Sent>,
+    /// Bytes its buffer holds, as far as they have been seen to be free at once.
+    room: u32,
+    /// Parts that arrived at once since it is slow.
+    parts: u32,
+    /// The pause after the last part, in parts.
+    pause: f64,
+    /// Bytes of it that were free when last looked at, and when they were others at last.
+    free: Option<(Instant, u32)>,
+    /// When it was looked at.
+    looked: Option<Instant>,
+    /// Bytes it had taken and promised to take when the last part was seen to have arrived.
+    arrived: Option<(Instant, u64)>,
+    /// Bytes a second it reads.
     rate: Option<f64>,
-    /// Parts since it was last found to be no faster.
-    spaced: u32,
-    /// It is being found out whether it is faster.
-    is_probed: bool,
+}
+
+/// A part that was sent.
+#[derive(Debug)]
+struct Sent {
+    at: Instant,
+    bytes: usize,
+    /// It did not go at once: what came before was in its way.
+    had_to_wait: bool,
+    /// Its viewer was left without something to read before.
+    has_paused: bool,
+    /// It is all in the viewer's buffer, or read.
+    has_arrived: bool,
 }
 
 impl Sight {
+    /// Looks at a viewer that has been sent nothing yet.
+    pub fn begin(connection: &Connection) -> Sight {
+        Sight::begin_with(connection.wire().map_or(0, |wire| wire.free()))
+    }
+
+    fn begin_with(free: u32) -> Sight {
+        Sight {
+            room: free,
+            ..Sight::default()
+        }
+    }
+
     /// Notes that writing to the viewer had to wait.
     pub fn note_wait(&mut self) {
+        self.note_wait_at(Instant::now());
+    }
+
+    fn note_wait_at(&mut self, at: Instant) {
         self.slow = Some(0);
+        self.waiting.get_or_insert(at);
     }
 
     /// Notes that a part of so many bytes was sent.
-    pub fn note_part(&mut self, bytes: usize) {
-        self.note_part_at(bytes, Instant::now());
+    pub fn note_part(&mut self, bytes: usize, connection: &Connection) {
+        let wire = self.slow.and_then(|_| connection.wire());
+        self.note_part_at(bytes, wire, Instant::now());
     }
 
-    fn note_part_at(&mut self, bytes: usize, now: Instant) {
-        self.spaced += 1;
-        let is_measured = self.slow.is_some() && !self.is_probed;
-        if let (Some((at, bytes)), true) = (self.last, is_measured) {
-            let rate = bytes as f64 / (now - at).as_secs_f64().max(1e-3);
-            let mean = self.rate.unwrap_or(rate);
-            self.rate = Some(mean + NEWEST * (rate - mean));
+    fn note_part_at(&mut self, bytes: usize, wire: Option<Wire>, now: Instant) {
+        let waiting = self.waiting.take();
+        let has_paused = self.pause > 0.0;
+        self.last = Some(Sent {
+            at: now,
+            bytes,
+            had_to_wait: waiting.is_some_and(|since| now - since > SOON),
+            has_paused,
+            has_arrived: false,
+        });
+        let Some(wire) = wire.filter(|wire| has_arrived(*wire, bytes)) else {
+            return;
+        };
+        // What was free before it arrived, to the byte: nothing has been read since.
+        let free = wire.free().saturating_add(bytes as u32);
+        let is_larger = free > self.room + bytes as u32 / 64 && waiting.is_none();
+        if is_larger {
+            self.room = free;
         }
-        self.last = Some((now, bytes));
+        self.parts += 1;
+        self.pause = if is_larger {
+            (2.0 * self.pause).clamp(PAUSE, LONGEST_PAUSE)
+        } else if self.parts % PAUSE_EVERY == 0 {
+            PAUSE
+        } else {
+            0.0
+        };
+        self.look(wire, now);
     }
 
     /// True when a frame sent now is seen soon.
     pub fn is_clear(&mut self, connection: &Connection) -> bool {
         if self.slow.is_none() {
-            self.rate = None;
+            (self.rate, self.arrived) = (None, None);
             return true;
         }
         let wire = connection.wire();
@@ -81,157 +162,89 @@ impl Sight {
     }
 
     fn judge(&mut self, wire: Wire, now: Instant) -> bool {
-        let Some((at, _)) = self.last else {
+        let Some(at) = self.last.as_ref().map(|last| last.at) else {
             return true;
         };
-        let elapsed = now - at;
-        let (is_drained, is_early) = (self.is_drained(wire), elapsed < self.spacing());
-        if self.is_probed && !is_drained {
-            self.is_probed = false;
-            self.spaced = 0;
-        }
-        if is_drained && is_early && self.spaced >= PROBE {
-            self.is_probed = true;
-        }
-        let is_clear = is_drained && (!is_early || self.is_probed);
+        self.look(wire, now);
+        let is_clear = self.is_drained(wire, now);
         self.slow = match self.slow {
             Some(ready) if is_clear && ready < READY => Some(ready + 1),
             Some(_) if is_clear => None,
             _ => Some(0),
         };
-        is_clear || elapsed > LONGEST
-    }
-
-    /// The time from the last part to the next.
-    fn spacing(&self) -> Duration {
-        match (self.last, self.rate) {
-            (Some((_, bytes)), Some(rate)) => {
-                LONGEST.min(Duration::from_secs_f64(bytes as f64 / rate * SPACING))
-            }
-            _ => Duration::ZERO,
+        let is_overdue = now - at > LONGEST;
+        if is_overdue && !is_clear {
+            // Perhaps its buffer is not as large any more.
+            self.room /= 2;
         }
+        is_clear || is_overdue
     }
 
-    /// True when what was sent is over the wire and half of the viewer's buffer is free.
-    fn is_drained(&mut self, wire: Wire) -> bool {
-        self.peak = self.peak.max(wire.window);
-        let is_over = wire.unacked == 0 || (wire.unsent == 0 && wire.round_trip < NEAR);
-        is_over && (wire.window >= self.peak / 2 || self.peak < SMALL)
+    /// Learns the size of the viewer's buffer and its rate.
+    fn look(&mut self, wire: Wire, now: Instant) {
+        self.room = self.room.max(wire.free());
+        let looked = self.looked.replace(now).unwrap_or(now);
+        if self.free.is_none_or(|(_, free)| free != wire.free()) {
+            self.free = Some((looked, wire.free()));
+        }
+        let Some(last) = self.last.as_mut().filter(|last| !last.has_arrived) else {
+            return;
+        };
+        if !has_arrived(wire, last.bytes) {
+            last.had_to_wait = true;
+            return;
+        }
+        last.has_arrived = true;
+        // Told anew with what arrived, be it the same as before.
+        self.free = Some((looked.max(last.at), wire.free()));
+        let (bytes, has_paused) = (last.bytes as f64, last.has_paused);
+        let promised = wire.promised();
+        // What it still had when this came, in parts.
+        let left = (f64::from(self.room - wire.free()) - bytes) / bytes;
+        let was_behind = last.had_to_wait || left > 1.0 / 8.0;
+        if let Some((before, promised_before)) = self.arrived {
+            if now - before < MOMENT {
+                return;
+            }
+            let taken = promised.saturating_sub(promised_before) as f64;
+            let measured = (taken / (now - before).as_secs_f64()).max(1.0);
+            let (faster, at_most) = match left > 1.0 / 32.0 {
+                true => FASTER,
+                false => MUCH_FASTER,
+            };
+            self.rate = Some(match self.rate {
+                None => measured,
+                Some(rate) if was_behind => rate + NEWEST * (measured - rate),
+                Some(rate) if has_paused => rate,
+                Some(rate) => (rate.max(measured) * faster).min(measured * at_most),
+            });
+        }
+        self.arrived = Some((now, promised));
     }
+
+    /// True when what was sent is over the wire, about half of the viewer's buffer is free, and the
+    /// rest has about been read.
+    fn is_drained(&self, wire: Wire, now: Instant) -> bool {
+        let is_over = wire.unacked == 0 || (wire.unsent == 0 && wire.round_trip < NEAR);
+        // Its kernel's half may be less than ours.
+        let is_open = wire.free() >= self.room / 8 * 3;
+        let is_read = match (self.rate, self.free, &self.last) {
+            (Some(rate), Some((since, free)), Some(last)) => {
+                let unread = f64::from(self.room.saturating_sub(free));
+                let unread = unread + self.pause * last.bytes as f64;
+                unread <= rate * (now - since).as_secs_f64()
+            }
+            _ => true,
+        };
+        is_over && (self.room < SMALL || is_open && is_read)
+    }
+}
+
+/// True when a part of so many bytes is in the viewer's buffer, but for a tail whose acknowledgement
+/// is delayed.
+fn has_arrived(wire: Wire, bytes: usize) -> bool {
+    wire.unsent == 0 && wire.flying as usize <= bytes / 8
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn wire(unacked: u32, unsent: u32, window: u32, millis: u64) -> Wire {
-        Wire {
-            unacked,
-            unsent,
-            window,
-            round_trip: Duration::from_millis(millis),
-            acked: 0,
-        }
-    }
-
-    #[test]
-    fn a_viewer_has_drained_when_its_window_is_half_open() {
-        let mut sight = Sight::default();
-        for (seen, is_drained) in [
-            (wire(0, 0, 2000, 1), true),
-            (wire(0, 0, 0, 1), true),
-            (wire(9, 9, 0, 1), false),
-            (wire(0, 0, 65_536, 1), true),
-            (wire(0, 0, 0, 1), false),
-            (wire(0, 0, 30_000, 1), false),
-            (wire(0, 0, 33_000, 1), true),
-            (wire(3, 0, 65_536, 100), true),
-            (wire(3, 10, 65_536, 100), false),
-            (wire(3, 0, 65_536, 400), false),
-        ] {
-            assert_eq!(sight.is_drained(seen), is_drained, "{seen:?}");
-        }
-    }
-
-    #[test]
-    fn the_parts_of_a_slow_viewer_are_spaced_at_its_rate() {
-        let mut sight = Sight::default();
-        let start = Instant::now();
-        let second = Duration::from_secs(1);
-        sight.note_part_at(50_000, start);
-        sight.note_wait();
-        sight.note_part_at(50_000, start + second);
-        let now = start + second;
-        assert_eq!(sight.spacing(), second.mul_f64(SPACING));
-        assert!(!sight.judge(wire(0, 0, 65_536, 1), now + second / 2));
-        assert!(sight.judge(wire(0, 0, 65_536, 1), now + second));
-    }
-
-    #[test]
-    fn a_viewer_that_is_ready_for_every_frame_is_slow_no_more() {
-        let mut sight = Sight::default();
-        let mut now = Instant::now();
-        sight.note_part_at(1000, now);
-        sight.note_wait();
-        for _ in 0..=READY {
-            assert!(sight.slow.is_some());
-            now += Duration::from_millis(33);
-            assert!(sight.judge(wire(0, 0, 65_536, 1), now));
-        }
-        assert!(sight.slow.is_none());
-    }
-
-    #[test]
-    fn a_viewer_that_takes_every_second_frame_is_found_out_to_be_faster() {
-        let mut sight = Sight::default();
-        let (start, frame) = (Instant::now(), Duration::from_millis(33));
-        sight.note_wait();
-        let mut sent = 0;
-        for number in 0..200 {
-            let now = start + frame * number;
-            // A hiccup: the first ten parts take two frames each.
-            let is_open = number >= 20 || number % 2 == 0;
-            let window = if is_open { 65_536 } else { 0 };
-            if sight.slow.is_none() || sight.judge(wire(0, 0, window, 1), now) {
-                sight.note_part_at(60_000, now);
-                sent += 1;
-            }
-        }
-        assert!(sight.slow.is_none());
-        assert!(sent > 160, "{sent}");
-    }
-
-    #[test]
-    fn a_viewer_that_stays_slow_is_probed_seldom() {
-        let mut sight = Sight::default();
-        let (start, frame) = (Instant::now(), Duration::from_millis(33));
-        sight.note_wait();
-        // Two parts fit; one is taken every ten frames.
-        let (mut unread, mut last, mut crowded) = (0, 0, 0);
-        for number in 0..1000 {
-            let now = start + frame * number;
-            if number % 10 == 0 && unread > 0 {
-                unread -= 1;
-            }
-            let window = if unread < 2 { 65_536 } else { 0 };
-            if sight.judge(wire(0, 0, window, 1), now) {
-                sight.note_part_at(60_000, now);
-                unread += 1;
-                crowded += u32::from(number - last < 5);
-                last = number;
-            }
-        }
-        assert!(sight.slow.is_some());
-        assert!(crowded < 20, "{crowded}");
-    }
-
-    #[test]
-    fn a_window_that_never_opens_does_not_silence_a_viewer() {
-        let mut sight = Sight::default();
-        let now = Instant::now();
-        sight.note_part_at(1000, now);
-        sight.note_wait();
-        assert!(!sight.judge(wire(9, 9, 0, 1), now + LONGEST / 2));
-        assert!(sight.judge(wire(9, 9, 0, 1), now + LONGEST * 2));
-    }
-}
+mod tests;

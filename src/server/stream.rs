@@ -136,7 +136,7 @@ impl Viewer {
     ) -> io::Result<()> {
         let slot = &camera.slot;
         let _watch = slot.watch();
-        let mut sight = Sight::default();
+        let mut sight = Sight::begin(&self.connection);
         let mut last: Option<Sent> = None;
         // The newest frame, when the viewer was behind.
         let mut held_back: Option<Arc<Frame>> = None;
@@ -197,7 +197,7 @@ impl Viewer {
                     held_back = None;
                     let frame = self.send_newest(slot, frame, &mut sight)?;
                     let missed = last.as_ref().map_or(0, |last| last.missed_until(&frame));
-                    sight.note_part(frame.part().len());
+                    sight.note_part(frame.part().len(), &self.connection);
                     admission.note_part(frame.part().len(), 1, missed);
                     let now = Instant::now();
                     repeat_at = now + FIRST_REPEAT;
@@ -214,7 +214,7 @@ impl Viewer {
                     if let Some(last) = &last {
                         let part = last.frame.part();
                         self.connection.write_all(part, self.patience)?;
-                        sight.note_part(part.len());
+                        sight.note_part(part.len(), &self.connection);
                         admission.note_part(part.len(), 0, 0);
                     }
                     repeat_at = Instant::now() + REPEAT;

@@ -10,6 +10,8 @@ use std::{
 pub struct Wire {
     /// Segments sent and not acknowledged.
     pub unacked: u32,
+    /// Bytes sent and not acknowledged.
+    pub flying: u32,
     /// Bytes not sent.
     pub unsent: u32,
     /// Bytes the peer takes, as it last said.
@@ -21,6 +23,11 @@ pub struct Wire {
 }
 
 impl Wire {
+    /// Bytes that could be sent and taken now.
+    pub fn free(&self) -> u32 {
+        self.window.saturating_sub(self.flying)
+    }
+
     /// Bytes the peer has taken or promised to take: it rises when its reader reads.
     pub fn promised(&self) -> u64 {
         self.acked + u64::from(self.window)
@@ -59,6 +66,7 @@ pub fn wire(socket: BorrowedFd<'_>) -> Option<Wire> {
     };
     Some(Wire {
         unacked: word(24),
+        flying: u32::try_from(long(200).saturating_sub(long(208) + long(120))).unwrap_or(u32::MAX),
         round_trip: Duration::from_micros(word(68).into()),
         unsent: word(144),
         window: word(228),
