@@ -10,6 +10,7 @@ mod auth;
 mod browser;
 mod bursts;
 mod bystanders;
+mod caddy;
 mod cameras;
 mod camfeed;
 mod churn;

@@ -104,7 +104,7 @@ fn behind(folder: &Folder, source: &str) -> Camfeed {
 }
 
 /// Ages of the first `count` frames of a stream at the moment they are complete, in seconds.
-fn ages(stream: impl Read, count: usize) -> Vec<f64> {
+pub fn ages(stream: impl Read, count: usize) -> Vec<f64> {
     let mut stream = BufReader::new(stream);
     let mut ages = Vec::new();
     let (mut length, mut captured) = (0, 0.0);
