@@ -60,7 +60,8 @@ impl FakeCamera {
         fs::rename(aside, self.folder.file("control")).expect("renamed");
     }
 
-    fn environment(&self) -> [(&'static str, String); 5] {
+    /// What lets a program see it.
+    pub fn environment(&self) -> [(&'static str, String); 5] {
         let plain = |path: &Path| path.to_str().expect("a plain path").to_owned();
         [
             ("LD_PRELOAD", plain(library())),

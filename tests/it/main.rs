@@ -30,6 +30,7 @@ mod metrics;
 mod pages;
 mod places;
 mod proxies;
+mod readme;
 mod refusals;
 mod relays;
 mod reload;

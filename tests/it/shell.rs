@@ -129,6 +129,11 @@ impl Running {
         }
     }
 
+    /// Its process.
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
     /// What it has said so far.
     pub fn said(&self) -> String {
         fs::read_to_string(&self.said).expect("readable")

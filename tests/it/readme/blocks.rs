@@ -1,0 +1,193 @@
+//! The README's blocks: each has a test that uses it, and a new one is not overlooked. What a shell
+//! reads of it is judged by shellcheck.
+
+use super::text::{Block, blocks, commands};
+use crate::{
+    camfeed::{Camfeed, SMALL, SOON, eventually},
+    health::Machine,
+    http::get,
+    manager::Manager,
+    status::state,
+};
+use serde_json::Value;
+use std::{
+    fs,
+    io::Write,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+/// Every kind of block, the section where it stands (none: anywhere), and what uses it.
+const OWNERS: &[(&str, &str, &str)] = &[
+    ("sh", "", "tests/it/readme/mod.rs"),
+    ("crontab", "", "tests/it/readme/text.rs"),
+    (
+        "html",
+        "For pictures in other pages: a token",
+        "tests/it/readme/steps.rs",
+    ),
+    (
+        "nginx",
+        "TLS: nginx or Caddy in front",
+        "tests/it/proxies.rs",
+    ),
+    ("caddy", "TLS: nginx or Caddy in front", "tests/it/caddy.rs"),
+    // A drawing.
+    ("", "Fan out through a relay", ""),
+    (
+        "yaml",
+        "Watch it with Prometheus and Grafana",
+        "tests/it/readme/blocks.rs",
+    ),
+    ("json", "Is the Pi well?", "tests/it/readme/blocks.rs"),
+    ("text", "Run it as a service", "tests/it/readme/blocks.rs"),
+];
+
+/// The README's only block of this kind.
+pub fn block(kind: &str) -> Block {
+    let mut found = blocks();
+    found.retain(|block| block.kind == kind);
+    assert_eq!(found.len(), 1, "{kind}: {found:?}");
+    found.remove(0)
+}
+
+#[test]
+fn every_block_has_a_test_that_uses_it() {
+    let blocks = blocks();
+    let owns = |owner: &(&str, &str, &str), block: &Block| {
+        owner.0 == block.kind && (owner.1.is_empty() || owner.1 == block.section)
+    };
+    for block in &blocks {
+        assert!(
+            OWNERS.iter().any(|owner| owns(owner, block)),
+            "README line {}: a block of `{}` in \"{}\" that no test uses",
+            block.line,
+            block.kind,
+            block.section
+        );
+    }
+    for owner in OWNERS {
+        let (kind, section, file) = owner;
+        let stands = blocks.iter().any(|block| owns(owner, block));
+        assert!(stands, "no block of `{kind}` in \"{section}\"");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        if !file.is_empty() {
+            let text = fs::read_to_string(path).expect(file);
+            assert!(
+                text.contains(kind),
+                "{file} does not use the block of `{kind}`"
+            );
+        }
+    }
+}
+
+/// What shellcheck says of `text`, as typed or as cron runs it.
+fn checked(text: &str) -> String {
+    let mut child = Command::new("shellcheck")
+        // `ls` is good enough for people who type, and an architecture has no spaces.
+        .args(["-s", "sh", "-e", "SC2012,SC2046", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("shellcheck (`make setup` brings it) starts");
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(text.as_bytes())
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn shellcheck_finds_nothing_in_what_is_typed() {
+    assert_ne!(checked("rm $x/*"), "", "it does check");
+    for block in blocks().iter().filter(|block| block.kind == "sh") {
+        let said = checked(&block.text);
+        assert!(said.is_empty(), "README line {}: {said}", block.line);
+    }
+    for command in commands() {
+        if let Some(line) = command.text.strip_prefix("* * * * * ") {
+            let said = checked(line);
+            assert!(said.is_empty(), "README line {}: {said}", command.line);
+        }
+    }
+}
+
+/// A YAML text as JSON, by Python.
+fn yaml(text: &str) -> Value {
+    let script = "import json, sys, yaml; json.dump(yaml.safe_load(sys.argv[1]), sys.stdout)";
+    let output = Command::new("/usr/bin/python3")
+        .args(["-c", script, text])
+        .output()
+        .expect("python3 (`make setup` brings it) starts");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+#[test]
+fn prometheus_is_told_where_the_metrics_and_the_alerts_are() {
+    let block = block("yaml");
+    let config = yaml(&block.text);
+    let alerts = config["rule_files"][0].as_str().expect("a path");
+    let alerts = Path::new("scripts").join(Path::new(alerts).file_name().expect("a name"));
+    assert!(yaml(&fs::read_to_string(alerts).unwrap())["groups"].is_array());
+    let job = &config["scrape_configs"][0];
+    assert_eq!(job["static_configs"][0]["targets"][0], "pi.local:8080");
+    let camfeed = Camfeed::online(&["--source", SMALL]);
+    // It asks for that when nothing else is said.
+    assert_eq!(job["metrics_path"], Value::Null);
+    let metrics = get(camfeed.address, "/metrics").text();
+    assert!(metrics.contains("camfeed_"), "{metrics}");
+    // And with the password.
+    let all = yaml(&block.text.replace("# basic_auth", "basic_auth"));
+    let login = &all["scrape_configs"][0]["basic_auth"];
+    assert_eq!(login["username"], "ann");
+    assert!(login["password_file"].is_string(), "{all}");
+}
+
+#[test]
+fn the_health_is_told_as_shown() {
+    let shown: Value = serde_json::from_str(&format!("{{{}}}", block("json").text)).unwrap();
+    let machine = Machine::ill();
+    let camfeed = machine.serve(&["--source", SMALL]);
+    let shape = |health: &Value| {
+        let fields = health.as_object().into_iter().flatten();
+        let fields = fields.map(|(name, value)| (name.clone(), value.is_number()));
+        fields.collect::<Vec<_>>()
+    };
+    let mut told = Value::Null;
+    let is_so = eventually(SOON, || {
+        told = state(camfeed.address)["health"].take();
+        shape(&told) == shape(&shown["health"])
+    });
+    assert!(is_so, "{told}");
+}
+
+#[test]
+fn systemctl_status_shows_what_is_told() {
+    let text = block("text").text;
+    let status = text.split('"').nth(1).expect("a status").to_owned();
+    // Without the source, and with any numbers.
+    let shape = |status: &str| {
+        let (_, rest) = status.split_once(": ").expect("a source");
+        let words = rest.split(' ').map(|word| match word.parse::<f64>() {
+            Ok(_) => "N",
+            Err(_) => word,
+        });
+        words.collect::<Vec<_>>().join(" ")
+    };
+    let manager = Manager::new();
+    let _camfeed = manager.start(&["--source", SMALL]);
+    manager.wait_for(|message| {
+        let told = message
+            .lines()
+            .find_map(|line| line.strip_prefix("STATUS="));
+        told.is_some_and(|told| told.contains(": ") && shape(told) == shape(&status))
+    });
+}

@@ -1,0 +1,131 @@
+//! Commands of the README that set up a machine: packages, services, the camera module, the bench.
+
+use super::{
+    desk::Desk,
+    steps::{is_enabled, serves},
+    text::{Command, options},
+};
+use crate::camfeed::{SOON, eventually, run};
+use std::fs;
+
+/// What `make bench` reads its options with.
+const BENCH: &str = include_str!("../../bench/args.rs");
+
+/// As it stands it opens libcamera, which has no module here; with a source and an encoder that every
+/// machine has in their places, it shows a picture.
+pub fn opens_pipeline(desk: &mut Desk, line: &str) {
+    let running = desk.start(line);
+    let said = || running.said();
+    // A camera that libcamera can read may be there.
+    let is_opened = || {
+        let no_module = "the pipeline does not start";
+        said().contains(no_module) || said().contains("camera online: source=gst:libcamerasrc")
+    };
+    assert!(eventually(SOON, is_opened), "{}", said());
+    assert!(
+        said().contains("libcamera v"),
+        "libcamera was not asked: {}",
+        said()
+    );
+    desk.end_last();
+    desk.mean("libcamerasrc", "videotestsrc is-live=true");
+    desk.mean("v4l2jpegenc", "jpegenc");
+    let running = desk.start(line);
+    running.wait_said("camera online: source=gst:videotestsrc", 1);
+    running.wait_said("size=1280x720 fps=30", 1);
+    let way = if line.contains("jpegenc") {
+        "passed through"
+    } else {
+        "encoded"
+    };
+    running.wait_said(way, 1);
+    desk.end_last();
+    desk.mean("libcamerasrc", "libcamerasrc");
+    desk.mean("v4l2jpegenc", "v4l2jpegenc");
+}
+
+pub fn runs_below_libcamerify(desk: &mut Desk, line: &str) {
+    serves(desk, line);
+    desk.noted("libcamerify camfeed");
+}
+
+/// The newest package for this machine is taken, and brings the program.
+pub fn installs_package(desk: &mut Desk, line: &str) {
+    fs::write(
+        desk.path("camfeed/target/camfeed_9-1_other.deb"),
+        "for another machine",
+    )
+    .unwrap();
+    desk.well(line);
+    assert!(desk.path("root/usr/bin/camfeed").exists());
+}
+
+pub fn shows_manual(desk: &mut Desk, line: &str) {
+    let pages = desk.path("root/usr/share/man");
+    let said = desk.well(&format!("MANPATH={} {line}", pages.display()));
+    assert!(said.contains("--password-file"), "{said}");
+}
+
+/// `make install` and `make uninstall`.
+pub fn installs(desk: &mut Desk, line: &str, is_there: bool) {
+    desk.well(line);
+    for path in ["bin/camfeed", "lib/systemd/system/camfeed.service"] {
+        let path = desk.path("root/usr/local").join(path);
+        assert_eq!(path.exists(), is_there, "{path:?}");
+    }
+}
+
+/// The script gets as far as the stand-in, which fails.
+pub fn begins_with_debootstrap(desk: &mut Desk, line: &str) {
+    let ended = desk.command(line).output().unwrap();
+    assert_eq!(ended.status.code(), Some(64), "{ended:?}");
+    desk.noted(
+        "debootstrap --variant=minbase trixie target/arm64-root http://deb.debian.org/debian",
+    );
+}
+
+/// camfeed takes the options that the README writes for a second camera.
+pub fn writes_options(desk: &mut Desk, line: &str) {
+    desk.mean("/dev/v4l/by-id/NAME-OF-IT", "/dev/video0");
+    desk.well(line);
+    serves(desk, "camfeed --config /etc/camfeed/garden.conf");
+}
+
+pub fn enables_another(desk: &mut Desk, line: &str) {
+    desk.well("make build");
+    installs(desk, "make install", true);
+    desk.well(line);
+    is_enabled(desk, "multi-user.target.wants/camfeed@garden.service");
+    let unit = desk.read("root/usr/local/lib/systemd/system/camfeed@.service");
+    assert!(unit.contains("--config /etc/camfeed/%i.conf"), "{unit}");
+}
+
+pub fn logs_each_request(desk: &mut Desk, line: &str) {
+    desk.mean(" …", "");
+    serves(desk, line);
+    desk.last().wait_said("GET /state", 1);
+}
+
+/// The bench is started with these options, and they are options of it.
+pub fn benches(desk: &mut Desk, line: &str, options: &str) {
+    desk.well(line);
+    desk.noted(format!("cargo bench --locked --bench feed -- {options}").trim());
+    for option in options.split(' ').filter(|word| word.starts_with('-')) {
+        assert!(BENCH.contains(&format!("\"{option}\"")), "{option}");
+    }
+}
+
+#[test]
+fn every_option_that_is_named_is_one() {
+    let help = run(env!("CARGO_BIN_EXE_camfeed"), &["--help"]).stdout;
+    let help = String::from_utf8(help).unwrap();
+    let options = options();
+    assert!(options.len() > 50, "{options:?}");
+    for Command { line, text, .. } in &options {
+        let name = text.split(' ').next().unwrap();
+        let is_one =
+            help.contains(&format!("\n  {name} ")) || help.contains(&format!("\n  {name},"));
+        let is_known = is_one || BENCH.contains(&format!("\"{name}\""));
+        assert!(is_known, "README line {line}: there is no {name}");
+    }
+}

@@ -1,0 +1,271 @@
+//! The README, followed: each of its commands is run by a test, as it stands there.
+//!
+//! `text` finds the commands, the list below has them once more with what is done with each, and a
+//! command that is missing on either side fails. A section is followed from its top by one test, at a
+//! desk of its own (`desk`), in the order of the list; what a step holds against what was promised is in
+//! `steps`, `pictures` and `machine`. Blocks that are no commands are in `blocks`.
+//!
+//! Run for real: camfeed, on a free port and with a fake camera; the scripts; `make`, with its `run`,
+//! `install` and `deb`; wget, curl, man, openssl, install, and cron's lines by the shell that cron takes.
+//!
+//! Run by stand-ins (`tests/standins`), which judge the words and change nothing:
+//!
+//! - `sudo` runs what it is given; `DESTDIR` and the folders of `desk` keep it in the test's own.
+//! - `systemctl`, `journalctl`, `systemd-analyze`: the units must be installed and fit the verb; what
+//!   the real ones can do in a folder (to enable, to read options, to judge) they do.
+//! - `apt`: the real one simulates; the package that was made is unpacked into a folder.
+//! - `cargo`: a build gives the binary that is tested, tests and benches are only noted.
+//! - `logger` (the real one with `--no-act`), `usermod` (group and user must exist), `libcamerify`.
+//! - `debootstrap`: its words are noted; `scripts/build-arm64` goes no further.
+
+mod blocks;
+mod desk;
+mod machine;
+mod pictures;
+mod steps;
+mod text;
+
+use desk::Desk;
+use std::path::Path;
+
+/// Does what a command says, and looks whether it did what is promised.
+type Step = fn(&mut Desk, &str);
+
+/// Commands that the test of another subject runs: heading, command, file.
+const ELSEWHERE: &[(&str, &str, &str)] = &[];
+
+/// The sections with commands, and a test that follows each.
+macro_rules! sections {
+    ($($test:ident: $heading:literal { $($command:literal => $step:expr,)+ })+) => {
+        const SECTIONS: &[(&str, &[(&str, Step)])] = &[$(($heading, &[$(($command, $step)),+])),+];
+        $(
+            #[test]
+            fn $test() {
+                follow($heading);
+            }
+        )+
+    };
+}
+
+sections! {
+    start: "Start" {
+        "sudo apt install git make" => steps::ends,
+        "make run" => steps::make_run,
+        r#"make run ARGS="--source /dev/video0 --size 1280x720""# => steps::serves_720p,
+        "make test" => |desk, line| {
+            desk.well(line);
+            desk.noted("cargo test --locked");
+        },
+    }
+    take_snapshots: "Take snapshots" {
+        "wget --content-disposition http://pi.local:8080/snapshot.jpg" => |desk, line| {
+            desk.well(line);
+            steps::is_picture(desk, "camfeed", "Z.jpg");
+        },
+        "* * * * * wget -q -T 10 -t 1 -O /srv/cam.tmp http://pi.local:8080/snapshot.jpg && mv /srv/cam.tmp /srv/cam.jpg"
+            => |desk, line| pictures::cron_takes(desk, line, "cam.jpg"),
+        "sudo install -D -t /usr/local/lib/camfeed scripts/snapshot scripts/timelapse scripts/watch scripts/*.sh"
+            => steps::ends,
+        "* * * * * /usr/local/lib/camfeed/snapshot http://pi.local:8080 /srv/cam.jpg"
+            => |desk, line| pictures::cron_takes(desk, line, "cam.jpg"),
+        "*/5 * * * * /usr/local/lib/camfeed/snapshot -d http://pi.local:8080 /srv/pictures"
+            => |desk, line| pictures::cron_takes(desk, line, "Z.jpg"),
+        "curl -f" => pictures::no_picture_is_an_error,
+    }
+    time_lapse: "Time-lapse" {
+        "scripts/timelapse run -e 10 -b 4000 http://pi.local:8080 ~/timelapse" => |desk, line| {
+            desk.start(line);
+            steps::is_picture(desk, "home/timelapse", "Z.jpg");
+            desk.end_last();
+        },
+        "scripts/timelapse film ~/timelapse garden.mp4"
+            => |desk, line| pictures::films(desk, line, "garden.mp4", "25/1"),
+        "scripts/timelapse film -r 30 ~/timelapse/2026-11-22 day.mp4"
+            => |desk, line| pictures::films(desk, line, "day.mp4", "30/1"),
+        "sudo install -m 644 -t /etc/systemd/system scripts/camfeed-timelapse@.service"
+            => steps::ends,
+        "sudo systemctl enable --now camfeed-timelapse@pi" => pictures::enables_time_lapse,
+        "systemctl edit camfeed-timelapse@pi" => steps::ends,
+        "@reboot /usr/local/lib/camfeed/timelapse run -e 10 -b 4000 http://pi.local:8080 timelapse"
+            => pictures::cron_starts_time_lapse,
+    }
+    tell_me_when_it_is_gone: "Tell me when it is gone" {
+        "scripts/watch http://pi.local:8080 logger -t camera" => pictures::tells_that_it_is_gone,
+        r#"logger -t camera gone "no live picture: …""# => steps::ends,
+        "* * * * * /usr/local/lib/camfeed/watch -1 -s .camera-state http://pi.local:8080 logger -t camera"
+            => pictures::cron_tells_that_it_is_gone,
+        r#"logger -t camera back "…""# => pictures::tells_that_it_is_back,
+    }
+    use_it_in_programs: "Use it in programs" {
+        r#"cv2.VideoCapture("http://pi.local:8080/stream")"# => steps::ffmpeg_reads,
+        "ffmpeg -use_wallclock_as_timestamps 1 -i http://pi.local:8080/stream -c copy -t 60 clip.mkv"
+            => steps::ffmpeg_records,
+        "vlc --network-caching=300 http://pi.local:8080/stream" => steps::ffmpeg_reads,
+        "http://pi.local:8080/stream" => steps::ffmpeg_reads,
+        "http://pi.local:8080/snapshot.jpg" => steps::is_snapshot,
+        "http://pi.local:8080/?action=stream" => steps::ffmpeg_reads,
+        "http://pi.local:8080/?action=snapshot" => steps::is_snapshot,
+        r#"<img src="http://pi.local:8080/stream">"# => steps::ffmpeg_reads,
+        "camfeed --source http://pi.local:8080/stream" => steps::relays,
+    }
+    who_may_look: "Who may look" {
+        r#"(umask 077; echo "ann:$(openssl rand -hex 12)" > password); cat password"#
+            => steps::makes_password,
+        "camfeed --password-file password" => steps::wants_password,
+        "curl -u ann:PASSWORD http://pi.local:8080/snapshot.jpg" => |desk, line| {
+            desk.well(&format!("{line} >curled"));
+            steps::is_picture(desk, "camfeed", "curled");
+        },
+        "wget --user=ann --password=PASSWORD http://pi.local:8080/snapshot.jpg" => |desk, line| {
+            desk.well(line);
+            steps::is_picture(desk, "camfeed", "snapshot.jpg");
+        },
+        "http://ann:PASSWORD@pi.local:8080/stream" => steps::ffmpeg_reads,
+        "kill -HUP" => steps::reads_password_again,
+    }
+    a_token: "For pictures in other pages: a token" {
+        "(umask 077; openssl rand -hex 16 > token)" => steps::makes_token,
+        "camfeed --password-file password --token-file token" => steps::shows_in_other_pages,
+    }
+    tls_in_front: "TLS: nginx or Caddy in front" {
+        "camfeed --listen 127.0.0.1:8080 --password-file password" => |desk, line| {
+            steps::have_password(desk);
+            steps::wants_password(desk, line);
+        },
+    }
+    many_clients: "Many clients, slow ones and bad ones" {
+        "ulimit -n" => steps::is_limit,
+        "ulimit -u" => steps::is_limit,
+    }
+    relays: "Fan out through a relay" {
+        "camfeed --source /dev/video0 # on pi-zero"
+            => |desk, line| steps::relay(desk, line, "pi-zero.local:8080"),
+        "camfeed --source http://pi-zero.local:8080/stream # in the house"
+            => |desk, line| steps::relay(desk, line, "house.local:8080"),
+        "camfeed --source http://house.local:8080/stream # next door" => steps::relay_next_door,
+    }
+    choose_the_camera: "Choose the camera" {
+        "camfeed --list" => |desk, line| steps::says(desk, line, "/dev/video0"),
+        "camfeed --check --source /dev/video0 --size 1280x720"
+            => |desk, line| steps::says(desk, line, "1280x720"),
+        "sudo usermod -aG video $USER" => |desk, line| {
+            desk.well(line);
+            desk.noted("usermod -aG video root");
+        },
+    }
+    a_camera_module: "A Raspberry Pi camera module" {
+        "sudo apt install gstreamer1.0-libcamera" => steps::ends,
+        r#"camfeed --source "gst:libcamerasrc ! video/x-raw,width=1280,height=720,framerate=30/1""#
+            => machine::opens_pipeline,
+        r#"camfeed --source "gst:libcamerasrc ! video/x-raw,width=1280,height=720,framerate=30/1 ! v4l2jpegenc ! image/jpeg""#
+            => machine::opens_pipeline,
+        "libcamerify camfeed" => machine::runs_below_libcamerify,
+    }
+    install: "Install" {
+        "make deb" => |desk, line| {
+            desk.build_binary();
+            desk.well(line);
+        },
+        r#"sudo apt install "./$(ls -t target/camfeed_*_$(dpkg --print-architecture).deb | head -n 1)""#
+            => machine::installs_package,
+        "man camfeed" => machine::shows_manual,
+        "sudo apt remove camfeed" => steps::ends,
+        "make build" => steps::ends,
+        "sudo make install" => |desk, line| machine::installs(desk, line, true),
+        "sudo make uninstall" => |desk, line| machine::installs(desk, line, false),
+        "sudo scripts/build-arm64" => machine::begins_with_debootstrap,
+    }
+    run_it_as_a_service: "Run it as a service" {
+        "make install" => |desk, line| {
+            desk.well("make build");
+            machine::installs(desk, line, true);
+        },
+        "sudo systemctl daemon-reload" => steps::ends,
+        "sudo systemctl enable --now camfeed" => |desk, line| {
+            desk.well(line);
+            steps::is_enabled(desk, "multi-user.target.wants/camfeed.service");
+        },
+        "systemctl status camfeed" => steps::ends,
+        "sudo systemctl stop camfeed" => steps::ends,
+        "sudo camfeed --config /etc/camfeed.conf --check"
+            => |desk, line| steps::says(desk, line, "/dev/video0"),
+        "sudo systemctl start camfeed" => steps::ends,
+        "sudo systemctl reload camfeed" => steps::ends,
+        "sudo systemctl edit camfeed.socket" => steps::ends,
+        "sudo systemctl enable --now camfeed.socket camfeed.service" => |desk, line| {
+            desk.well(line);
+            steps::is_enabled(desk, "sockets.target.wants/camfeed.socket");
+        },
+        "sudo systemctl stop camfeed.socket camfeed.service" => steps::ends,
+        "journalctl -u camfeed" => |desk, line| {
+            desk.well(line);
+            desk.well(&format!("{line} -p warning"));
+        },
+        "systemd-analyze security camfeed"
+            => |desk, line| steps::says(desk, line, "Overall exposure level for camfeed.service"),
+    }
+    several_cameras: "Several cameras" {
+        "sudo mkdir -p /etc/camfeed" => steps::ends,
+        r"printf '%s\n' '--source /dev/v4l/by-id/NAME-OF-IT' '--listen 0.0.0.0:8081' | sudo tee /etc/camfeed/garden.conf"
+            => machine::writes_options,
+        "sudo systemctl enable --now camfeed@garden" => machine::enables_another,
+    }
+    options: "Options" {
+        "RUST_LOG=debug camfeed …" => machine::logs_each_request,
+    }
+    performance: "Performance" {
+        "make bench" => |desk, line| machine::benches(desk, line, ""),
+        r#"make bench ARGS="--help""# => |desk, line| machine::benches(desk, line, "--help"),
+        r#"make bench ARGS="--json FILE""# => |desk, line| machine::benches(desk, line, "--json FILE"),
+    }
+}
+
+/// Follows a section.
+fn follow(heading: &str) {
+    let (_, commands) = SECTIONS
+        .iter()
+        .find(|(known, _)| *known == heading)
+        .unwrap();
+    let mut desk = Desk::new();
+    for (command, step) in *commands {
+        eprintln!("--- {command}");
+        step(&mut desk, command);
+    }
+}
+
+#[test]
+fn every_command_is_run_by_a_test_and_every_one_that_is_run_stands_there() {
+    let here = SECTIONS
+        .iter()
+        .flat_map(|(heading, commands)| commands.iter().map(|(command, _)| (*heading, *command)));
+    let elsewhere = ELSEWHERE.iter().map(|(heading, command, file)| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        assert!(
+            path.exists(),
+            "`{command}` is run by {file}, which is not there"
+        );
+        (*heading, *command)
+    });
+    let known: Vec<_> = here.chain(elsewhere).collect();
+    let standing = text::commands();
+    let mut wrong = Vec::new();
+    for command in &standing {
+        if !known.contains(&(&command.section, &command.text)) {
+            wrong.push(format!(
+                "README line {}: `{}` is run by no test (section \"{}\")",
+                command.line, command.text, command.section
+            ));
+        }
+    }
+    for (section, text) in &known {
+        let stands = standing
+            .iter()
+            .any(|command| command.section == *section && command.text == *text);
+        if !stands {
+            wrong.push(format!(
+                "`{text}` does not stand in the README's section \"{section}\""
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
