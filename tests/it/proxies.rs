@@ -35,7 +35,7 @@ impl Nginx {
         assert!(made.status.success(), "{made:?}");
         let socket = folder.file("nginx.sock");
         let site = site
-            .replace("443", &format!("unix:{socket}"))
+            .replace("listen 443", &format!("listen unix:{socket}"))
             .replace("/etc/ssl/cam.pem", &certificate)
             .replace("/etc/ssl/cam.key", &key);
         let root = folder.0.display();
