@@ -114,25 +114,30 @@ impl Encoders {
             }
             _ => 1,
         };
-        let jpegs = (0..stripes).map(|_| OnceLock::new()).collect();
-        let shared = Arc::new(Shared {
-            job,
-            begun: Instant::now(),
-            jpegs,
-        });
-        (0..stripes).all(|stripe| {
-            let task = Task {
-                shared: Arc::clone(&shared),
-                stripe,
-            };
-            self.tasks.try_send(task).is_ok()
-        })
+        // Nothing of the picture stays here: a worker that is quicker than this thread would find
+        // that it is not the last to hold it, and nobody would join its stripes.
+        let mut tasks = split(job, stripes).into_iter();
+        tasks.all(|task| self.tasks.try_send(task).is_ok())
     }
 
     /// A pixel buffer to fill, used before if there is one.
     pub fn buffer(&self) -> Mat {
         self.spare.try_recv().unwrap_or_default()
     }
+}
+
+/// A task for each stripe; they alone hold the picture.
+fn split(job: Job, stripes: usize) -> Vec<Task> {
+    let shared = Arc::new(Shared {
+        job,
+        begun: Instant::now(),
+        jpegs: (0..stripes).map(|_| OnceLock::new()).collect(),
+    });
+    let task = |stripe| Task {
+        shared: Arc::clone(&shared),
+        stripe,
+    };
+    (0..stripes).map(task).collect()
 }
 
 /// Starts the workers of `camera`; they run until every [`Encoders`] is dropped.

@@ -47,6 +47,23 @@ fn is_red(mat: &Mat, row: i32, column: i32) -> bool {
 }
 
 #[test]
+fn whoever_drops_the_last_stripe_of_a_picture_joins_them() {
+    let job = Job {
+        picture: Picture::Raw(picture(), Pixels::Bgr),
+        sequence: 1,
+        captured: Stamp::now(),
+        quality: 80,
+    };
+    // Each dropped before the next is handed over: by a worker quicker than the capture thread.
+    let mut tasks = split(job, 3).into_iter();
+    let ends = std::array::from_fn(|_| {
+        let task = tasks.next().expect("three");
+        Arc::into_inner(task.shared).is_some()
+    });
+    assert_eq!(ends, [false, false, true]);
+}
+
+#[test]
 fn picture_is_turned_clockwise_then_mirrored() {
     let plain = encoded(Turn::default());
     assert!(is_red(&plain, 8, 4) && !is_red(&plain, 8, 28));

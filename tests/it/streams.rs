@@ -1,13 +1,17 @@
 //! The stream's wire, its pace and its limits.
 
 use crate::{
+    bystanders::alone,
     camfeed::{Camfeed, SMALL, SOON, eventually},
     http::{Parts, get, read_exactly, read_until, send},
     load::viewers::{Watch, watch},
     status::state,
 };
 use std::{
+    hint::spin_loop,
     io::Read,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -99,6 +103,37 @@ fn a_slow_stream_repeats_its_part() {
         .last()
         .unwrap();
     assert!(newer.sequence > first.sequence);
+}
+
+#[test]
+fn no_picture_gets_lost_on_a_busy_machine() {
+    let _alone = alone();
+    let camfeed = Camfeed::online(&["--source", "test:640x480@60"]);
+    let count = |path: &str| {
+        let state = state(camfeed.address);
+        state
+            .pointer(path)
+            .and_then(|count| count.as_u64())
+            .unwrap()
+    };
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // Threads of camfeed then wait for a processor wherever they are.
+        for _ in 0..2 * thread::available_parallelism().unwrap().get() {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    spin_loop();
+                }
+            });
+        }
+        let mut parts = Parts::open(camfeed.address, "/stream");
+        while parts.next_part().sequence < 150 {}
+        is_over.store(true, Ordering::Relaxed);
+    });
+    camfeed.wait_log("viewer left");
+    // What has got a number was encoded; what was skipped has none.
+    let all_encoded = || count("/encoder/encoded") == count("/stream/sequence");
+    assert!(eventually(SOON, all_encoded), "{}", state(camfeed.address));
 }
 
 #[test]
