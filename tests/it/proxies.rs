@@ -3,6 +3,7 @@
 use crate::{
     auth::secret,
     camfeed::{Camfeed, Folder, SMALL, SOON, eventually},
+    manual::{block, block_for},
     snapshots::unix_now,
 };
 use std::{
@@ -92,10 +93,7 @@ impl Drop for Nginx {
 
 /// The `server` block of the README, in front of `camfeed`.
 fn readme_site(camfeed: &Camfeed) -> String {
-    let readme = include_str!("../../README.md");
-    let site = readme.split("```nginx\n").nth(1).expect("a block");
-    let site = site.split("```").next().expect("its text");
-    site.replace("127.0.0.1:8080", &camfeed.address.to_string())
+    block_for(camfeed, "TLS: nginx or Caddy in front", "nginx")
 }
 
 fn behind(folder: &Folder, source: &str) -> Camfeed {
@@ -192,4 +190,25 @@ fn nginx_serves_it_below_a_prefix_and_with_a_name_that_is_allowed() {
     for path in ["/garden/", "/garden/static/app.js", "/garden/snapshot.jpg"] {
         assert!(nginx.curl(path, &["-f"]).status.success(), "{path}");
     }
+}
+
+#[test]
+fn nginx_leads_the_path_of_printers_to_it() {
+    let camfeed = Camfeed::online(&["--source", SMALL]);
+    let location = block_for(&camfeed, "Mainsail and Fluidd", "nginx");
+    let site = readme_site(&camfeed);
+    let (before, _) = site.split_once("    location / {").expect("the site's own");
+    let nginx = Nginx::start(&format!("{before}{location}}}"));
+    let webcam = block("Mainsail and Fluidd", "ini");
+    let url = |key: &str| {
+        let line = webcam.lines().find_map(|line| line.strip_prefix(key));
+        line.expect(key).trim_start_matches(": ").to_owned()
+    };
+    let snapshot = nginx.curl(&url("snapshot_url"), &["-f"]).stdout;
+    assert!(snapshot.starts_with(&[0xff, 0xd8]) && snapshot.ends_with(&[0xff, 0xd9]));
+    let mut curl = nginx.command(&url("stream_url"), &["-f"]);
+    let mut curl = curl.stdout(Stdio::piped()).spawn().expect("curl starts");
+    ages(curl.stdout.take().expect("piped"), 3);
+    let _ = curl.kill();
+    let _ = curl.wait();
 }
