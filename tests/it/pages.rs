@@ -110,7 +110,7 @@ fn the_page_shows_in_a_frame_of_who_may_and_of_nobody_else() {
 }
 
 /// Answers everything with `body`, until the tests end.
-fn serve(listener: &TcpListener, body: &str) {
+pub fn serve(listener: &TcpListener, body: &str) {
     for mut stream in listener.incoming().map_while(Result::ok) {
         let lines = BufReader::new(&stream).lines().map_while(Result::ok);
         if lines.take_while(|line| !line.is_empty()).count() == 0 {
