@@ -1,6 +1,6 @@
 //! The placeholder: what viewers see while there is no live picture.
 //!
-//! Says why, and since when, in words. Never sent as a snapshot: a time-lapse would keep it.
+//! Says why, and since when, in words. Never sent as a snapshot with a 200: a time-lapse would keep it.
 
 use super::draw;
 use crate::{

@@ -1,13 +1,15 @@
 //! Snapshots: one JPEG, at once or soon, or an honest 503.
 //!
-//! Never a placeholder with a 200: a time-lapse would keep it. Never a hang: wget would wait for
-//! a quarter of an hour. What the client wants of the picture is a `wish`; each picture has an
+//! Never a placeholder with a 200: a time-lapse would keep it. A page's `<img>` gets it with the 503,
+//! because Fluidd asks for no more snapshots after one that cannot be shown. Never a hang: wget would
+//! wait for a quarter of an hour. What the client wants of the picture is a `wish`; each picture has an
 //! `etag`, so that nobody fetches one twice.
 
 use super::{
     Client, Shared,
     etag::{etag, is_named},
     reply::Reply,
+    request::Request,
     routes::Query,
     wish::Wish,
 };
@@ -39,11 +41,27 @@ pub fn answer(client: Client, query: &Query<'_>, shared: &Shared) {
         Some(frame) => send(&frame, client, shared),
         None => {
             let line = format!("no live picture: {}\n", shared.camera.excuse());
-            Reply::text(503, &line)
-                .with("Retry-After", "2")
-                .send(client, shared);
+            let card = if is_from_image(&client.request) {
+                shared.camera.slot.latest().filter(|card| !card.is_live())
+            } else {
+                None
+            };
+            let reply = match &card {
+                Some(card) => {
+                    Reply::new(503, "image/jpeg", card.jpeg()).with("Cache-Control", "no-store")
+                }
+                None => Reply::text(503, &line),
+            };
+            reply.with("Retry-After", "2").send(client, shared);
         }
     }
+}
+
+/// True for the `<img>` of a page: every browser then names picture types first. Programs accept
+/// anything, and a browser that opens the address wants a text.
+fn is_from_image(request: &Request) -> bool {
+    let accept = request.header("Accept").unwrap_or_default();
+    accept.trim_start().starts_with("image/")
 }
 
 /// Those who may wait for a picture at once: each has a thread, and while the camera is away all

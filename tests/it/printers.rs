@@ -141,6 +141,25 @@ fn mainsail_and_fluidd_poll_snapshots() {
 }
 
 #[test]
+fn fluidd_polls_on_while_the_camera_is_gone() {
+    let printer = printer();
+    let folder = Folder::new();
+    let path = folder.file("clip.avi");
+    let origin = ["--allow-origin", &printer];
+    let camfeed =
+        Camfeed::start(&[&["--source", &path, "--size", "640x480"][..], &origin].concat());
+    camfeed.wait_log("cannot open");
+    let mut browser = open(&printer);
+    let url = json!(camfeed.url("/?action=snapshot"));
+    let placeholders = browser.eval(&format!("({ADAPTIVE})({url}, 'cacheBust', 2)"));
+    assert_eq!(placeholders, json!(["640x480", "640x480"]));
+    film(&path, "mjpeg", "320x240", 20, 5);
+    camfeed.wait_log("camera online");
+    let pictures = browser.eval(&format!("({ADAPTIVE})({url}, 'cacheBust', 2)"));
+    assert_eq!(pictures, json!(["320x240", "320x240"]));
+}
+
+#[test]
 fn fluidd_shows_the_stream_in_an_image() {
     let printer = printer();
     let camfeed = allowing(&printer, SMALL);

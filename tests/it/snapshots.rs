@@ -2,7 +2,7 @@
 
 use crate::{
     camfeed::{Camfeed, Folder, SMALL, SOON, eventually, run},
-    http::get,
+    http::{ask_with, get},
 };
 use std::{
     fs,
@@ -155,6 +155,34 @@ fn without_a_live_picture_wget_ends_with_8_soon_and_keeps_no_file() {
     assert_eq!(answer.status, 503);
     assert!(answer.header("Retry-After").is_some());
     assert!(answer.text().contains("no such file"), "{}", answer.text());
+}
+
+/// An `<img>` shows a picture whatever the status; programs go by the status and save none.
+#[test]
+fn without_a_live_picture_an_image_in_a_page_gets_the_placeholder_with_the_503() {
+    let camfeed = Camfeed::start(&["--source", "/none/such.avi"]);
+    camfeed.wait_log("cannot open");
+    for (accept, kind) in [
+        ("image/avif,image/webp,image/apng,*/*;q=0.8", "image/jpeg"),
+        ("image/*", "image/jpeg"),
+        ("*/*", "text/plain; charset=utf-8"),
+        (
+            "text/html,image/avif,*/*;q=0.8",
+            "text/plain; charset=utf-8",
+        ),
+    ] {
+        let headers = format!("Accept: {accept}\r\n");
+        let answer = ask_with(camfeed.address, "GET", "/snapshot.jpg", &headers);
+        assert_eq!(answer.status, 503, "{accept}");
+        assert_eq!(answer.header("Content-Type"), Some(kind), "{accept}");
+        assert_eq!(answer.header("Cache-Control"), Some("no-store"));
+        assert!(answer.header("Retry-After").is_some());
+        // Nothing of a snapshot's: no time, no name to save it under.
+        assert_eq!(answer.header("X-Timestamp"), None);
+        assert_eq!(answer.header("Content-Disposition"), None);
+        let is_picture = answer.body.starts_with(&[0xff, 0xd8]);
+        assert_eq!(is_picture, kind == "image/jpeg", "{accept}");
+    }
 }
 
 #[test]
