@@ -1,7 +1,11 @@
 //! The README's blocks: each has a test that uses it, and a new one is not overlooked. What a shell
 //! reads of it is judged by shellcheck.
 
-use super::text::{Block, blocks, commands};
+use super::{
+    desk::Desk,
+    steps::ffmpeg_reads,
+    text::{Block, blocks, commands},
+};
 use crate::{
     camfeed::{Camfeed, SMALL, SOON, eventually},
     health::Machine,
@@ -21,6 +25,14 @@ use std::{
 const OWNERS: &[(&str, &str, &str)] = &[
     ("sh", "", "tests/it/readme/mod.rs"),
     ("crontab", "", "tests/it/readme/text.rs"),
+    ("html", "HTML", "tests/it/readme/blocks.rs"),
+    ("yaml", "OctoPrint", "tests/it/printers.rs"),
+    ("ini", "Mainsail and Fluidd", "tests/it/proxies.rs"),
+    ("nginx", "Mainsail and Fluidd", "tests/it/proxies.rs"),
+    ("conf", "motion and motionEye", "tests/it/programs.rs"),
+    ("yaml", "go2rtc and Frigate", "tests/it/readme/blocks.rs"),
+    ("yaml", "MediaMTX", "tests/it/programs.rs"),
+    ("python", "OpenCV", "tests/it/programs.rs"),
     (
         "html",
         "For pictures in other pages: a token",
@@ -43,11 +55,11 @@ const OWNERS: &[(&str, &str, &str)] = &[
     ("text", "Run it as a service", "tests/it/readme/blocks.rs"),
 ];
 
-/// The README's only block of this kind.
-pub fn block(kind: &str) -> Block {
+/// The only block of this kind under that heading.
+pub fn block(section: &str, kind: &str) -> Block {
     let mut found = blocks();
-    found.retain(|block| block.kind == kind);
-    assert_eq!(found.len(), 1, "{kind}: {found:?}");
+    found.retain(|block| block.section == section && block.kind == kind);
+    assert_eq!(found.len(), 1, "{section}, {kind}: {found:?}");
     found.remove(0)
 }
 
@@ -131,8 +143,32 @@ fn yaml(text: &str) -> Value {
 }
 
 #[test]
+fn an_image_in_a_page_has_the_stream() {
+    let text = block("HTML", "html").text;
+    ffmpeg_reads(&mut Desk::new(), &text);
+}
+
+/// go2rtc alone and in Frigate: the same streams, of which the second is made of the first, and
+/// Frigate takes the second.
+#[test]
+fn go2rtc_makes_one_stream_of_the_other() {
+    let mut configs = blocks();
+    configs.retain(|block| block.section == "go2rtc and Frigate");
+    let [alone, frigate] = configs.as_slice() else {
+        panic!("{configs:?}")
+    };
+    let (alone, frigate) = (yaml(&alone.text), yaml(&frigate.text));
+    let streams = &alone["streams"];
+    assert_eq!(&frigate["go2rtc"]["streams"], streams);
+    assert_eq!(streams["garden"], "ffmpeg:garden_mjpeg#video=h264");
+    ffmpeg_reads(&mut Desk::new(), streams["garden_mjpeg"].as_str().unwrap());
+    let input = &frigate["cameras"]["garden"]["ffmpeg"]["inputs"][0];
+    assert_eq!(input["path"], "rtsp://127.0.0.1:8554/garden");
+}
+
+#[test]
 fn prometheus_is_told_where_the_metrics_and_the_alerts_are() {
-    let block = block("yaml");
+    let block = block("Watch it with Prometheus and Grafana", "yaml");
     let config = yaml(&block.text);
     let alerts = config["rule_files"][0].as_str().expect("a path");
     let alerts = Path::new("scripts").join(Path::new(alerts).file_name().expect("a name"));
@@ -153,7 +189,8 @@ fn prometheus_is_told_where_the_metrics_and_the_alerts_are() {
 
 #[test]
 fn the_health_is_told_as_shown() {
-    let shown: Value = serde_json::from_str(&format!("{{{}}}", block("json").text)).unwrap();
+    let shown: Value =
+        serde_json::from_str(&format!("{{{}}}", block("Is the Pi well?", "json").text)).unwrap();
     let machine = Machine::ill();
     let camfeed = machine.serve(&["--source", SMALL]);
     let shape = |health: &Value| {
@@ -171,7 +208,7 @@ fn the_health_is_told_as_shown() {
 
 #[test]
 fn systemctl_status_shows_what_is_told() {
-    let text = block("text").text;
+    let text = block("Run it as a service", "text").text;
     let status = text.split('"').nth(1).expect("a status").to_owned();
     // Without the source, and with any numbers.
     let shape = |status: &str| {

@@ -32,7 +32,30 @@ use std::path::Path;
 type Step = fn(&mut Desk, &str);
 
 /// Commands that the test of another subject runs: heading, command, file.
-const ELSEWHERE: &[(&str, &str, &str)] = &[];
+const ELSEWHERE: &[(&str, &str, &str)] = &[
+    (
+        "Mainsail and Fluidd",
+        "camfeed --allow-origin http://mainsail.local",
+        "tests/it/status.rs",
+    ),
+    (
+        "ffmpeg",
+        "ffmpeg -use_wallclock_as_timestamps 1 -i http://pi.local:8080/stream -c copy -t 60 clip.mkv",
+        "tests/it/programs.rs",
+    ),
+    (
+        "GStreamer",
+        "gst-launch-1.0 souphttpsrc location=http://pi.local:8080/stream is-live=true do-timestamp=true \
+         ! multipartdemux single-stream=true ! image/jpeg ! jpegdec ! videoconvert ! autovideosink \
+         sync=false",
+        "tests/it/programs.rs",
+    ),
+    (
+        "VLC",
+        "vlc --network-caching=300 --loop http://pi.local:8080/stream",
+        "tests/it/programs.rs",
+    ),
+];
 
 /// The sections with commands, and a test that follows each.
 macro_rules! sections {
@@ -96,16 +119,7 @@ sections! {
             => pictures::cron_tells_that_it_is_gone,
         r#"logger -t camera back "…""# => pictures::tells_that_it_is_back,
     }
-    use_it_in_programs: "Use it in programs" {
-        r#"cv2.VideoCapture("http://pi.local:8080/stream")"# => steps::ffmpeg_reads,
-        "ffmpeg -use_wallclock_as_timestamps 1 -i http://pi.local:8080/stream -c copy -t 60 clip.mkv"
-            => steps::ffmpeg_records,
-        "vlc --network-caching=300 http://pi.local:8080/stream" => steps::ffmpeg_reads,
-        "http://pi.local:8080/stream" => steps::ffmpeg_reads,
-        "http://pi.local:8080/snapshot.jpg" => steps::is_snapshot,
-        "http://pi.local:8080/?action=stream" => steps::ffmpeg_reads,
-        "http://pi.local:8080/?action=snapshot" => steps::is_snapshot,
-        r#"<img src="http://pi.local:8080/stream">"# => steps::ffmpeg_reads,
+    another_camfeed: "Another camfeed" {
         "camfeed --source http://pi.local:8080/stream" => steps::relays,
     }
     who_may_look: "Who may look" {

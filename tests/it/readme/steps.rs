@@ -91,29 +91,6 @@ pub fn ffmpeg_reads(desk: &mut Desk, line: &str) {
     );
 }
 
-pub fn ffmpeg_records(desk: &mut Desk, line: &str) {
-    desk.mean("-t 60", "-v error -t 2");
-    desk.well(line);
-    let clip = desk.path("camfeed/clip.mkv");
-    let asked = [
-        "-v",
-        "error",
-        "-show_entries",
-        "format=duration",
-        "-of",
-        "csv=p=0",
-    ];
-    let seen = run("ffprobe", &[&asked[..], &[clip.to_str().unwrap()]].concat());
-    let seen = String::from_utf8(seen.stdout).unwrap();
-    let seconds: f64 = seen.trim().parse().expect("a duration");
-    assert!((1.5..3.0).contains(&seconds), "{seconds}");
-}
-
-pub fn is_snapshot(desk: &mut Desk, line: &str) {
-    desk.well(&format!("curl -sf '{line}' >taken"));
-    is_picture(desk, "camfeed", "taken");
-}
-
 pub fn relays(desk: &mut Desk, line: &str) {
     let address = desk.serve(line);
     wait_camera(address, "state", "online");
@@ -172,7 +149,10 @@ pub fn makes_token(desk: &mut Desk, line: &str) {
 /// With the token in its address, the picture of the HTML block is there for who asks no password.
 pub fn shows_in_other_pages(desk: &mut Desk, line: &str) {
     wants_password(desk, line);
-    ffmpeg_reads(desk, &block("html").text);
+    ffmpeg_reads(
+        desk,
+        &block("For pictures in other pages: a token", "html").text,
+    );
 }
 
 pub fn is_limit(desk: &mut Desk, line: &str) {
