@@ -20,8 +20,12 @@ fn a_file_loops_at_its_own_pace() {
     while last.timestamp < first.timestamp + 3.0 {
         last = parts.next_part();
     }
-    let fps = state(camfeed.address)["camera"]["fps"].as_f64().unwrap();
-    assert!((fps - 20.0).abs() < 1.0, "{fps}");
+    // A machine that is busy may take its time.
+    assert!(eventually(SOON, || {
+        let fps = state(camfeed.address)["camera"]["fps"].as_f64().unwrap();
+        assert!(fps < 21.0, "{fps}");
+        (fps - 20.0).abs() < 1.0
+    }));
     assert_eq!(camfeed.count_log("trying again"), 0, "looping is no outage");
 }
 
