@@ -5,7 +5,7 @@
 
 use crate::{
     seldom::{Seldom, Unsaid},
-    stats::{Counter, Rate},
+    stats::{Counter, Pulse},
 };
 use log::info;
 use parking_lot::{Condvar, Mutex};
@@ -28,8 +28,6 @@ pub struct Clients {
     viewers: Mutex<Viewers>,
     /// A viewer left.
     left: Condvar,
-    /// Bytes of parts sent to all viewers, gone ones included.
-    pub bytes_sent: Counter,
     /// Viewers that took no byte for too long and were let go.
     pub evicted: Counter,
     /// Lines about those who come and go.
@@ -43,22 +41,25 @@ pub struct Clients {
 #[derive(Debug, Default)]
 struct Viewers {
     by_id: BTreeMap<u64, Arc<Viewer>>,
-    gone: Frames,
+    gone: Totals,
 }
 
-/// Frames that viewers were and were not sent.
+/// What viewers were and were not sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Frames {
-    /// Sent, repeats not counted.
+pub struct Totals {
+    /// Frames sent, repeats not counted.
     pub sent: u64,
-    /// There for a viewer and never sent to it, because it was slow.
+    /// Frames that were there for a viewer and never sent to it, because it was slow.
     pub missed: u64,
+    /// Bytes of parts sent, repeats included.
+    pub bytes: u64,
 }
 
-impl Frames {
+impl Totals {
     fn add(&mut self, viewer: &Viewer) {
         self.sent += viewer.sent.get();
         self.missed += viewer.missed.get();
+        self.bytes += viewer.bytes.get();
     }
 }
 
@@ -72,7 +73,7 @@ pub struct Viewer {
     /// When it was admitted.
     pub since: Instant,
     /// Parts a second, repeats not counted.
-    pub rate: Rate,
+    rate: Pulse,
     /// Frames sent, repeats not counted.
     pub sent: Counter,
     /// Frames that were there for it and never sent, because it was slow.
@@ -112,6 +113,13 @@ impl fmt::Display for Leaving {
     }
 }
 
+impl Viewer {
+    /// Parts a second, repeats not counted.
+    pub fn fps(&self) -> f64 {
+        self.rate.per_second(self.since.elapsed())
+    }
+}
+
 impl Clients {
     /// Admits up to `max_viewers` at once.
     pub fn new(max_viewers: usize) -> Arc<Clients> {
@@ -119,7 +127,6 @@ impl Clients {
             max_viewers,
             viewers: Mutex::default(),
             left: Condvar::new(),
-            bytes_sent: Counter::default(),
             evicted: Counter::default(),
             lines: Seldom::lines(LINES),
             stalls: Seldom::lines(LINES / 2),
@@ -132,7 +139,7 @@ impl Clients {
             id,
             peer,
             since: Instant::now(),
-            rate: Rate::default(),
+            rate: Pulse::default(),
             sent: Counter::default(),
             missed: Counter::default(),
             bytes: Counter::default(),
@@ -174,15 +181,15 @@ impl Clients {
         self.viewers.lock().by_id.len()
     }
 
-    /// Frames of all viewers, gone ones included. Summed here, so that a part sent costs nothing
-    /// that all viewers share.
-    pub fn frames(&self) -> Frames {
+    /// Of all viewers, gone ones included. Summed here, so that a part sent touches nothing that all
+    /// viewers share.
+    pub fn totals(&self) -> Totals {
         let viewers = self.viewers.lock();
-        let mut frames = viewers.gone;
+        let mut totals = viewers.gone;
         for viewer in viewers.by_id.values() {
-            frames.add(viewer);
+            totals.add(viewer);
         }
-        frames
+        totals
     }
 
     /// Waits until nobody watches any more, at most `time`.
@@ -209,17 +216,21 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// Counts a part that was sent: `frames` is 1 for a new frame, 0 for a repeat; `missed` the
-    /// frames that came and went since the one before.
-    pub fn note_part(&self, bytes: usize, frames: u64, missed: u64) {
+    /// Counts a part with a new frame that was sent at `now`, and the frames that came and went
+    /// since the one before.
+    pub fn note_frame(&self, bytes: usize, missed: u64, now: Instant) {
         let viewer = &self.viewer;
         viewer.bytes.add(bytes as u64);
-        self.clients.bytes_sent.add(bytes as u64);
-        if frames > 0 {
-            viewer.sent.add(frames);
+        viewer.sent.bump();
+        if missed > 0 {
             viewer.missed.add(missed);
-            viewer.rate.tick(Instant::now());
         }
+        viewer.rate.beat(now - viewer.since);
+    }
+
+    /// Counts a part that was sent once more.
+    pub fn note_repeat(&self, bytes: usize) {
+        self.viewer.bytes.add(bytes as u64);
     }
 
     /// Gives the place back and says why.
@@ -283,30 +294,45 @@ mod tests {
     fn a_part_is_counted_for_its_viewer_and_for_all() {
         let clients = Clients::new(1);
         let admission = clients.admit(1, "a".to_owned()).expect("a place");
-        admission.note_part(100, 1, 2);
-        admission.note_part(100, 0, 0);
+        admission.note_frame(100, 2, Instant::now());
+        admission.note_repeat(100);
         let viewer = &admission.viewer;
         assert_eq!(
             (viewer.sent.get(), viewer.missed.get(), viewer.bytes.get()),
             (1, 2, 200)
         );
-        assert_eq!(clients.bytes_sent.get(), 200);
+        let (sent, missed, bytes) = (1, 2, 200);
+        let totals = Totals {
+            sent,
+            missed,
+            bytes,
+        };
+        assert_eq!(clients.totals(), totals);
     }
 
     #[test]
-    fn the_frames_of_a_viewer_that_left_stay_counted() {
+    fn what_a_viewer_that_left_was_sent_stays_counted() {
         let clients = Clients::new(2);
         let first = clients.admit(1, "a".to_owned()).expect("a place");
         let second = clients.admit(2, "b".to_owned()).expect("a place");
-        first.note_part(100, 1, 2);
-        second.note_part(100, 1, 0);
-        let (sent, missed) = (2, 2);
-        assert_eq!(clients.frames(), Frames { sent, missed });
+        let now = Instant::now();
+        first.note_frame(100, 2, now);
+        second.note_frame(100, 0, now);
+        let mut totals = Totals {
+            sent: 2,
+            missed: 2,
+            bytes: 200,
+        };
+        assert_eq!(clients.totals(), totals);
         first.leave(Leaving::Ending);
-        assert_eq!(clients.frames(), Frames { sent, missed });
-        second.note_part(100, 1, 1);
-        let (sent, missed) = (3, 3);
-        assert_eq!(clients.frames(), Frames { sent, missed });
+        assert_eq!(clients.totals(), totals);
+        second.note_frame(100, 1, now);
+        totals = Totals {
+            sent: 3,
+            missed: 3,
+            bytes: 300,
+        };
+        assert_eq!(clients.totals(), totals);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use parking_lot::{Mutex, RwLock};
 use std::{
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -21,6 +21,9 @@ use std::{
 pub struct Slot {
     /// Guards the pointer only: taken for the time of one clone or one exchange.
     latest: RwLock<Option<Arc<Frame>>>,
+    /// Its sequence: whoever has that frame already need not take the lock to see that there is no
+    /// other. Written under the lock.
+    newest: AtomicU64,
     /// Rung after each publication.
     newer: Bell,
     /// Rung once, at the end; apart from `newer`, so that frames do not wake who waits for the end
@@ -58,6 +61,7 @@ impl Slot {
             {
                 return false;
             }
+            self.newest.store(frame.sequence(), Ordering::Release);
             latest.replace(frame)
         };
         self.newer.ring();
@@ -76,6 +80,9 @@ impl Slot {
         let look = || {
             if self.is_closed.load(Ordering::Acquire) {
                 return Some(Waited::Closed);
+            }
+            if self.newest.load(Ordering::Acquire) <= sequence {
+                return None;
             }
             let latest = self.latest.read();
             let newer = latest

@@ -90,14 +90,59 @@ impl Rate {
         if intervals < 1.0 || span == 0.0 {
             return 0.0;
         }
-        let silence = now.duration_since(last).as_secs_f64();
-        // A gap much longer than usual means the rate is falling, and says so at once.
-        if silence > 3.0 * span / intervals + 0.5 {
+        if is_over(now.duration_since(last), span / intervals) {
             0.0
         } else {
             intervals / span
         }
     }
+}
+
+/// Events a second of late, counted by one thread and read by others. Nothing is locked and next to
+/// nothing stored: there is one for each viewer, and each of its parts touches it.
+#[derive(Debug, Default)]
+pub struct Pulse {
+    /// Time of the last event, in microseconds since a moment of the owner's; 0 before the first.
+    last: AtomicU64,
+    /// Mean time between two, in nanoseconds; 0 before the second.
+    interval: AtomicU64,
+}
+
+impl Pulse {
+    /// The mean follows the last so many.
+    const EVENTS: u64 = 16;
+
+    /// Counts one event, so long after the owner's moment.
+    pub fn beat(&self, at: Duration) {
+        let at = u64::try_from(at.as_micros()).unwrap_or(u64::MAX).max(1);
+        let last = self.last.load(Ordering::Relaxed);
+        self.last.store(at, Ordering::Relaxed);
+        if last == 0 {
+            return;
+        }
+        let new = at.saturating_sub(last).saturating_mul(1000);
+        let mean = match self.interval.load(Ordering::Relaxed) {
+            0 => new,
+            old => old - old / Pulse::EVENTS + new / Pulse::EVENTS,
+        };
+        self.interval.store(mean, Ordering::Relaxed);
+    }
+
+    /// Events a second; falls to 0 when they stop coming.
+    pub fn per_second(&self, now: Duration) -> f64 {
+        let last = Duration::from_micros(self.last.load(Ordering::Relaxed));
+        let interval = self.interval.load(Ordering::Relaxed) as f64 / 1e9;
+        if interval == 0.0 || is_over(now.saturating_sub(last), interval) {
+            0.0
+        } else {
+            1.0 / interval
+        }
+    }
+}
+
+/// A gap much longer than usual means that a rate is falling, and is said at once.
+fn is_over(silence: Duration, interval: f64) -> bool {
+    silence.as_secs_f64() > 3.0 * interval + 0.5
 }
 
 /// A mean that follows the last few dozen values.
@@ -187,6 +232,23 @@ mod tests {
         assert_eq!(rate.per_second(start), 0.0);
         rate.tick(start + Duration::from_secs(10));
         assert!((rate.per_second(start + Duration::from_secs(12)) - 0.1).abs() < 0.001);
+    }
+
+    #[test]
+    fn a_pulse_follows_its_events_and_ends_with_them() {
+        let pulse = Pulse::default();
+        let millis = Duration::from_millis;
+        assert_eq!(pulse.per_second(millis(0)), 0.0);
+        for beat in 0..60 {
+            pulse.beat(millis(beat * 40));
+        }
+        assert!((pulse.per_second(millis(2400)) - 25.0).abs() < 0.01);
+        // Slower from now on.
+        for beat in 0..60 {
+            pulse.beat(millis(2400 + beat * 100));
+        }
+        assert!((pulse.per_second(millis(8400)) - 10.0).abs() < 0.5);
+        assert_eq!(pulse.per_second(millis(10_000)), 0.0);
     }
 
     #[test]

@@ -128,21 +128,21 @@ fn describe_viewers(text: &mut Exposition, shared: &Shared) {
         "Streams sent at once, at most.",
         clients.max_viewers(),
     );
-    let frames = clients.frames();
+    let totals = clients.totals();
     text.counter(
         "camfeed_viewer_frames_sent_total",
         "Frames sent to viewers, repeats not counted.",
-        frames.sent,
+        totals.sent,
     );
     text.counter(
         "camfeed_viewer_frames_missed_total",
         "Frames never sent to a viewer that was too slow for them.",
-        frames.missed,
+        totals.missed,
     );
     text.counter(
         "camfeed_viewer_sent_bytes_total",
         "Bytes of the stream sent to viewers.",
-        clients.bytes_sent.get(),
+        totals.bytes,
     );
     text.counters(
         "camfeed_viewers_evicted_total",

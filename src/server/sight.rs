@@ -115,10 +115,10 @@ impl Sight {
         self.waiting.get_or_insert(at);
     }
 
-    /// Notes that a part of so many bytes was sent.
-    pub fn note_part(&mut self, bytes: usize, connection: &Connection) {
+    /// Notes that a part of so many bytes was sent at `now`.
+    pub fn note_part(&mut self, bytes: usize, connection: &Connection, now: Instant) {
         let wire = self.slow.and_then(|_| connection.wire());
-        self.note_part_at(bytes, wire, Instant::now());
+        self.note_part_at(bytes, wire, now);
     }
 
     fn note_part_at(&mut self, bytes: usize, wire: Option<Wire>, now: Instant) {

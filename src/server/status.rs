@@ -183,7 +183,7 @@ fn describe(shared: &Shared) -> StateAnswer {
             id: viewer.id,
             peer: viewer.peer.clone(),
             since_s: rounded(viewer.since.elapsed().as_secs_f64()),
-            fps: rounded(viewer.rate.per_second(now)),
+            fps: rounded(viewer.fps()),
             sent: viewer.sent.get(),
             missed: viewer.missed.get(),
             bytes: viewer.bytes.get(),
@@ -234,7 +234,7 @@ fn describe(shared: &Shared) -> StateAnswer {
             max_viewers: shared.clients.max_viewers(),
             sequence: camera.slot.latest().map_or(0, |frame| frame.sequence()),
             age_ms: camera.age().map(|age| rounded(age.as_secs_f64() * 1e3)),
-            bytes_sent: shared.clients.bytes_sent.get(),
+            bytes_sent: shared.clients.totals().bytes,
             evicted: shared.clients.evicted.get(),
         },
         connections: ConnectionsAnswer {

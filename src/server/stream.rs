@@ -181,11 +181,10 @@ impl Viewer {
                         .map(|_| ());
                 }
             };
-            let now = Instant::now();
             if !sight.is_clear(&self.connection) {
                 held_back = frame.or(held_back);
                 seen = seen.max(held_back.as_ref().map_or(0, |frame| frame.sequence()));
-                repeat_at = repeat_at.max(now + LOOK_AGAIN);
+                repeat_at = repeat_at.max(Instant::now() + LOOK_AGAIN);
                 continue;
             }
             let is_new = |frame: &Arc<Frame>| {
@@ -197,9 +196,9 @@ impl Viewer {
                     held_back = None;
                     let frame = self.send_newest(slot, frame, &mut sight)?;
                     let missed = last.as_ref().map_or(0, |last| last.missed_until(&frame));
-                    sight.note_part(frame.part().len(), &self.connection);
-                    admission.note_part(frame.part().len(), 1, missed);
-                    let now = Instant::now();
+                    let (bytes, now) = (frame.part().len(), Instant::now());
+                    sight.note_part(bytes, &self.connection, now);
+                    admission.note_frame(bytes, missed, now);
                     repeat_at = now + FIRST_REPEAT;
                     if let Some(pace) = &mut pace {
                         pace.sent(now, camera.stats.rate.per_second(now));
@@ -211,13 +210,15 @@ impl Viewer {
                     last = Some(Sent { frame, unwanted: 0 });
                 }
                 None => {
+                    let mut now = Instant::now();
                     if let Some(last) = &last {
                         let part = last.frame.part();
                         self.connection.write_all(part, self.patience)?;
-                        sight.note_part(part.len(), &self.connection);
-                        admission.note_part(part.len(), 0, 0);
+                        now = Instant::now();
+                        sight.note_part(part.len(), &self.connection, now);
+                        admission.note_repeat(part.len());
                     }
-                    repeat_at = Instant::now() + REPEAT;
+                    repeat_at = now + REPEAT;
                 }
             }
         }
