@@ -10,6 +10,7 @@
 
 pub mod controls;
 pub mod draw;
+mod gst;
 mod node;
 mod outage;
 mod pattern;

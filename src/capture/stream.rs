@@ -4,6 +4,7 @@
 //! played at a pace, in a loop; everything else comes when it comes.
 
 use super::{
+    gst,
     node::{fourcc_text, plain},
     source::{Opened, Source},
 };
@@ -53,7 +54,15 @@ struct Pace {
 pub fn open(device: &Device, config: &CameraConfig, stop: &Arc<Stop>) -> Result<Opened, Error> {
     let opened = match device {
         Device::Gst(pipeline) => {
-            VideoCapture::from_file(&with_sink(pipeline), videoio::CAP_GSTREAMER)
+            let pipeline = with_sink(pipeline);
+            if let Some(reason) = gst::complaint(&pipeline) {
+                return Err(Error::Open {
+                    device: device.to_string(),
+                    cause: Cause::Other,
+                    reason,
+                });
+            }
+            VideoCapture::from_file(&pipeline, videoio::CAP_GSTREAMER)
         }
         _ => open_ffmpeg(device),
     };

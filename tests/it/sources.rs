@@ -1,7 +1,7 @@
 //! The sources that need no camera: files, pipelines, other servers.
 
 use crate::{
-    camfeed::{Camfeed, Folder, SOON, eventually, film},
+    camfeed::{Camfeed, Folder, SOON, eventually, film, run},
     http::{Parts, get},
     status::state,
 };
@@ -60,6 +60,26 @@ fn fps_overrides_the_pace_of_a_file() {
         let fps = state(camfeed.address)["camera"]["fps"].as_f64().unwrap();
         (fps - 10.0).abs() < 0.5
     }));
+}
+
+#[test]
+fn what_is_wrong_with_a_pipeline_is_said_in_gstreamers_words() {
+    for (pipeline, said) in [
+        ("nosuchthing ! videoconvert", "no element \"nosuchthing\""),
+        ("videotestsrc ! nosuchthing", "no element \"nosuchthing\""),
+        ("videotestsrc nosuch=1", "no property \"nosuch\""),
+        ("videotestsrc ! ! videoconvert", "syntax"),
+    ] {
+        let source = format!("gst:{pipeline}");
+        let output = run(
+            env!("CARGO_BIN_EXE_camfeed"),
+            &["--check", "--source", &source],
+        );
+        let printed =
+            String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
+        assert!(printed.contains(said), "{pipeline}: {printed}");
+        assert!(!output.status.success(), "{pipeline}");
+    }
 }
 
 #[test]
