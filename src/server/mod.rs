@@ -303,6 +303,7 @@ fn receive(
         if panic::catch_unwind(one).is_err() {
             error!("reading a request failed");
         }
+        reader.prepare();
         if generation.load(Ordering::Relaxed) != own {
             return;
         }

@@ -50,6 +50,8 @@ struct Tiny {
     server: ManuallyDrop<tiny_http::Server>,
     door: UnixListener,
     address: SocketAddr,
+    /// Taken by one of its threads already, which waits for the next request.
+    link: Option<UnixStream>,
 }
 
 impl Drop for Tiny {
@@ -77,9 +79,22 @@ impl Reader {
         })
     }
 
+    /// Gets ready for the next request, so that it finds a thread of tiny_http that waits for it. Each
+    /// has a link of its own all the same: nothing of one is ever taken for the next.
+    pub fn prepare(&mut self) {
+        let Some(tiny) = self.tiny.as_mut().filter(|tiny| tiny.link.is_none()) else {
+            return;
+        };
+        tiny.link = tiny.connect().ok();
+        if tiny.link.is_none() {
+            debug!("tiny_http accepts no more and is replaced");
+            self.tiny = None;
+        }
+    }
+
     /// Reads the one whole request that `message` is.
     pub fn read(&mut self, message: &[u8]) -> Result<Request, Unread> {
-        let tiny = match self.tiny.take() {
+        let mut tiny = match self.tiny.take() {
             Some(tiny) => tiny,
             None => Tiny::start().map_err(Unread::Failed)?,
         };
@@ -110,16 +125,22 @@ impl Tiny {
             server: ManuallyDrop::new(server),
             door,
             address,
+            link: None,
         })
     }
 
-    fn read(&self, message: &[u8], ticket: u64) -> Result<Request, Unread> {
+    fn connect(&self) -> io::Result<UnixStream> {
+        UnixStream::connect_addr(&self.address)
+    }
+
+    fn read(&mut self, message: &[u8], ticket: u64) -> Result<Request, Unread> {
         if message.starts_with(b"GET /fault ") && fault::is_due("reader") {
             // Its accept thread ends, as it does when descriptors run out.
             let _ = shutdown(&self.door, net::Shutdown::Both);
         }
         let ticket = ticket.to_string();
-        let mut link = UnixStream::connect_addr(&self.address).map_err(Unread::Failed)?;
+        let link = self.link.take().map_or_else(|| self.connect(), Ok);
+        let mut link = link.map_err(Unread::Failed)?;
         send(&mut link, message, &ticket).map_err(Unread::Failed)?;
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -209,6 +230,7 @@ mod tests {
                 ("/controls?a", true, &b"{}"[..])
             );
             assert_eq!(request.header("host"), Some("pi"));
+            reader.prepare();
         }
     }
 
@@ -224,6 +246,7 @@ mod tests {
                 matches!(unread, Unread::Malformed(status) if status == expected),
                 "{message:?}: {unread:?}"
             );
+            reader.prepare();
             assert!(reader.read(b"GET / HTTP/1.1\r\n\r\n").is_ok());
         }
     }
@@ -265,6 +288,7 @@ mod tests {
                 message.splice(at..until, piece);
             }
             if let Look::Whole(length) = look(&message) {
+                reader.prepare();
                 let outcome = reader.read(&message[..length]);
                 assert!(
                     !matches!(outcome, Err(Unread::Failed(_))),
@@ -285,6 +309,11 @@ mod tests {
         tiny.address = SocketAddr::from_abstract_name("camfeed-nobody").expect("a name");
         let request = b"GET / HTTP/1.1\r\n\r\n";
         assert!(matches!(reader.read(request), Err(Unread::Failed(_))));
+        assert!(reader.read(request).is_ok());
+        // Found out before the next request comes, none is lost.
+        let tiny = reader.tiny.as_mut().expect("alive");
+        tiny.address = SocketAddr::from_abstract_name("camfeed-nobody").expect("a name");
+        reader.prepare();
         assert!(reader.read(request).is_ok());
     }
 }

@@ -54,7 +54,7 @@ fn a_front_that_panics_is_begun_again() {
 
 #[test]
 fn a_tiny_http_that_dies_is_replaced() {
-    heals("reader", "tiny_http reads no more and is replaced");
+    heals("reader", "tiny_http accepts no more and is replaced");
 }
 
 #[test]
