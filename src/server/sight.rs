@@ -24,8 +24,8 @@ const NEAR: Duration = Duration::from_millis(250);
 /// A wait of no longer is one for word of a window that was open already.
 const SOON: Duration = Duration::from_millis(50);
 
-/// A rate is measured over no less.
-const MOMENT: Duration = Duration::from_millis(10);
+/// A rate is measured over no less, seconds.
+const MOMENT: f64 = 0.01;
 
 /// A buffer of fewer bytes holds nothing worth waiting for.
 const SMALL: u32 = 32 * 1024;
@@ -33,26 +33,31 @@ const SMALL: u32 = 32 * 1024;
 /// A part is sent after so long in any case: what is seen may be wrong.
 const LONGEST: Duration = Duration::from_secs(3);
 
-/// Each so many parts a viewer is left without something to read for a while: what arrives then tells
-/// how large its buffer is.
+/// An acknowledgement may be delayed by so long.
+const ACKNOWLEDGED: Duration = Duration::from_millis(60);
+
+/// A viewer that takes a part in less is not worth a pause.
+const BRIEF: f64 = 0.05;
+
+/// Each so many parts a slow one is left without something to read for a while, and again as long as
+/// what arrives then tells that its buffer is larger than known.
 const PAUSE_EVERY: u32 = 8;
 
-/// For so long, in terms of the time a part takes; and for twice the last pause as long as the buffer
-/// turns out to be larger than known.
+/// For so long, in terms of the time a part takes.
 const PAUSE: f64 = 0.5;
 
-/// The longest pause.
-const LONGEST_PAUSE: f64 = 2.0;
+/// A viewer's rate is that of its last few parts: windows are announced in steps, of 64 KiB over
+/// loopback. So much of what was before is kept with each.
+const KEPT: f64 = 0.75;
 
-/// Weight of the last part in a viewer's rate.
-const NEWEST: f64 = 0.4;
-
-/// A viewer that had next to nothing to read may be so much faster than it seemed, and than it was
-/// seen to be, in which parts come at whole frames only.
-const FASTER: (f64, f64) = (1.05, 1.15);
+/// A viewer that had next to nothing to read may be so much faster than it seemed.
+const FASTER: f64 = 1.05;
 
 /// And so much when it had nothing at all.
-const MUCH_FASTER: (f64, f64) = (1.25, 2.0);
+const MUCH_FASTER: f64 = 1.5;
+
+/// No viewer is known to be faster than so many parts a second.
+const FASTEST: f64 = 100.0;
 
 /// How far a viewer is behind, as far as it can be seen.
 #[derive(Debug, Default)]
@@ -65,7 +70,7 @@ pub struct Sight {
     last: Option<Sent>,
     /// Bytes its buffer holds, as far as they have been seen to be free at once.
     room: u32,
-    /// Parts that arrived at once since it is slow.
+    /// Parts sent.
     parts: u32,
     /// The pause after the last part, in parts.
     pause: f64,
@@ -75,7 +80,9 @@ pub struct Sight {
     looked: Option<Instant>,
     /// Bytes it had taken and promised to take when the last part was seen to have arrived.
     arrived: Option<(Instant, u64)>,
-    /// Bytes a second it reads.
+    /// Bytes it read of late, and in how many seconds.
+    read: (f64, f64),
+    /// Bytes a second it is taken to read.
     rate: Option<f64>,
 }
 
@@ -124,6 +131,10 @@ impl Sight {
     fn note_part_at(&mut self, bytes: usize, wire: Option<Wire>, now: Instant) {
         let waiting = self.waiting.take();
         let has_paused = self.pause > 0.0;
+        let is_slow = self.rate.is_some_and(|rate| bytes as f64 > BRIEF * rate);
+        self.parts += 1;
+        let is_due = is_slow && self.parts % PAUSE_EVERY == 0;
+        self.pause = if is_due { PAUSE } else { 0.0 };
         self.last = Some(Sent {
             at: now,
             bytes,
@@ -136,25 +147,24 @@ impl Sight {
         };
         // What was free before it arrived, to the byte: nothing has been read since.
         let free = wire.free().saturating_add(bytes as u32);
-        let is_larger = free > self.room + bytes as u32 / 64 && waiting.is_none();
+        let has_waited = waiting.is_some();
+        let is_larger = free > self.room + bytes as u32 / 64 && !has_waited;
         if is_larger {
             self.room = free;
+        } else if free < self.room && !has_waited {
+            // Its kernel may have taken some of it back; a pause shows what is there.
+            self.room -= (self.room - free) / 16;
         }
-        self.parts += 1;
-        self.pause = if is_larger {
-            (2.0 * self.pause).clamp(PAUSE, LONGEST_PAUSE)
-        } else if self.parts % PAUSE_EVERY == 0 {
-            PAUSE
-        } else {
-            0.0
-        };
+        if is_slow && has_paused && is_larger {
+            self.pause = PAUSE;
+        }
         self.look(wire, now);
     }
 
     /// True when a frame sent now is seen soon.
     pub fn is_clear(&mut self, connection: &Connection) -> bool {
         if self.slow.is_none() {
-            (self.rate, self.arrived) = (None, None);
+            (self.rate, self.arrived, self.read) = (None, None, (0.0, 0.0));
             return true;
         }
         let wire = connection.wire();
@@ -191,7 +201,7 @@ impl Sight {
             return;
         };
         if !has_arrived(wire, last.bytes) {
-            last.had_to_wait = true;
+            last.had_to_wait |= now - last.at > ACKNOWLEDGED;
             return;
         }
         last.has_arrived = true;
@@ -201,25 +211,28 @@ impl Sight {
         let promised = wire.promised();
         // What it still had when this came, in parts.
         let left = (f64::from(self.room - wire.free()) - bytes) / bytes;
-        let was_behind = last.had_to_wait || left > 1.0 / 8.0;
-        if let Some((before, promised_before)) = self.arrived {
-            if now - before < MOMENT {
-                return;
-            }
-            let taken = promised.saturating_sub(promised_before) as f64;
-            let measured = (taken / (now - before).as_secs_f64()).max(1.0);
-            let (faster, at_most) = match left > 1.0 / 32.0 {
-                true => FASTER,
-                false => MUCH_FASTER,
-            };
-            self.rate = Some(match self.rate {
-                None => measured,
-                Some(rate) if was_behind => rate + NEWEST * (measured - rate),
-                Some(rate) if has_paused => rate,
-                Some(rate) => (rate.max(measured) * faster).min(measured * at_most),
-            });
-        }
-        self.arrived = Some((now, promised));
+        let was_behind = last.had_to_wait || left > 1.0 / 4.0;
+        let before = self.arrived.replace((now, promised));
+        let Some((before, promised_before)) = before else {
+            return;
+        };
+        let taken = promised.saturating_sub(promised_before) as f64;
+        self.read = (
+            self.read.0 * KEPT + taken,
+            self.read.1 * KEPT + (now - before).as_secs_f64(),
+        );
+        let measured = (self.read.0 / self.read.1.max(MOMENT)).max(1.0);
+        let faster = if left > 1.0 / 32.0 {
+            FASTER
+        } else {
+            MUCH_FASTER
+        };
+        let rate = match self.rate {
+            Some(rate) if has_paused && !was_behind => rate,
+            Some(rate) if !was_behind => rate.max(measured) * faster,
+            _ => measured,
+        };
+        self.rate = Some(rate.min(FASTEST * bytes));
     }
 
     /// True when what was sent is over the wire, about half of the viewer's buffer is free, and the
