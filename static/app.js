@@ -1,7 +1,7 @@
 // The viewer page: reads the stream itself, paints its newest frame and says how old it is.
 // An <img> cannot do that: it shows a part only when the next one begins, and never tells
 // that the stream has died. From the bytes upwards: parts, painting, the stream and its
-// reconnecting, /state, what the page says, buttons, panels, camera controls, addresses, keys.
+// reconnecting, /state, what the page says, buttons, panels, camera controls, keys.
 // Written in ES2018 on purpose: old tablets are good wall displays.
 'use strict';
 
@@ -303,6 +303,7 @@ function takeReport(report, asked, answered) {
     link.heardAt = answered;
   }
   Object.assign(server, { report, at: answered, heardAt: answered });
+  fillAddresses((report.access || {}).password === true);
   if (report.now) setClock(report.now - (asked + answered) / 2000, (answered - asked) / 1000);
   if (wasGone && link.phase === 'waiting' && !(link.failure || {}).isRefusal) connect();
   if (!isCamera('online')) return;
@@ -729,37 +730,6 @@ function sayControls(state) {
   $('reset-controls').hidden = !Array.from(controls.rows.values()).some((row) => row.isChanged && !row.control.is_inactive);
 }
 
-// ---- addresses ----
-
-function fillAddresses() {
-  const isQuoted = (before) => TOKEN && before === ' ';    // for a shell, a & or ? is not a letter
-  const fill = (all, before, path) => isQuoted(before) ? ' "' + address(path) + '"' : before + address(path);
-  document.querySelectorAll('#addresses dd').forEach((row) => {
-    const code = row.querySelector('code');
-    code.textContent = code.textContent.replace(/([^]?)http:\/\/HOST\/([^\s"]*)/g, fill);
-    const button = document.createElement('button');
-    button.type = 'button';
-    button.textContent = 'Copy';
-    button.setAttribute('aria-label', 'Copy: ' + row.previousElementSibling.textContent);
-    button.addEventListener('click', () => copy(code, button));
-    row.append(button);
-  });
-  if (!/^(localhost|127\.|\[::1\])/.test(location.hostname)) return;
-  say('local-only', '`' + location.hostname + '` means this machine only. On another one, put this machine’s name or address in its place.');
-}
-
-async function copy(code, button) {
-  let isDone = false;
-  try { await navigator.clipboard.writeText(code.textContent); isDone = true; } catch (error) {
-    getSelection().selectAllChildren(code);      // plain http has no clipboard API
-    try { isDone = document.execCommand('copy'); } catch (refused) { /* the text stays selected */ }
-  }
-  if (!isDone) return toast('Selected: press Ctrl+C to copy');
-  button.textContent = 'Copied';
-  button.classList.add('done');
-  setTimeout(() => { button.textContent = 'Copy'; button.classList.remove('done'); }, 1500);
-}
-
 // ---- keys, the window, and the start ----
 
 function onKey(event) {
@@ -792,7 +762,7 @@ function onVisibility() {
 function start() {
   document.documentElement.classList.add('js');
   setUpRate();
-  fillAddresses();
+  setUpAddresses();
   $('fullscreen').hidden = !document.fullscreenEnabled;   // an iPhone has none
   onClick('snapshot', saveSnapshot);
   onClick('pause', () => setPaused(!link.pausedAt));

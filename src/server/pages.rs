@@ -10,9 +10,10 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
 
 /// What the page loads by itself: a token it was opened with is put behind each, for want of
 /// another place that works in a frame and for two cameras on one host, as a cookie would not.
-const LINKS: [&str; 5] = [
+const LINKS: [&str; 6] = [
     "static/icon.svg",
     "static/style.css",
+    "static/addresses.js",
     "static/app.js",
     "stream",
     "snapshot.jpg",
@@ -33,6 +34,10 @@ const SCRIPT: Page = Page {
     content_type: "text/javascript; charset=utf-8",
     body: include_bytes!("../../static/app.js"),
 };
+const ADDRESSES: Page = Page {
+    content_type: "text/javascript; charset=utf-8",
+    body: include_bytes!("../../static/addresses.js"),
+};
 const STYLE: Page = Page {
     content_type: "text/css; charset=utf-8",
     body: include_bytes!("../../static/style.css"),
@@ -47,6 +52,7 @@ pub fn find(path: &str) -> Option<&'static Page> {
     match path {
         "/" | "/index.html" => Some(&INDEX),
         "/static/app.js" => Some(&SCRIPT),
+        "/static/addresses.js" => Some(&ADDRESSES),
         "/static/style.css" => Some(&STYLE),
         "/static/icon.svg" | "/favicon.ico" => Some(&ICON),
         _ => None,

@@ -20,6 +20,7 @@ struct StateAnswer {
     /// server's own, unless the pictures come from a server with another one.
     now: f64,
     name: String,
+    access: AccessAnswer,
     camera: CameraAnswer,
     encoder: EncoderAnswer,
     stream: StreamAnswer,
@@ -28,6 +29,12 @@ struct StateAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     health: Option<HealthAnswer>,
     viewers: Vec<ViewerAnswer>,
+}
+
+/// What everybody is asked for: the page shows commands that bring it.
+#[derive(Serialize)]
+struct AccessAnswer {
+    password: bool,
 }
 
 #[derive(Serialize)]
@@ -197,6 +204,9 @@ fn describe(shared: &Shared) -> StateAnswer {
             .nodename()
             .to_string_lossy()
             .into_owned(),
+        access: AccessAnswer {
+            password: shared.gate.has_password(),
+        },
         camera: CameraAnswer {
             state: state.name(),
             since_s: rounded(since.elapsed().as_secs_f64()),

@@ -3,10 +3,11 @@
 use crate::{
     auth::{TOKEN, secret},
     browser::Browser,
-    camfeed::{Camfeed, Folder, SMALL},
+    camfeed::{Camfeed, Folder, SMALL, run},
 };
 use serde_json::json;
 use std::{
+    fs,
     io::{BufRead, BufReader, Write},
     net::TcpListener,
     thread,
@@ -26,10 +27,82 @@ fn the_page_works_with_the_password_in_its_address() {
 }
 
 #[test]
+fn the_page_s_commands_work_with_the_password_filled_in() {
+    let folder = Folder::new();
+    let path = secret(&folder, "password", "ann:sesame");
+    let camfeed = Camfeed::online(&["--source", SMALL, "--password-file", &path]);
+    let mut browser = Browser::start();
+    browser.go(&format!("http://ann:sesame@{}/", camfeed.address));
+    browser.wait_state("live");
+    browser.wait("/PASSWORD/.test(document.querySelector('#addresses dd code').textContent)");
+    let is_said = "!document.querySelector('#addresses [data-when=\"password\"]').hidden";
+    assert_eq!(browser.eval(is_said), true);
+    let commands = browser.eval(
+        "Array.from(document.querySelectorAll('#addresses dd code'), code => code.textContent)",
+    );
+    let commands: Vec<_> = commands
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c.as_str().unwrap())
+        .collect();
+    let mut tried = Vec::new();
+    for command in &commands {
+        let program = command.split(' ').next().unwrap();
+        if !["wget", "curl", "ffmpeg"].contains(&program) {
+            continue;
+        }
+        let filled = command.replace("USER", "ann").replace("PASSWORD", "sesame");
+        let filled = filled.replace("-t 60", "-t 1"); // Of ffmpeg: a second will do.
+        for (line, works) in [(filled.replace("sesame", "wrong"), false), (filled, true)] {
+            let place = folder.file("taken");
+            fs::create_dir_all(&place).unwrap();
+            let script = format!("cd '{place}' && {line} </dev/null");
+            let made = run("sh", &["-ec", &script]);
+            assert_eq!(made.status.success(), works, "{line}: {made:?}");
+            let files = fs::read_dir(&place)
+                .unwrap()
+                .map(|file| file.unwrap().metadata().unwrap());
+            assert_eq!(
+                files.into_iter().any(|file| file.len() > 1000),
+                works,
+                "{line}"
+            );
+            fs::remove_dir_all(&place).unwrap();
+        }
+        tried.push(program);
+    }
+    assert_eq!(tried, ["wget", "wget", "curl", "ffmpeg"]);
+    let has = |text: &str| commands.iter().any(|command| command.contains(text));
+    let host = camfeed.address.to_string();
+    assert!(
+        has(&format!(
+            "VideoCapture(\"http://USER:PASSWORD@{host}/stream\")"
+        )),
+        "{commands:?}"
+    );
+    assert!(
+        has(&format!("--loop http://USER:PASSWORD@{host}/stream")),
+        "{commands:?}"
+    );
+    // Home Assistant has fields for it; OctoPrint's page needs a token.
+    assert!(
+        commands.contains(&&*format!("http://{host}/stream")),
+        "{commands:?}"
+    );
+    assert!(
+        commands.contains(&&*format!("http://{host}/?action=stream&token=TOKEN")),
+        "{commands:?}"
+    );
+}
+
+#[test]
 fn the_page_opened_with_a_token_passes_it_on() {
     let folder = Folder::new();
     let path = secret(&folder, "token", TOKEN);
-    let camfeed = Camfeed::online(&["--source", SMALL, "--token-file", &path]);
+    let password = secret(&folder, "password", "ann:open sesame");
+    let secrets = ["--token-file", &path, "--password-file", &password];
+    let camfeed = Camfeed::online(&[&["--source", SMALL], &secrets[..]].concat());
     let mut browser = Browser::start();
     browser.call("Log.enable", json!({}));
     browser.go(&camfeed.url(&format!("/?token={TOKEN}")));
@@ -38,7 +111,7 @@ fn the_page_opened_with_a_token_passes_it_on() {
     browser.eval("document.getElementById('snapshot').click()");
     browser.wait("/^Saved camfeed-/.test(document.getElementById('toast').textContent)");
     let addresses = browser.eval(
-        "Array.from(document.querySelectorAll('#addresses code'), code => code.textContent).join('\\n')",
+        "Array.from(document.querySelectorAll('#addresses dd code'), code => code.textContent).join('\\n')",
     );
     let addresses = addresses.as_str().unwrap();
     let base = camfeed.url("/");
@@ -52,6 +125,7 @@ fn the_page_opened_with_a_token_passes_it_on() {
             "no {expected} in {addresses}"
         );
     }
+    assert!(!addresses.contains("PASSWORD"), "{addresses}");
     assert_eq!(browser.eval("document.cookie"), "");
     let complaints: Vec<_> = browser
         .from

@@ -24,6 +24,7 @@ fn state_has_every_promised_field() {
     let fields = [
         ("/version", ""),
         ("/uptime_s", ""),
+        ("/access", "password"),
         (
             "/camera",
             "state source backend format width height \
@@ -44,6 +45,7 @@ fn state_has_every_promised_field() {
             assert!(parent.get(child).is_some(), "no {child} in {parent}");
         }
     }
+    assert_eq!(state["access"]["password"], false);
     assert_eq!(state["camera"]["state"], "online");
     assert_eq!(state["camera"]["width"], 320);
     assert_eq!(state["encoder"]["quality"], 70);

@@ -80,6 +80,11 @@ impl Gate {
         })
     }
 
+    /// True when a password is asked for.
+    pub fn has_password(&self) -> bool {
+        self.keys.has_password()
+    }
+
     /// Says who may look, at a server that listens on `ip`; `None` is a Unix socket.
     pub fn announce(&self, ip: Option<IpAddr>) {
         let is_public = ip.is_some_and(|ip| !ip.to_canonical().is_loopback());

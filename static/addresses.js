@@ -1,0 +1,71 @@
+// The panel of addresses: commands for other programs with this server's address in them, and a place for
+// the password where each program takes one. Before app.js, whose address(), say() and toast() it uses.
+'use strict';
+
+/** Where these take a password; other programs take it in the address. */
+const LOGIN = { wget: '--user=USER --password=PASSWORD', curl: '-u USER:PASSWORD' };
+
+const addresses = { rows: [], hasPassword: null };
+
+function setUpAddresses() {
+  document.querySelectorAll('#addresses dd').forEach((row) => {
+    const code = row.querySelector('code');
+    addresses.rows.push({ code, command: code.textContent, way: row.parentElement.dataset.password });
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.textContent = 'Copy';
+    button.setAttribute('aria-label', 'Copy: ' + row.previousElementSibling.textContent);
+    button.addEventListener('click', () => copy(code, button));
+    row.append(button);
+  });
+  fillAddresses(false);
+  if (!/^(localhost|127\.|\[::1\])/.test(location.hostname)) return;
+  say('local-only', '`' + location.hostname + '` means this machine only. On another one, put this machine’s name or address in its place.');
+}
+
+/** Writes the commands, again when the server begins or ceases to ask for a password. */
+function fillAddresses(isAsked) {
+  const hasPassword = isAsked && !TOKEN;           // the token is enough
+  if (hasPassword === addresses.hasPassword) return;
+  addresses.hasPassword = hasPassword;
+  addresses.rows.forEach(({ code, command, way }) => writeWords(code, fill(command, hasPassword ? way || 'inside' : '')));
+  document.querySelectorAll('[data-when="password"]').forEach((note) => { note.hidden = !hasPassword; });
+}
+
+/** `command` with this server's address, and `way` the password goes: inside, apart, as a token, or '' for none. */
+function fill(command, way) {
+  const program = command.split(' ', 1)[0];
+  const login = way === 'inside' ? LOGIN[program] : '';
+  const text = login ? command.replace(program, program + ' ' + login) : command;
+  return text.replace(/([^]?)http:\/\/HOST\/([^\s"]*)/g, (all, before, path) => {
+    const isQuoted = TOKEN && before === ' ';      // for a shell, a & or ? is not a letter
+    return isQuoted ? ' "' + address(path) + '"' : before + addressWith(path, login ? '' : way);
+  });
+}
+
+function addressWith(path, way) {
+  if (way === 'inside') return address(path).replace('://', '://USER:PASSWORD@');
+  return address(path) + (way === 'token' ? (path.includes('?') ? '&' : '?') + 'token=TOKEN' : '');
+}
+
+/** A line may break between words, and nowhere in an address. */
+function writeWords(code, text) {
+  code.textContent = '';
+  text.split(/(\s+)/).forEach((word, i) => {
+    const node = i % 2 ? new Text() : document.createElement('span');
+    node.textContent = word;
+    code.append(node);
+  });
+}
+
+async function copy(code, button) {
+  let isDone = false;
+  try { await navigator.clipboard.writeText(code.textContent); isDone = true; } catch (error) {
+    getSelection().selectAllChildren(code);      // plain http has no clipboard API
+    try { isDone = document.execCommand('copy'); } catch (refused) { /* the text stays selected */ }
+  }
+  if (!isDone) return toast('Selected: press Ctrl+C to copy');
+  button.textContent = 'Copied';
+  button.classList.add('done');
+  setTimeout(() => { button.textContent = 'Copy'; button.classList.remove('done'); }, 1500);
+}
