@@ -528,8 +528,12 @@ function setUpRate() {
   const key = 'camfeed-fps';
   try { $('rate').value = localStorage.getItem(key) || ''; } catch (error) { /* storage is blocked: full rate */ }
   if ($('rate').selectedIndex < 0) $('rate').value = '';
+  let isPointed = false;
+  $('rate').addEventListener('pointerdown', () => { isPointed = true; });
+  $('rate').addEventListener('keydown', () => { isPointed = false; });
   $('rate').addEventListener('change', () => {
     try { localStorage.setItem(key, $('rate').value); } catch (error) { /* not remembered then */ }
+    if (isPointed) $('rate').blur();             // as onPointerClick
     connect();
   });
 }
@@ -537,23 +541,39 @@ function setUpRate() {
 // ---- panels: the controls and the addresses, one at a time ----
 
 const PANELS = ['controls', 'addresses'];
+let opener = document.body;          // had the focus when a panel was opened
 
-/** Opens this one and closes the other; '' only closes. */
+/** Opens this one and closes the other; '' only closes. The focus goes to its heading, where Space still means
+    pause and Tab comes to its first button; and from a panel that closes to where it was before. */
 function showPanel(name) {
   const before = PANELS.find((id) => $(id).open) || '';
   if (name === before) return;
+  const wasInside = before && $(before).contains(document.activeElement);
+  if (!before) opener = document.activeElement;
   PANELS.forEach((id) => {
     $(id).open = id === name;
     $('toggle-' + id).setAttribute('aria-expanded', String(id === name));
   });
   document.body.classList.toggle('with-panel', Boolean(name));
-  $(name ? 'close-' + name : 'toggle-' + before).focus({ preventScroll: true });
+  if (name) $(name).querySelector('h2').focus({ preventScroll: true });
+  else if (wasInside) focusOn(opener);
   scrollTo(0, 0);
   if (name === 'controls') readControls();
 }
 
+function focusOn(element) {
+  document.activeElement.blur();
+  element.focus({ preventScroll: true });        // nothing, when it is the body or gone
+}
+
 function togglePanel(name) {
   if (!$('toggle-' + name).hidden) showPanel($(name).open ? '' : name);
+  else toast(whyNoControls());
+}
+
+function whyNoControls() {
+  if (controls.areOff) return 'Camera controls are switched off here';
+  return isCamera('online') && !cameraNow().fallback ? 'This camera has no controls' : 'No camera now, and so no controls';
 }
 
 // ---- camera controls: read when the camera comes; a change is sent as it is made ----
@@ -564,6 +584,7 @@ const controls = {
   wanted: {},          // values not yet sent, by name
   isDue: false,        // to be read
   isBusy: false,
+  areOff: false,       // the server does not let them be seen
 };
 
 function readControls() {
@@ -594,8 +615,9 @@ async function syncControls() {
 async function askControls(changes) {
   const post = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(changes) };
   const response = await ask('controls', changes ? post : {});
+  if (!changes) controls.areOff = response.status >= 400 && response.status < 500;
   if (response.ok) return (await response.json()).controls || [];
-  if (!changes && response.status < 500) return [];    // there are none, or they are switched off
+  if (controls.areOff && !changes) return [];
   throw await refusal(response);
 }
 
@@ -631,7 +653,10 @@ class ControlRow {
     this.input.addEventListener('input', () => this.onInput());
     this.one('.reset').title = 'Back to the default';
     this.one('.reset').setAttribute('aria-label', 'Reset ' + this.one('label').textContent);
-    this.one('.reset').addEventListener('click', () => { this.set(control.default); this.input.focus({ preventScroll: true }); });
+    this.one('.reset').addEventListener('click', (event) => {
+      this.set(control.default);
+      if (!event.detail) this.input.focus({ preventScroll: true });    // the button goes away
+    });
     if (control.type === 'menu') (control.menu || []).forEach(({ value, title }) => this.input.append(new Option(title, value)));
     if (control.type === 'integer') this.makeSlider();
   }
@@ -745,12 +770,11 @@ function onKey(event) {
   else if (key === 'escape') showPanel('');
 }
 
-/** A button clicked with the mouse gives the focus back, so that Space still means pause. */
-function onClick(id, action) {
-  $(id).addEventListener('click', (event) => {
-    action();
-    if (event.detail) document.activeElement.blur();
-  });
+const onClick = (id, action) => $(id).addEventListener('click', action);
+
+/** A button clicked with the mouse gives the focus back before it acts, so that Space still means pause. */
+function onPointerClick(event) {
+  if (event.detail && event.target.closest('button, [type="checkbox"]')) document.activeElement.blur();   // a key has no detail
 }
 
 function onVisibility() {
@@ -772,6 +796,7 @@ function start() {
     onClick('close-' + name, () => showPanel(''));
   });
   onClick('reset-controls', resetControls);
+  document.addEventListener('click', onPointerClick, true);
   document.addEventListener('keydown', onKey);
   document.addEventListener('pointermove', wakeBar);
   document.addEventListener('fullscreenchange', wakeBar);

@@ -164,6 +164,35 @@ impl Browser {
         ));
     }
 
+    /// Presses and releases a key: a letter, or one of these by its name.
+    pub fn key(&mut self, name: &str) {
+        let (key, text, code) = match name {
+            "Escape" => ("Escape", "", 27),
+            "Space" => (" ", " ", 32),
+            "Enter" => ("Enter", "\r", 13),
+            letter => (letter, letter, 0),
+        };
+        let down =
+            json!({"type": "keyDown", "key": key, "text": text, "windowsVirtualKeyCode": code});
+        self.call("Input.dispatchKeyEvent", down);
+        let up = json!({"type": "keyUp", "key": key, "windowsVirtualKeyCode": code});
+        self.call("Input.dispatchKeyEvent", up);
+    }
+
+    /// Clicks with the mouse on the middle of an element.
+    pub fn click(&mut self, id: &str) {
+        let place = self.eval(&format!(
+            "(() => {{ const box = document.getElementById('{id}').getBoundingClientRect(); \
+             return {{x: box.x + box.width / 2, y: box.y + box.height / 2}}; }})()"
+        ));
+        for kind in ["mousePressed", "mouseReleased"] {
+            self.call(
+                "Input.dispatchMouseEvent",
+                json!({"type": kind, "x": place["x"], "y": place["y"], "button": "left", "clickCount": 1}),
+            );
+        }
+    }
+
     /// What the picture looks like: a few pixels, as text.
     fn pixels(&mut self) -> String {
         let pixels = self.eval(

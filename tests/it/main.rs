@@ -29,6 +29,7 @@ mod manager;
 mod manual;
 mod metrics;
 mod pages;
+mod panels;
 mod places;
 mod printers;
 mod programs;
