@@ -387,6 +387,7 @@ function judgePicture(camera, age) {
     const tone = late > LATE_S[1] ? 'bad' : 'warn';
     return { state: 'stale', tone, label: 'Not live', mark: 'This picture is ' + ageText(age) + ' old' };
   }
+  if (camera.fallback) return { state: 'live', tone: 'warn', label: 'No camera' };   // the test pattern itself says the rest
   return { state: 'live', tone: 'good', label: 'Live' };
 }
 
@@ -449,7 +450,7 @@ function sayFacts(state) {
   const isSettled = now() - link.rate.times[0] > RATE_WINDOW_MS - 1000;   // the first frames come in a burst
   const isBehind = isSettled && shown < 0.8 * received && received - shown > 1;
   say('fps', isRunning && received ? (isBehind ? rateText(shown) + ' of ' : '') + rateText(received) + ' fps' : '');
-  say('age', isRunning && state !== 'frozen' && age !== null ? ageText(age) : '');
+  say('age', isRunning && state !== 'frozen' && age !== null ? ageText(age) + ' old' : '');
   say('viewers', isRunning && viewers ? viewers + (viewers === 1 ? ' viewer' : ' viewers') : '');
   if (painter.painted) canvas.dataset.sequence = painter.painted.sequence;
 }
@@ -467,11 +468,9 @@ function sayCamera(state) {
   const { name, version } = server.report;
   const camera = cameraNow();
   const size = camera.width && camera.height ? camera.width + '×' + camera.height + ' ' : '';
-  const isInDoubt = ['offline', 'reconnecting', 'refused'].includes(state);
-  say('hint', camera.fallback === true && !isInDoubt ? 'No camera found: this is the built-in test pattern' : '');
   say('name', name || '');
   say('about', [camera.source, size + (camera.format || ''), version && 'camfeed ' + version].filter((text) => text && text.trim()).join(' · '));
-  const title = (state === 'live' ? '' : $('label').textContent.replace(/ \d.*/, '') + ' – ') + (name || 'camfeed');
+  const title = (state === 'live' && !camera.fallback ? '' : $('label').textContent.replace(/ \d.*/, '') + ' – ') + (name || 'camfeed');
   if (document.title !== title) document.title = title;
 }
 

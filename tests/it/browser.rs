@@ -193,6 +193,15 @@ impl Browser {
         }
     }
 
+    /// Makes the window so large; one as narrow as a phone's is a phone's.
+    pub fn resize(&mut self, width: u32, height: u32) {
+        let mobile = width.min(height) < 500;
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile}),
+        );
+    }
+
     /// What the picture looks like: a few pixels, as text.
     fn pixels(&mut self) -> String {
         let pixels = self.eval(

@@ -1,9 +1,26 @@
-//! The page's panels and keys.
+//! The page's panels, its keys, and what its bar shows on a desk, a tablet and a phone.
 
 use crate::{
     browser::Browser,
     camfeed::{Camfeed, SMALL},
+    fakecam::FakeCamera,
 };
+
+/// Windows: a desk's, a laptop's, a tablet's both ways, a phone's both ways, a small phone's.
+const WINDOWS: [(u32, u32); 7] = [
+    (1280, 800),
+    (1000, 700),
+    (1024, 768),
+    (768, 1024),
+    (390, 844),
+    (844, 390),
+    (320, 640),
+];
+
+/// `seen(id)`: the element is wholly inside the window.
+const SEEN: &str = "const seen = (id) => { \
+    const box = document.getElementById(id).getBoundingClientRect(); \
+    return box.width > 8 && box.left >= 0 && box.top >= 0 && box.right <= innerWidth && box.bottom <= innerHeight; };";
 
 fn opened(camfeed: &Camfeed) -> Browser {
     let mut browser = Browser::open(&camfeed.url("/"));
@@ -86,5 +103,85 @@ fn the_key_for_controls_says_why_there_are_none() {
         browser.wait("!controls.isDue && !controls.isBusy");
         browser.key("c");
         assert_eq!(browser.eval(toast), words);
+    }
+}
+
+#[test]
+fn the_bar_says_that_the_pattern_stands_in_for_a_camera() {
+    let camera = FakeCamera::new("plugged no");
+    let camfeed = camera.online(&["--size", "640x480"]);
+    let mut browser = opened(&camfeed);
+    browser.wait("document.getElementById('label').textContent === 'No camera'");
+    assert_eq!(browser.eval("document.body.dataset.tone"), "warn");
+    // The pattern has the words, too: nothing covers it.
+    let above = "Array.from(document.getElementById('stage').children) \
+        .filter(it => it.id !== 'picture' && it.textContent.trim() && it.offsetParent \
+            && !it.matches('.unseen, noscript')) \
+        .map(it => it.id).join()";
+    assert_eq!(browser.eval(above), "");
+    browser.key("c");
+    let toast = browser.eval("document.getElementById('toast').textContent");
+    assert_eq!(toast, "No camera now, and so no controls");
+    camera.set("");
+    browser.wait("document.getElementById('label').textContent === 'Live'");
+    browser.wait("!document.getElementById('toggle-controls').hidden");
+    browser.key("c");
+    assert_eq!(
+        browser.eval("document.getElementById('controls').open"),
+        true
+    );
+}
+
+#[test]
+fn name_and_age_are_seen_in_every_window() {
+    let camfeed = Camfeed::online(&["--source", SMALL]);
+    let mut browser = opened(&camfeed);
+    browser.wait("/^\\d+(\\.\\d)? s old$/.test(document.getElementById('age').textContent)");
+    browser.wait("document.getElementById('name').textContent !== ''");
+    let parts = "['pill', 'facts', 'name', 'rate', 'snapshot', 'pause'].filter(id => \
+        document.getElementById(id).offsetParent).map(id => [id, document.getElementById(id).getBoundingClientRect()])";
+    for is_open in [false, true] {
+        for (width, height) in WINDOWS {
+            browser.resize(width, height);
+            let at = format!("{width}x{height} open={is_open}");
+            browser.wait(&format!(
+                "innerWidth === {width} && innerHeight === {height}"
+            ));
+            let seen = browser.eval(&format!(
+                "(() => {{ {SEEN} return seen('pill') && seen('age') && seen('name'); }})()"
+            ));
+            assert_eq!(seen, true, "{at}");
+            let over = browser.eval(&format!(
+                "(() => {{ const all = {parts}; return all.flatMap(([a, p], i) => all.slice(i + 1) \
+                 .filter(([, q]) => p.left < q.right - 1 && q.left < p.right - 1 && p.top < q.bottom - 1 && q.top < p.bottom - 1) \
+                 .map(([b]) => a + ' over ' + b)).join(); }})()"
+            ));
+            assert_eq!(over, "", "{at}");
+            let is_wide = browser.eval("document.documentElement.scrollWidth > innerWidth");
+            assert_eq!(is_wide, false, "{at}");
+        }
+        browser.key("?");
+    }
+}
+
+#[test]
+fn no_address_is_broken_in_two() {
+    let camfeed = Camfeed::online(&["--source", SMALL]);
+    let mut browser = opened(&camfeed);
+    browser.key("?");
+    for (width, height) in WINDOWS {
+        browser.resize(width, height);
+        browser.wait(&format!("innerWidth === {width}"));
+        let broken = browser.eval(
+            "Array.from(document.querySelectorAll('#addresses dd code span')) \
+             .filter(word => word.getClientRects().length > 1).map(word => word.textContent).join()",
+        );
+        assert_eq!(broken, "", "{width}x{height}");
+        // The line of a program is one.
+        let lines = browser.eval(
+            "(() => { const all = document.querySelectorAll('#addresses .program span'); \
+             return new Set(Array.from(all, word => word.offsetTop)).size; })()",
+        );
+        assert_eq!(lines, 3, "{width}x{height}");
     }
 }
