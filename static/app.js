@@ -296,7 +296,7 @@ async function ask(path, options) {
 
 function takeReport(report, asked, answered) {
   const wasGone = answered - server.heardAt > 2000;
-  const before = cameraNow();
+  const before = server.report;
   if (!canRead) {
     const frames = (report.stream || {}).sequence - (server.report.stream || {}).sequence;
     server.rate = frames >= 0 ? frames * 1000 / (answered - server.at) : null;
@@ -307,8 +307,15 @@ function takeReport(report, asked, answered) {
   if (report.now) setClock(report.now - (asked + answered) / 2000, (answered - asked) / 1000);
   if (wasGone && link.phase === 'waiting' && !(link.failure || {}).isRefusal) connect();
   if (!isCamera('online')) return;
-  const isBack = before.state !== 'online' || cameraNow().since_s < before.since_s;
-  if (isBack || controls.isDue) readControls();
+  if (isAnotherStart(before, report) || controls.isDue) readControls();
+}
+
+/** The camera of `after`, which is online, was not in `before`, or went and came back between the two. */
+function isAnotherStart(before, after) {
+  const was = before.camera || {};
+  const is = after.camera;
+  const started = (report) => report.uptime_s - report.camera.since_s;
+  return was.state !== 'online' || is.source !== was.source || is.since_s < was.since_s || Math.abs(started(after) - started(before)) > 0.1;
 }
 
 /** Keeps the estimate with the shortest round trip, until it is old or the server's clock has jumped. */
