@@ -40,6 +40,7 @@ fn paths() -> Vec<String> {
     let more = [
         "/index.html",
         "/static/app.js",
+        "/static/addresses.js",
         "/static/style.css",
         "/static/icon.svg",
         "/favicon.ico",
