@@ -53,6 +53,7 @@ mod status;
 mod streams;
 mod stub;
 mod timelapse;
+mod trial;
 mod units;
 mod watch;
 
