@@ -1,7 +1,10 @@
 //! The units of systemd in `scripts`, judged by systemd's own tools.
 
-use crate::camfeed::{Folder, run};
-use std::fs;
+use crate::{
+    camfeed::{Camfeed, Folder, SMALL, run},
+    http::get,
+};
+use std::{fs, process::Command};
 
 const SERVICE: &str = "scripts/camfeed.service";
 
@@ -34,6 +37,58 @@ fn systemd_finds_nothing_wrong_with_the_units() {
         .collect();
     assert!(ours.is_empty(), "{said}");
     assert!(output.status.success(), "{said}");
+}
+
+/// What the service gives for the credential where there is no file of it.
+fn default_of(credential: &str) -> String {
+    let unit = fs::read_to_string(SERVICE).unwrap();
+    let find = |start: String| {
+        let line = unit.lines().find_map(|line| line.strip_prefix(&start));
+        line.unwrap_or_else(|| panic!("no {start} in {unit}"))
+            .to_owned()
+    };
+    let file = find(format!("LoadCredential={credential}:"));
+    assert_eq!(file, format!("/etc/camfeed/{credential}"));
+    find(format!("SetCredential={credential}:")).replace("\\n", "\n")
+}
+
+#[test]
+fn the_service_asks_for_a_password_when_its_file_is_there() {
+    let folder = Folder::new();
+    let credentials = ("CREDENTIALS_DIRECTORY", folder.0.to_str().unwrap());
+    let status = |environment: &[_]| {
+        let camfeed = Camfeed::start_with("127.0.0.1:0", &["--source", SMALL], environment);
+        assert_eq!(camfeed.count_log(" WARN "), 0);
+        get(camfeed.address, "/state").status
+    };
+    let put = |name: &str, text: &str| fs::write(folder.file(name), text).unwrap();
+    let (no_password, no_token) = (default_of("password"), default_of("token"));
+    put("password", &no_password);
+    put("token", &no_token);
+    assert_eq!(status(&[credentials]), 200);
+    let variable = ("CAMFEED_PASSWORD", "open sesame");
+    assert_eq!(status(&[credentials, variable]), 401);
+    put("password", "ann:open sesame\n");
+    assert_eq!(status(&[credentials]), 401);
+    put("password", &no_password);
+    put("token", "0123456789abcdef\n");
+    assert_eq!(status(&[credentials]), 401);
+    // Whoever made an empty file wanted a password; and the default is one nowhere else.
+    let refused = |option: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_camfeed"))
+            .args(["--listen", "127.0.0.1:0", "--source", SMALL])
+            .args(option)
+            .env(credentials.0, credentials.1)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let named = refused(&["--password-file", &folder.file("password")]);
+    assert!(named.contains("more than one line"), "{named}");
+    put("password", "");
+    let empty = refused(&[]);
+    assert!(empty.contains("is empty"), "{empty}");
 }
 
 #[test]

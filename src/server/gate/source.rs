@@ -15,6 +15,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// What the units of `scripts` give for a secret where there is no file of it. systemd's default must be
+/// something; this has two lines, so it is nobody's secret, and an empty file stays an error.
+const NO_FILE: &[u8] = b"no\nfile";
+
 /// The names of a kind of secret.
 #[derive(Debug)]
 pub struct Names {
@@ -38,7 +42,8 @@ pub enum Source {
 }
 
 impl Source {
-    /// The option, else systemd's file when it is there, else the environment.
+    /// The option, else systemd's file when it is there, else the environment. An empty file is one,
+    /// and will be an error: whoever made it wanted a secret.
     pub fn find(
         names: &Names,
         file: Option<&Path>,
@@ -49,11 +54,13 @@ impl Source {
         }
         if let Some(folder) = credentials_folder(variable) {
             let path = folder.join(names.credential);
-            let is_there = path.try_exists();
+            let content = read_start(&path);
             let source = Source::Credential(path);
-            match is_there {
-                Ok(true) => return Ok(Some(source)),
-                Ok(false) => {}
+            match content {
+                Ok(bytes) if bytes == NO_FILE => {}
+                Ok(_) => return Ok(Some(source)),
+                // A folder that is not there at all is one that systemd could not make.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && folder.is_dir() => {}
                 // Serving without what may be there would let everybody in.
                 Err(error) => return Err(source.error(error)),
             }
@@ -91,10 +98,7 @@ impl Source {
                 path.display()
             );
         }
-        let mut bytes = Vec::new();
-        // Enough to see that it is too long.
-        file.take(2 * LONGEST as u64).read_to_end(&mut bytes)?;
-        Ok(bytes)
+        start(file)
     }
 
     fn error(&self, reason: impl fmt::Display) -> Error {
@@ -119,6 +123,17 @@ fn credentials_folder(variable: &dyn Fn(&str) -> Option<OsString>) -> Option<Pat
     variable("CREDENTIALS_DIRECTORY")
         .filter(|folder| !folder.is_empty())
         .map(PathBuf::from)
+}
+
+fn read_start(path: &Path) -> io::Result<Vec<u8>> {
+    start(fs::File::open(path)?)
+}
+
+/// Enough of a file to see that it is too long.
+fn start(file: fs::File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(2 * LONGEST as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The one line of `bytes`.
@@ -159,8 +174,13 @@ mod tests {
         let from_variable = Some(Source::Variable("CAMFEED_PASSWORD"));
         assert_eq!(found(None, &variable), from_variable, "systemd has none");
         let path = folder.join("password");
-        fs::write(&path, "x").expect("written");
-        assert_eq!(found(None, &variable), Some(Source::Credential(path)));
+        fs::write(&path, NO_FILE).expect("written");
+        assert_eq!(found(None, &variable), from_variable, "the units' default");
+        for there in ["", "\n", "x", "no\nfile\n"] {
+            fs::write(&path, there).expect("written");
+            let credential = Some(Source::Credential(path.clone()));
+            assert_eq!(found(None, &variable), credential, "{there:?}");
+        }
         assert_eq!(
             found(Some("/p"), &variable),
             Some(Source::Option("--password-file", "/p".into()))
@@ -169,6 +189,7 @@ mod tests {
         let is_empty = |name: &str| (name == "CREDENTIALS_DIRECTORY").then(OsString::new);
         assert_eq!(found(None, &is_empty), None);
         fs::remove_dir_all(&folder).expect("our own");
+        assert!(Source::find(&NAMES, None, &variable).is_err(), "no folder");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::{
     text::{Command, options},
 };
 use crate::camfeed::{SOON, eventually, run};
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt};
 
 /// What `make bench` reads its options with.
 const BENCH: &str = include_str!("../../bench/args.rs");
@@ -76,6 +76,23 @@ pub fn installs(desk: &mut Desk, line: &str, is_there: bool) {
         let path = desk.path("root/usr/local").join(path);
         assert_eq!(path.exists(), is_there, "{path:?}");
     }
+}
+
+/// What is given to the service stands where its unit looks for it, for root alone.
+pub fn gives_service(desk: &mut Desk, line: &str, name: &str) {
+    desk.well("make build");
+    installs(desk, "make install", true);
+    desk.well(line);
+    let unit = desk.read("root/usr/local/lib/systemd/system/camfeed.service");
+    let start = format!("LoadCredential={name}:/");
+    let place = unit.lines().find_map(|line| line.strip_prefix(&start));
+    let place = format!("root/{}", place.expect("a place"));
+    assert_eq!(desk.read(&place), desk.read(&format!("camfeed/{name}")));
+    let mode = fs::metadata(desk.path(&place))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
 }
 
 /// The script gets as far as the stand-in, which fails.

@@ -136,10 +136,15 @@ sections! {
         },
         "http://ann:PASSWORD@pi.local:8080/stream" => steps::ffmpeg_reads,
         "kill -HUP" => steps::reads_password_again,
+        "sudo install -D -m 600 -t /etc/camfeed password"
+            => |desk, line| machine::gives_service(desk, line, "password"),
+        "sudo systemctl restart camfeed" => steps::ends,
     }
     a_token: "For pictures in other pages: a token" {
         "(umask 077; openssl rand -hex 16 > token)" => steps::makes_token,
         "camfeed --password-file password --token-file token" => steps::shows_in_other_pages,
+        "sudo install -D -m 600 -t /etc/camfeed token"
+            => |desk, line| machine::gives_service(desk, line, "token"),
     }
     tls_in_front: "TLS: nginx or Caddy in front" {
         "camfeed --listen 127.0.0.1:8080 --password-file password" => |desk, line| {
