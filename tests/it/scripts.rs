@@ -159,6 +159,11 @@ fn a_bad_option_of_a_script_is_named_with_what_is_allowed() {
         ("snapshot", "ftp://pi", "`ftp://pi`: allowed are http"),
         ("snapshot", "a b c", "`c`: one address"),
         ("snapshot", "pi:8080 -d -o x.jpg", "-d: a folder is needed"),
+        (
+            "snapshot",
+            "pi:8080 -d /etc/hostname",
+            "-d: a folder is needed, not the file `/etc/hostname`",
+        ),
         ("snapshot", "http://me:geheim@pi", "use -p FILE"),
         ("snapshot", "-p /none/such pi", "cannot read a line from"),
         (
@@ -282,6 +287,22 @@ fn snapshot_puts_the_picture_where_it_is_told() {
 }
 
 #[test]
+fn snapshot_makes_the_folder_that_gets_folders_of_days() {
+    let camfeed = Camfeed::online(&["--source", SMALL]);
+    let folder = Folder::new();
+    for tools in ALL_TOOLS {
+        let place = folder.file(&format!("{tools:?}/pictures"));
+        let output = script(tools, "snapshot", &["-d", &camfeed.url(""), &place]);
+        assert!(output.status.success(), "{output:?}");
+        let names = files(Path::new(&place));
+        assert!(
+            names.iter().any(|name| name.ends_with("Z.jpg")),
+            "{names:?}"
+        );
+    }
+}
+
+#[test]
 fn the_exit_code_of_snapshot_tells_what_is_wrong() {
     let ill = Camfeed::start(&["--source", "/none/such.avi"]);
     ill.wait_log("cannot open");
@@ -370,6 +391,9 @@ fn snapshot_says_where_it_cannot_write() {
     }
     let output = script(Tools::Wget, "snapshot", &["-o", place, &address]);
     assert_eq!(output.status.code(), Some(5), "{output:?}");
+    let output = script(Tools::Wget, "snapshot", &["-d", &address, "/proc/none"]);
+    assert_eq!(output.status.code(), Some(5), "{output:?}");
+    assert!(line(&output).contains("cannot write into `/proc/none`"));
     assert_eq!(files(&folder.0), ["file"]);
     assert!(!fs::metadata("/dev/null").unwrap().is_file());
 }
