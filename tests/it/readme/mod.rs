@@ -73,6 +73,7 @@ macro_rules! sections {
 sections! {
     start: "Start" {
         "sudo apt install git make" => steps::ends,
+        "git clone ADDRESS-OF-THIS-PAGE camfeed && cd camfeed" => steps::clones,
         "make run" => steps::make_run,
         r#"make run ARGS="--source /dev/video0 --size 1280x720""# => steps::serves_720p,
         "make test" => |desk, line| {
