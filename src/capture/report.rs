@@ -37,6 +37,7 @@ pub fn list(config: &CameraConfig) -> u8 {
     if cameras.is_empty() {
         println!("no camera found (is it plugged in? `ls /dev/video*` shows the nodes)");
         println!("a camera module of a Raspberry Pi is read through GStreamer:");
+        println!("  sudo apt install gstreamer1.0-libcamera");
         println!("  camfeed --source \"gst:libcamerasrc\"");
         return code(Cause::Missing);
     }

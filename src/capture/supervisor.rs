@@ -325,7 +325,8 @@ impl Supervisor {
         if facts.is_fallback {
             warn!(
                 "no camera found: showing the built-in test pattern; \
-                 a camera plugged in later takes over"
+                 a camera plugged in later takes over \
+                 (a Raspberry Pi camera module: see `camfeed --list`)"
             );
         } else {
             self.has_had_camera = true;

@@ -224,7 +224,12 @@ fn list_without_a_camera_ends_with_3() {
     let camera = FakeCamera::new("plugged no");
     let (code, said) = run_camfeed(&camera, &["--list"]);
     assert_eq!(code, Some(3), "{said}");
-    assert!(said.contains("no camera found"), "{said}");
+    for words in [
+        "no camera found",
+        "  sudo apt install gstreamer1.0-libcamera\n  camfeed --source \"gst:libcamerasrc\"\n",
+    ] {
+        assert!(said.contains(words), "no {words:?} in {said}");
+    }
 }
 
 #[test]

@@ -126,6 +126,7 @@ fn a_pipeline_is_a_source_with_and_without_jpeg() {
 fn with_no_camera_auto_shows_the_test_pattern_and_says_so() {
     let camfeed = Camfeed::online(&[]);
     assert_eq!(camfeed.count_log("no camera found"), 1);
+    assert_eq!(camfeed.count_log("a Raspberry Pi camera module: see"), 1);
     assert_eq!(state(camfeed.address)["camera"]["source"], "test pattern");
 }
 

@@ -1,6 +1,7 @@
 //! Commands of the README that set up a machine: packages, services, the camera module, the bench.
 
 use super::{
+    blocks::block,
     desk::Desk,
     steps::{is_enabled, serves},
     text::{Command, options},
@@ -45,6 +46,23 @@ pub fn opens_pipeline(desk: &mut Desk, line: &str) {
     desk.end_last();
     desk.mean("libcamerasrc", "libcamerasrc");
     desk.mean("v4l2jpegenc", "v4l2jpegenc");
+}
+
+/// Quotes within quotes reach camfeed, and its file of options needs none.
+pub fn makes_pipeline_run(desk: &mut Desk, line: &str) {
+    desk.mean("libcamerasrc", "videotestsrc is-live=true");
+    let options = desk.translate(&block("A Raspberry Pi camera module", "conf").text);
+    fs::write(desk.path("root/etc/camfeed.conf"), options).unwrap();
+    let with_file = "camfeed --config /etc/camfeed.conf --listen 127.0.0.1:8080";
+    for line in [line, with_file] {
+        desk.leave();
+        desk.serve(line);
+        let running = desk.last();
+        running.wait_said("camera online: source=gst:videotestsrc", 1);
+        running.wait_said("size=1280x720 fps=30", 1);
+    }
+    desk.leave();
+    desk.mean("libcamerasrc", "libcamerasrc");
 }
 
 pub fn runs_below_libcamerify(desk: &mut Desk, line: &str) {

@@ -177,6 +177,8 @@ sections! {
         "sudo apt install gstreamer1.0-libcamera" => steps::ends,
         r#"camfeed --source "gst:libcamerasrc ! video/x-raw,width=1280,height=720,framerate=30/1""#
             => machine::opens_pipeline,
+        r#"make run ARGS="--source 'gst:libcamerasrc ! video/x-raw,width=1280,height=720,framerate=30/1'""#
+            => machine::makes_pipeline_run,
         r#"camfeed --source "gst:libcamerasrc ! video/x-raw,width=1280,height=720,framerate=30/1 ! v4l2jpegenc ! image/jpeg""#
             => machine::opens_pipeline,
         "libcamerify camfeed" => machine::runs_below_libcamerify,
