@@ -42,6 +42,7 @@ mod reload;
 mod scripts;
 mod sequences;
 mod service;
+mod setup;
 mod shell;
 mod signals;
 mod slow;

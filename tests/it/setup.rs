@@ -1,0 +1,90 @@
+//! `scripts/setup`, on a machine that is said to have nothing: programs of this file stand in for
+//! dpkg-query, apt-get, sudo and the like, and only note what is asked of them.
+
+use crate::camfeed::Folder;
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    process::{Command, Stdio},
+};
+
+/// What `apt-get` and the rest do: the first word is the program.
+const STANDINS: &[(&str, &str)] = &[
+    ("cargo", "echo cargo 1.90.0"),
+    ("id", "echo 1000"),
+    // Nothing is installed, and apt has no peer to measure beside.
+    ("dpkg-query", "exit 1"),
+    ("apt-cache", "exit 0"),
+    ("systemctl", "exit 0"),
+    // As sudo does, unless it was told to keep variables.
+    (
+        "sudo",
+        r#"echo "sudo $*" >>"$NOTES"; exec env -u DEBIAN_FRONTEND "$@""#,
+    ),
+    (
+        "apt-get",
+        r#"echo "apt-get $* ($DEBIAN_FRONTEND)" >>"$NOTES""#,
+    ),
+];
+
+/// What `scripts/setup` says, and what it asked of others.
+fn set_up(purposes: &[&str]) -> (String, String) {
+    let folder = Folder::new();
+    for (name, body) in STANDINS {
+        let path = folder.file(name);
+        fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let notes = folder.file("notes");
+    let output = Command::new("scripts/setup")
+        .args(purposes)
+        .env_remove("DEBIAN_FRONTEND")
+        .env("PATH", format!("{}:/usr/bin:/bin", folder.0.display()))
+        .env("NOTES", &notes)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    (said, fs::read_to_string(notes).unwrap_or_default())
+}
+
+#[test]
+fn what_is_missing_is_said_with_its_purpose_and_the_command() {
+    let (said, _) = set_up(&["build"]);
+    for words in [
+        "setup: missing to build (OpenCV, ",
+        "): libopencv-dev ",
+        "setup: sudo apt-get install --no-install-recommends libopencv-dev ",
+    ] {
+        assert!(said.contains(words), "no {words:?} in {said}");
+    }
+    assert!(!said.contains("to test"), "{said}");
+    let (said, _) = set_up(&["build", "test", "package"]);
+    for words in [
+        "missing to build (",
+        "missing to test (",
+        "to make packages (",
+    ] {
+        assert_eq!(said.matches(words).count(), 1, "{words:?} in {said}");
+    }
+}
+
+#[test]
+fn apt_asks_nothing_even_behind_sudo_and_shows_how_far_it_is() {
+    let (_, notes) = set_up(&["build"]);
+    let asked: Vec<_> = notes
+        .lines()
+        .filter(|line| line.starts_with("apt-get "))
+        .collect();
+    let [update, install] = asked.as_slice() else {
+        panic!("{notes}")
+    };
+    assert!(update.starts_with("apt-get update "), "{update}");
+    assert!(install.starts_with("apt-get install -y "), "{install}");
+    assert!(!install.contains(" -q"), "{install}");
+    for line in asked {
+        assert!(line.ends_with("(noninteractive)"), "{line}");
+    }
+    assert_eq!(notes.matches("sudo ").count(), 2, "{notes}");
+}
