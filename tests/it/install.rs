@@ -133,6 +133,32 @@ fn uninstall_takes_away_what_install_put_there_and_nothing_else() {
 }
 
 #[test]
+fn what_to_do_next_is_said_to_who_installs_and_not_to_packagers() {
+    let root = system();
+    assert_eq!(make("install", &root, "/usr/local"), "");
+    assert_eq!(make("uninstall", &root, "/usr/local"), "");
+    let (prefix, etc) = (root.file("usr/local"), root.file("etc"));
+    let made = |target| {
+        let settings = [("PREFIX", prefix.as_str()), ("SYSCONFDIR", &etc)];
+        let settings = [&settings[..], &[("BIN", BINARY), ("DESTDIR", "")]].concat();
+        well("make", &["--silent", target], &settings)
+    };
+    let said = made("install");
+    for words in [
+        &format!("{etc}/camfeed.conf"),
+        "sudo systemctl daemon-reload && sudo systemctl enable --now camfeed\n",
+        ":8080/",
+    ] {
+        assert!(said.contains(words), "no {words} in {said}");
+    }
+    let said = made("uninstall");
+    assert!(
+        said.contains(&prefix) && said.lines().count() == 1,
+        "{said}"
+    );
+}
+
+#[test]
 fn options_that_somebody_changed_are_kept() {
     let root = system();
     make("install", &root, "/usr/local");
