@@ -179,9 +179,14 @@ fn read(device: &Device, config: &CameraConfig) -> Result<(), Error> {
         or_own(asked.size.map(|size| size.to_string())),
         or_own(asked.fps.map(rate)),
     );
+    let format = match facts.format.as_str() {
+        // A pipeline says nothing of it.
+        "" if jpegs > 0 => "JPEG",
+        "" => "raw pixels",
+        format => format,
+    };
     println!(
-        "it gives     format {}, size {}, rate {}",
-        facts.format,
+        "it gives     format {format}, size {}, rate {}",
         or_own(size.map(|size| size.to_string())),
         facts.fps.map_or_else(|| "unsaid".to_owned(), rate),
     );

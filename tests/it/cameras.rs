@@ -247,6 +247,18 @@ fn check_says_what_a_camera_really_gives() {
 }
 
 #[test]
+fn check_says_the_format_of_a_pipeline_too() {
+    for (end, format) in [("", "raw pixels"), (" ! jpegenc", "JPEG")] {
+        let camera = FakeCamera::new("plugged no");
+        let source = format!("gst:videotestsrc is-live=true ! video/x-raw,width=320{end}");
+        let (code, said) = run_camfeed(&camera, &["--check", "--source", &source]);
+        assert_eq!(code, Some(0), "{said}");
+        let gives = format!("it gives     format {format}, size 320x");
+        assert!(said.contains(&gives), "no {gives:?} in {said}");
+    }
+}
+
+#[test]
 fn check_ends_with_a_code_for_each_cause_and_names_it() {
     for (control, options, expected, words) in [
         (
