@@ -2,7 +2,7 @@
 
 use crate::{
     camfeed::{Folder, SOON, eventually, run},
-    shell::{Running, Tools, command, files},
+    shell::{Running, Tools, command, files, script},
 };
 use opencv::{
     core::{self, Mat, Scalar, Size, Vector},
@@ -32,6 +32,19 @@ fn levels(path: &str) -> Vec<u8> {
         levels.push(mean[0].round() as u8);
     }
     levels
+}
+
+#[test]
+fn without_ffmpeg_the_command_that_brings_it_is_named() {
+    let folder = Folder::new();
+    let place = folder.0.to_str().unwrap();
+    let output = script(Tools::Curl, "timelapse", &["film", place, "x.mp4"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        said,
+        "timelapse: ffmpeg is needed: sudo apt install ffmpeg\n"
+    );
 }
 
 fn make_film(tools: Tools, args: &[&str]) -> Output {
