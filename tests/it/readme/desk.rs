@@ -39,7 +39,7 @@ pub struct Desk {
 impl Desk {
     pub fn new() -> Desk {
         let folder = Folder::new();
-        for name in ["home", "root/srv/pictures", "root/etc/systemd/system"] {
+        for name in ["home", "root/etc/systemd/system"] {
             fs::create_dir_all(folder.0.join(name)).unwrap();
         }
         let checkout = folder.0.join("camfeed");
@@ -65,7 +65,7 @@ impl Desk {
             serving: Vec::new(),
             pi: None,
         };
-        for place in ["/srv/", "/etc/", "/usr/local/"] {
+        for place in ["/etc/", "/usr/local/"] {
             desk.mean(place, &format!("{root}{place}"));
         }
         // A port that is free.

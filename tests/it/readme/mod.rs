@@ -86,15 +86,16 @@ sections! {
             desk.well(line);
             steps::is_picture(desk, "camfeed", "Z.jpg");
         },
-        "* * * * * wget -q -T 10 -t 1 -O /srv/cam.tmp http://pi.local:8080/snapshot.jpg && mv /srv/cam.tmp /srv/cam.jpg"
+        "* * * * * wget -q -T 10 -t 1 -O cam.tmp http://pi.local:8080/snapshot.jpg && mv cam.tmp cam.jpg"
             => |desk, line| pictures::cron_takes(desk, line, "cam.jpg"),
         "sudo install -D -t /usr/local/lib/camfeed scripts/snapshot scripts/timelapse scripts/watch scripts/*.sh"
             => steps::ends,
-        "* * * * * /usr/local/lib/camfeed/snapshot http://pi.local:8080 /srv/cam.jpg"
+        "* * * * * /usr/local/lib/camfeed/snapshot http://pi.local:8080 cam.jpg"
             => |desk, line| pictures::cron_takes(desk, line, "cam.jpg"),
-        "*/5 * * * * /usr/local/lib/camfeed/snapshot -d http://pi.local:8080 /srv/pictures"
+        "*/5 * * * * /usr/local/lib/camfeed/snapshot -d http://pi.local:8080 pictures"
             => |desk, line| pictures::cron_takes(desk, line, "Z.jpg"),
         "curl -f" => pictures::no_picture_is_an_error,
+        "make install" => pictures::finds_scripts_where_cron_does,
     }
     time_lapse: "Time-lapse" {
         "scripts/timelapse run -e 10 -b 4000 http://pi.local:8080 ~/timelapse" => |desk, line| {
@@ -106,6 +107,8 @@ sections! {
             => |desk, line| pictures::films(desk, line, "garden.mp4", "25/1"),
         "scripts/timelapse film -r 30 ~/timelapse/2026-11-22 day.mp4"
             => |desk, line| pictures::films(desk, line, "day.mp4", "30/1"),
+        "sudo apt install ffmpeg" => steps::ends,
+        "make install" => pictures::enables_time_lapse_of_install,
         "sudo install -m 644 -t /etc/systemd/system scripts/camfeed-timelapse@.service"
             => steps::ends,
         "sudo systemctl enable --now camfeed-timelapse@pi" => pictures::enables_time_lapse,
@@ -142,7 +145,7 @@ sections! {
         "sudo systemctl restart camfeed" => steps::ends,
     }
     a_token: "For pictures in other pages: a token" {
-        "(umask 077; openssl rand -hex 16 > token)" => steps::makes_token,
+        "(umask 077; openssl rand -hex 16 > token); cat token" => steps::makes_token,
         "camfeed --password-file password --token-file token" => steps::shows_in_other_pages,
         "sudo install -D -m 600 -t /etc/camfeed token"
             => |desk, line| machine::gives_service(desk, line, "token"),

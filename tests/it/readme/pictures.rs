@@ -2,6 +2,7 @@
 
 use super::{
     desk::Desk,
+    machine::installs,
     steps::{is_enabled, is_picture},
     text::commands,
 };
@@ -13,10 +14,10 @@ use crate::{
 use rustix::process::Signal;
 use std::fs;
 
-/// Cron takes a picture into `/srv`.
+/// Cron takes a picture into the home.
 pub fn cron_takes(desk: &mut Desk, line: &str, end: &str) {
     Desk::well_run(desk.cron(line));
-    is_picture(desk, "root/srv", end);
+    is_picture(desk, "home", end);
 }
 
 /// `curl -f` ends with 22 and wget with 8 when there is no picture, and neither saves one.
@@ -66,6 +67,32 @@ fn install_scripts(desk: &mut Desk) {
     let start = "sudo install -D -t /usr/local/lib/camfeed ";
     let install = all.iter().find(|command| command.text.starts_with(start));
     desk.well(&install.expect("a command").text);
+}
+
+/// What `make install` puts there, lines for cron find.
+pub fn finds_scripts_where_cron_does(desk: &mut Desk, line: &str) {
+    fs::remove_dir_all(desk.path("root/usr/local")).unwrap();
+    desk.well("make build");
+    installs(desk, line, true);
+    for command in commands() {
+        let place = command.text.split("/usr/local/lib/camfeed/").nth(1);
+        if let Some(name) = place.and_then(|rest| rest.split(' ').next()) {
+            let path = desk.path("root/usr/local/lib/camfeed").join(name);
+            assert!(path.exists(), "{path:?}");
+        }
+    }
+}
+
+/// After it, the unit needs no copy.
+pub fn enables_time_lapse_of_install(desk: &mut Desk, line: &str) {
+    desk.well("make build");
+    installs(desk, line, true);
+    desk.well("sudo systemctl enable --now camfeed-timelapse@pi");
+    let link = "multi-user.target.wants/camfeed-timelapse@pi.service";
+    is_enabled(desk, link);
+    // As on a machine that has no such install.
+    fs::remove_file(desk.path("root/etc/systemd/system").join(link)).unwrap();
+    installs(desk, "make uninstall", false);
 }
 
 pub fn enables_time_lapse(desk: &mut Desk, line: &str) {

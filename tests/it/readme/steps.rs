@@ -147,7 +147,8 @@ pub fn reads_password_again(desk: &mut Desk, line: &str) {
 }
 
 pub fn makes_token(desk: &mut Desk, line: &str) {
-    desk.well(line);
+    let said = desk.well(line);
+    assert_eq!(said, desk.read("camfeed/token"));
     let mode = fs::metadata(desk.path("camfeed/token"))
         .unwrap()
         .permissions()
