@@ -21,8 +21,8 @@ Sections (the default run takes those with a *):
   --case TEXT             of these, the cases whose name contains it, such as `1920x1080`
   --viewers 1,10,100,500  of the feed section, one measurement each
   --seconds 3             the measured window
-  --rounds N              alternating rounds, medians are printed; by default 3 for feed and for
-                          what --only or --all name, else 1
+  --rounds N              alternating rounds, medians are printed; by default 3 for feed,
+                          snapshots and what --only or --all name, else 1
   --quick                 1 and 100 viewers, 2 seconds, one round
   --verify                every viewer hashes every body (else 1 in 50 does)
   --burst                 many connections at once instead: 5, 12, 50, 100, each 20 times

@@ -29,7 +29,7 @@ impl Section {
         Section::Growth,
         Section::Sharpness,
     ];
-    /// What a run takes that names nothing: no more than four minutes with the usual peers.
+    /// What a run takes that names nothing: no more than six minutes with the usual peers.
     const USUAL: [Section; 6] = [
         Section::Feed,
         Section::Slow,
@@ -134,10 +134,10 @@ pub fn cases(args: &Args) -> Vec<Case> {
     sections
         .iter()
         .flat_map(|&section| {
-            let usual_rounds = if is_usual && section != Section::Feed {
-                1
-            } else {
-                3
+            let usual_rounds = match section {
+                Section::Feed | Section::Snapshots => 3,
+                _ if is_usual => 1,
+                _ => 3,
             };
             let (rounds, seconds) = match section {
                 Section::Sharpness => (1, SHARPNESS_SECONDS),

@@ -241,6 +241,8 @@ sections! {
     performance: "Performance" {
         "make bench" => |desk, line| machine::benches(desk, line, ""),
         r#"make bench ARGS="--help""# => |desk, line| machine::benches(desk, line, "--help"),
+    }
+    performance_of_a_pi: "On a Raspberry Pi" {
         r#"make bench ARGS="--json FILE""# => |desk, line| machine::benches(desk, line, "--json FILE"),
     }
 }
