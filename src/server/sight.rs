@@ -27,6 +27,10 @@ const SOON: Duration = Duration::from_millis(50);
 /// A rate is measured over no less, seconds.
 const MOMENT: f64 = 0.01;
 
+/// A viewer for whom so many parts in a row did not really have to wait is sent the next without
+/// waiting, whatever its window and its rate seem to say: if it is slow, that one will wait.
+const PROOF: u32 = 10;
+
 /// A buffer of fewer bytes holds nothing worth waiting for.
 const SMALL: u32 = 32 * 1024;
 
@@ -41,10 +45,14 @@ const BRIEF: f64 = 0.05;
 
 /// Each so many parts a slow one is left without something to read for a while, and again as long as
 /// what arrives then tells that its buffer is larger than known.
-const PAUSE_EVERY: u32 = 8;
+const PAUSE_EVERY: u32 = 5;
 
 /// For so long, in terms of the time a part takes.
 const PAUSE: f64 = 0.5;
+
+/// What was free longer ago than so many parts, and as many again, says nothing of a buffer any more:
+/// its kernel gives and takes.
+const ROOM_PARTS: u32 = 5;
 
 /// A viewer's rate is that of its last few parts: windows are announced in steps, of 64 KiB over
 /// loopback. So much of what was before is kept with each.
@@ -66,10 +74,14 @@ pub struct Sight {
     slow: Option<u32>,
     /// Since when the part being written waits.
     waiting: Option<Instant>,
+    /// Parts since one really had to wait: more than that is proof that it is not slow.
+    proven: u32,
     /// The part sent last.
     last: Option<Sent>,
-    /// Bytes its buffer holds, as far as they have been seen to be free at once.
+    /// Bytes its buffer holds, as far as they have been seen to be free at once of late.
     room: u32,
+    /// The same since the last [`ROOM_PARTS`]th part, and in the so many before.
+    rooms: (u32, u32),
     /// Parts sent.
     parts: u32,
     /// The pause after the last part, in parts.
@@ -108,6 +120,9 @@ impl Sight {
     fn begin_with(free: u32) -> Sight {
         Sight {
             room: free,
+            rooms: (free, 0),
+            // Until the contrary is seen.
+            proven: PROOF,
             ..Sight::default()
         }
     }
@@ -133,12 +148,21 @@ impl Sight {
         let has_paused = self.pause > 0.0;
         let is_slow = self.rate.is_some_and(|rate| bytes as f64 > BRIEF * rate);
         self.parts += 1;
+        if self.parts % ROOM_PARTS == 0 {
+            self.rooms = (0, self.rooms.0);
+        }
         let is_due = is_slow && self.parts % PAUSE_EVERY == 0;
         self.pause = if is_due { PAUSE } else { 0.0 };
+        let had_to_wait = waiting.is_some_and(|since| now - since > SOON);
+        self.proven = if had_to_wait {
+            0
+        } else {
+            self.proven.saturating_add(1)
+        };
         self.last = Some(Sent {
             at: now,
             bytes,
-            had_to_wait: waiting.is_some_and(|since| now - since > SOON),
+            had_to_wait,
             has_paused,
             has_arrived: false,
         });
@@ -147,18 +171,20 @@ impl Sight {
         };
         // What was free before it arrived, to the byte: nothing has been read since.
         let free = wire.free().saturating_add(bytes as u32);
-        let has_waited = waiting.is_some();
-        let is_larger = free > self.room + bytes as u32 / 64 && !has_waited;
-        if is_larger {
-            self.room = free;
-        } else if free < self.room && !has_waited {
-            // Its kernel may have taken some of it back; a pause shows what is there.
-            self.room -= (self.room - free) / 16;
+        let is_larger = free > self.room + bytes as u32 / 64 && waiting.is_none();
+        if waiting.is_none() {
+            self.note_free(free);
         }
         if is_slow && has_paused && is_larger {
             self.pause = PAUSE;
         }
         self.look(wire, now);
+    }
+
+    /// Notes that so many bytes of its buffer were free at once.
+    fn note_free(&mut self, free: u32) {
+        self.rooms.0 = self.rooms.0.max(free);
+        self.room = self.rooms.0.max(self.rooms.1);
     }
 
     /// True when a frame sent now is seen soon.
@@ -185,14 +211,14 @@ impl Sight {
         let is_overdue = now - at > LONGEST;
         if is_overdue && !is_clear {
             // Perhaps its buffer is not as large any more.
-            self.room /= 2;
+            self.rooms = (self.rooms.0 / 2, self.rooms.1 / 2);
         }
         is_clear || is_overdue
     }
 
     /// Learns the size of the viewer's buffer and its rate.
     fn look(&mut self, wire: Wire, now: Instant) {
-        self.room = self.room.max(wire.free());
+        self.note_free(wire.free());
         let looked = self.looked.replace(now).unwrap_or(now);
         if self.free.is_none_or(|(_, free)| free != wire.free()) {
             self.free = Some((looked, wire.free()));
@@ -201,7 +227,10 @@ impl Sight {
             return;
         };
         if !has_arrived(wire, last.bytes) {
-            last.had_to_wait |= now - last.at > ACKNOWLEDGED;
+            if now - last.at > ACKNOWLEDGED {
+                last.had_to_wait = true;
+                self.proven = 0;
+            }
             return;
         }
         last.has_arrived = true;
@@ -211,7 +240,8 @@ impl Sight {
         let promised = wire.promised();
         // What it still had when this came, in parts.
         let left = (f64::from(self.room - wire.free()) - bytes) / bytes;
-        let was_behind = last.had_to_wait || left > 1.0 / 4.0;
+        let slack = slack(self.room, bytes) / bytes;
+        let was_behind = last.had_to_wait || left > 0.25 + slack;
         let before = self.arrived.replace((now, promised));
         let Some((before, promised_before)) = before else {
             return;
@@ -222,7 +252,7 @@ impl Sight {
             self.read.1 * KEPT + (now - before).as_secs_f64(),
         );
         let measured = (self.read.0 / self.read.1.max(MOMENT)).max(1.0);
-        let faster = if left > 1.0 / 32.0 {
+        let faster = if left > 1.0 / 32.0 + slack {
             FASTER
         } else {
             MUCH_FASTER
@@ -239,18 +269,32 @@ impl Sight {
     /// rest has about been read.
     fn is_drained(&self, wire: Wire, now: Instant) -> bool {
         let is_over = wire.unacked == 0 || (wire.unsent == 0 && wire.round_trip < NEAR);
-        // Its kernel's half may be less than ours.
-        let is_open = wire.free() >= self.room / 8 * 3;
-        let is_read = match (self.rate, self.free, &self.last) {
-            (Some(rate), Some((since, free)), Some(last)) => {
-                let unread = f64::from(self.room.saturating_sub(free));
-                let unread = unread + self.pause * last.bytes as f64;
-                unread <= rate * (now - since).as_secs_f64()
-            }
-            _ => true,
+        // Its kernel's half may be less than ours, and then it says nothing more; but what came last has
+        // been read by a fast one.
+        let by_rate = |bytes: f64, since: Instant| {
+            let time = (now - since).as_secs_f64();
+            self.rate.is_none_or(|rate| bytes <= rate * time)
         };
+        let has_read =
+            |last: &Sent| self.rate.is_some() && by_rate(last.bytes as f64 * 0.8, last.at);
+        let is_open = wire.free() >= self.room / 8 * 3 || self.last.as_ref().is_some_and(has_read);
+        let is_read = self.proven >= PROOF
+            || match (self.free, &self.last) {
+                (Some((since, free)), Some(last)) => {
+                    let bytes = last.bytes as f64;
+                    let unread = f64::from(self.room.saturating_sub(free));
+                    by_rate(unread - slack(self.room, bytes) + self.pause * bytes, since)
+                }
+                _ => true,
+            };
         is_over && (self.room < SMALL || is_open && is_read)
     }
+}
+
+/// How much a buffer with room for so many bytes may seem to hold although it is empty: the more its
+/// kernel gives it, the less exactly it says so. At most a part.
+fn slack(room: u32, bytes: f64) -> f64 {
+    (f64::from(room) / 8.0 - bytes / 4.0).clamp(0.0, bytes)
 }
 
 /// True when a part of so many bytes is in the viewer's buffer, but for a tail whose acknowledgement
