@@ -269,14 +269,17 @@ impl Sight {
     /// rest has about been read.
     fn is_drained(&self, wire: Wire, now: Instant) -> bool {
         let is_over = wire.unacked == 0 || (wire.unsent == 0 && wire.round_trip < NEAR);
-        // Its kernel's half may be less than ours, and then it says nothing more; but what came last has
-        // been read by a fast one.
         let by_rate = |bytes: f64, since: Instant| {
             let time = (now - since).as_secs_f64();
             self.rate.is_none_or(|rate| bytes <= rate * time)
         };
-        let has_read =
-            |last: &Sent| self.rate.is_some() && by_rate(last.bytes as f64 * 0.8, last.at);
+        // Its kernel's half may be less than ours, and then it says nothing more; but a fast one has read
+        // what came last.
+        let has_read = |last: &Sent| {
+            let bytes = last.bytes as f64;
+            let is_fast = self.rate.is_some_and(|rate| bytes <= 2.0 * BRIEF * rate);
+            is_fast && by_rate(bytes * 0.8, last.at)
+        };
         let is_open = wire.free() >= self.room / 8 * 3 || self.last.as_ref().is_some_and(has_read);
         let is_read = self.proven >= PROOF
             || match (self.free, &self.last) {
