@@ -46,24 +46,32 @@ const STALE: Duration = Duration::from_millis(500);
 const FPS: std::ops::RangeInclusive<f64> = 0.1..=120.0;
 
 /// Streams to one viewer until it leaves or the program ends.
+///
+/// `?type=bytes` asks for the same bytes under a type that no browser interprets: WebKit's network
+/// layer takes a `multipart/x-mixed-replace` answer apart itself (seen with WebKitGTK 2.50), so
+/// that `fetch()` never sees its bytes.
 pub fn answer(client: Client, query: &Query<'_>, shared: &Shared) {
     let fps = match query.get("fps").map(|text| (text.parse::<f64>(), text)) {
         None => None,
         Some((Ok(fps), _)) if FPS.contains(&fps) => Some(fps),
         Some((_, text)) => {
-            let text: String = text
-                .chars()
-                .filter(|letter| !letter.is_control())
-                .take(40)
-                .collect();
+            let text = quotable(&text);
             let line = format!("fps=`{text}`: allowed are 0.1 to 120 frames a second\n");
+            return Reply::text(400, &line).send(client, shared);
+        }
+    };
+    let media_type = match query.get("type").as_deref() {
+        None => "multipart/x-mixed-replace",
+        Some("bytes") => "application/octet-stream",
+        Some(text) => {
+            let line = format!("type=`{}`: allowed is bytes\n", quotable(text));
             return Reply::text(400, &line).send(client, shared);
         }
     };
     let mut head = reply::head(&client.request, 200, false, shared);
     write!(
         head,
-        "Content-Type: multipart/x-mixed-replace; boundary={}\r\n\
+        "Content-Type: {media_type}; boundary={}\r\n\
          Cache-Control: no-store, no-cache, must-revalidate, max-age=0\r\n\
          Pragma: no-cache\r\nExpires: 0\r\nX-Accel-Buffering: no\r\n\r\n",
         multipart::BOUNDARY
@@ -103,6 +111,12 @@ pub fn answer(client: Client, query: &Query<'_>, shared: &Shared) {
             admission.leave(Leaving::Gone(failure.kind()));
         }
     }
+}
+
+/// The beginning of a bad value, fit for a line of text.
+fn quotable(text: &str) -> String {
+    let letters = text.chars().filter(|letter| !letter.is_control());
+    letters.take(40).collect()
 }
 
 /// What a viewer was sent last.

@@ -18,12 +18,15 @@ use std::{
 #[test]
 fn the_wire_is_exact_to_the_byte() {
     let camfeed = Camfeed::online(&["--source", SMALL]);
-    for path in [
-        "/stream",
-        "/stream.mjpg",
-        "/video_feed",
-        "/?action=stream",
-        "/stream?123&x=y",
+    let (multipart, bytes) = ("multipart/x-mixed-replace", "application/octet-stream");
+    for (path, media_type) in [
+        ("/stream", multipart),
+        ("/stream.mjpg", multipart),
+        ("/video_feed", multipart),
+        ("/?action=stream", multipart),
+        ("/stream?123&x=y", multipart),
+        ("/stream?type=bytes", bytes),
+        ("/?action=stream&fps=60&type=bytes", bytes),
     ] {
         let mut stream = send(
             camfeed.address,
@@ -37,7 +40,7 @@ fn the_wire_is_exact_to_the_byte() {
         let expected = format!(
             "HTTP/1.1 200 OK\r\nServer: camfeed/{}\r\n{date}\r\nConnection: close\r\n\
              X-Content-Type-Options: nosniff\r\n\
-             Content-Type: multipart/x-mixed-replace; boundary=camfeedframe\r\n\
+             Content-Type: {media_type}; boundary=camfeedframe\r\n\
              Cache-Control: no-store, no-cache, must-revalidate, max-age=0\r\n\
              Pragma: no-cache\r\nExpires: 0\r\nX-Accel-Buffering: no\r\n\r\n",
             env!("CARGO_PKG_VERSION")
@@ -186,6 +189,18 @@ fn a_nonsense_rate_is_a_400_that_says_so() {
         let answer = get(camfeed.address, &format!("/stream?fps={fps}"));
         assert_eq!(answer.status, 400, "{fps}");
         assert!(answer.text().contains("0.1 to 120"), "{}", answer.text());
+    }
+}
+
+#[test]
+fn an_unknown_type_is_a_400_that_says_so() {
+    let camfeed = Camfeed::start(&["--source", SMALL]);
+    for text in ["", "Bytes", "multipart/x-mixed-replace", "%0d%0aX:1"] {
+        let answer = get(camfeed.address, &format!("/stream?type={text}"));
+        assert_eq!(answer.status, 400, "{text}");
+        let line = answer.text();
+        assert!(line.ends_with("`: allowed is bytes\n"), "{line}");
+        assert_eq!(line.lines().count(), 1, "{line}");
     }
 }
 
