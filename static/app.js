@@ -1,6 +1,7 @@
 // The viewer page: reads the stream itself, paints its newest frame and says how old it is.
 // An <img> cannot do that: it shows a part only when the next one begins, and never tells
-// that the stream has died. From the bytes upwards: parts, painting, the stream and its
+// that the stream has died. Where reading fails, an <img> is what remains, and the page says
+// what it then cannot know. From the bytes upwards: parts, painting, the stream and its
 // reconnecting, /state, what the page says, buttons, panels, camera controls, keys.
 // Written in ES2018 on purpose: old tablets are good wall displays.
 'use strict';
@@ -13,6 +14,12 @@ const HIDDEN_MS = 10000;             // a hidden tab stops its stream after this
 const LATE_S = [1, 3];               // age of the picture that turns the badge amber, red
 const WEAK_DBM = -75;                // a Wi-Fi signal below this loses frames
 const RATE_WINDOW_MS = 5000;
+const RATE_SETTLED_MS = 1900;        // of less, one late frame makes another number
+const SLOW_BELOW = [0.7, 0.85];      // share of the frames that arrive: slow below the first, until above the second
+const SLOW_AFTER_MS = 4000;          // and only when that has lasted
+const PICTURES_ON_THE_WAY = 3;       // one is shown, one arrives and one waits in the network
+const READER_MISSES = 2;             // reading failed so often in a row: an <img> takes over
+const BROKEN_PICTURES = 5;           // so many in a row cannot be decoded: this browser cannot show them
 const CHANGE_MS = 100;               // between two changes of the camera's controls
 const HOLD_MS = [400, 80];           // a held button repeats: after, then every
 
@@ -32,6 +39,7 @@ function address(path) {
 // ---- parts: the bytes of the stream, cut by Content-Length ----
 
 const bytesOf = (text) => Uint8Array.from(text, (c) => c.charCodeAt(0));
+const PLACEHOLDER = 'camfeed placeholder: ';      // begins the comment of a placeholder, behind SOI and the comment's head
 const HEAD_END = bytesOf('\r\n\r\n');
 
 /** Cuts multipart bytes into parts. One buffer for the life of a connection. */
@@ -97,25 +105,44 @@ function parseHead(text) {
   return { bytes, sequence: value('x-sequence'), timestamp: Number(value('x-timestamp')) || 0 };
 }
 
-/** Events per second over a sliding window. */
+/** Frames over a sliding window. Their rate goes by capture times where the parts have them: the
+    first frames of a connection arrive in a burst, and would look like more than the camera gives. */
 class Rate {
-  constructor() { this.times = []; }
-  add(time) { this.times.push(time); this.trim(time); }
-  clear() { this.times.length = 0; }
-  trim(time) { while (this.times.length && time - this.times[0] > RATE_WINDOW_MS) this.times.shift(); }
-  /** 0 while it is too early to tell, and once the next event is overdue. */
+  constructor() { this.frames = []; }            // {time: arrival in ms, timestamp, sequence}
+  add(time, { timestamp, sequence }) { this.frames.push({ time, timestamp, sequence: Number(sequence) }); this.trim(time); }
+  clear() { this.frames.length = 0; }
+  trim(time) { while (this.frames.length && time - this.frames[0].time > RATE_WINDOW_MS) this.frames.shift(); }
+
+  /** {gaps, arrived (ms), taken (ms)} from the first to the last frame; null while there are fewer than two. */
+  get span() {
+    const gaps = this.frames.length - 1;
+    if (gaps < 1) return null;
+    const [first, last] = [this.frames[0], this.frames[gaps]];
+    const arrived = last.time - first.time;
+    const taken = 1000 * (last.timestamp - first.timestamp);
+    const isPlausible = first.timestamp && taken > arrived / 2 && taken < arrived * 2;    // else a clock has jumped
+    return { gaps, arrived, taken: isPlausible ? taken : arrived };
+  }
+
+  /** 0 while it is too early to tell, and once the next frame is overdue. */
   perSecond(time) {
     this.trim(time);
-    const gaps = this.times.length - 1;
-    const span = this.times[gaps] - this.times[0];
-    const isOverdue = time - this.times[gaps] > 1000 + 2 * span / gaps;
-    return gaps < 1 || span < 900 || isOverdue ? 0 : gaps * 1000 / span;
+    const span = this.span;
+    if (!span || span.arrived < RATE_SETTLED_MS) return 0;
+    const isOverdue = time - this.frames[span.gaps].time > 1000 + 2 * span.arrived / span.gaps;
+    return isOverdue ? 0 : span.gaps * 1000 / span.taken;
+  }
+
+  /** The rate of all frames of the camera, those that were not sent here included. */
+  offeredPerSecond() {
+    const span = this.span;
+    return span ? (this.frames[span.gaps].sequence - this.frames[0].sequence) * 1000 / span.taken : 0;
   }
 }
 
 // ---- painting: never more than one decode at a time, and then the newest frame ----
 
-const painter = { busy: false, waiting: null, painted: null, rate: new Rate() };
+const painter = { busy: false, waiting: null, painted: null, broken: 0, rate: new Rate() };
 const canvas = $('picture');
 const brush = canvas.getContext('2d', { alpha: false });
 
@@ -126,46 +153,54 @@ function draw(image, width, height) {
 
 function show(part) {
   const { sequence, timestamp, jpeg } = part;
-  painter.waiting = { sequence, timestamp, at: now(), blob: new Blob([jpeg], { type: 'image/jpeg' }) };
+  const isPlaceholder = String.fromCharCode.apply(null, jpeg.subarray(6, 6 + PLACEHOLDER.length)) === PLACEHOLDER;
+  painter.waiting = { sequence, timestamp, at: now(), isPlaceholder, blob: new Blob([jpeg], { type: 'image/jpeg' }) };
   if (!painter.busy) paintNewest();
 }
 
 async function paintNewest() {
   painter.busy = true;
   while (painter.waiting) {
-    const { blob, sequence, timestamp, at } = painter.waiting;
+    const { blob, sequence, timestamp, at, isPlaceholder } = painter.waiting;
     painter.waiting = null;
     try {
       const image = await createImageBitmap(blob);
       draw(image, image.width, image.height);
       image.close();
-      painter.painted = { sequence, timestamp, at };
-      painter.rate.add(now());
-    } catch (error) { /* a broken frame: the last good one stays, and grows old in plain sight */ }
+      Object.assign(painter, { painted: { sequence, timestamp, at, blob, isPlaceholder }, broken: 0 });
+      painter.rate.add(now(), painter.painted);
+    } catch (error) { painter.broken += 1; /* the last good one stays, and grows old in plain sight */ }
   }
   painter.busy = false;
 }
 
 // ---- the stream: one connection, watched, and made again when it ends ----
 
+const QUICK = { is: false, since: 0 };          // of a connection that is not slow
+
 const link = {
   attempt: null,       // the running request
   phase: 'closed',     // closed, connecting, open (a part has come), waiting (to try again)
   failures: 0, failure: null, timer: 0,
-  heardAt: now(), sequence: null, rate: new Rate(),
+  startedAt: 0, heardAt: now(), sequence: null, rate: new Rate(),
+  period: 0,           // ms between the frames that arrive
+  slow: QUICK,
+  reads: canRead,      // the page reads the stream itself; else an <img> plays it
+  misses: 0,           // attempts to read in a row that failed although the server answered
   pausedAt: 0, asleep: false,
 };
 
-function streamUrl() {
+/** The stream's address; `type=bytes` because WebKit takes a multipart answer apart before fetch() sees it. */
+function streamUrl(parameters) {
   const rate = $('rate').value;
-  return address('stream' + (rate ? '?fps=' + rate : ''));
+  return address('stream?' + parameters + (rate ? '&fps=' + rate : ''));
 }
 
 function connect() {
   disconnect();
   if (link.pausedAt || link.asleep) return;
-  Object.assign(link, { phase: 'connecting', heardAt: now(), sequence: null });
-  if (!canRead) return connectImage();
+  Object.assign(link, { phase: 'connecting', startedAt: now(), heardAt: now(), sequence: null, period: 0, slow: QUICK });
+  if (!link.reads) return connectImage();
   const attempt = link.attempt = new AbortController();
   readStream(attempt.signal).catch((error) => { if (link.attempt === attempt) retry(error); });
 }
@@ -176,19 +211,30 @@ function disconnect() {
   Object.assign(link, { attempt: null, phase: 'closed' });
   link.rate.clear();
   painter.rate.clear();
-  painter.waiting = null;
+  Object.assign(painter, { waiting: null, broken: 0 });
 }
 
 function retry(error) {
   disconnect();
   const backoff = Math.min(BACKOFF_MS[1], BACKOFF_MS[0] * Math.pow(2, link.failures));
   const wait = Math.max(backoff, error.waitMs || 0) * (0.8 + 0.4 * Math.random());   // not all viewers at once
-  Object.assign(link, { phase: 'waiting', failure: error, failures: link.failures + 1, timer: setTimeout(connect, wait) });
+  Object.assign(link, { phase: 'waiting', failure: error, failures: link.failures + 1, timer: setTimeout(tryAgain, wait) });
   refresh();
 }
 
+/** Reading that fails again and again before a first picture, at a server that answers, is given up for an <img>. */
+function tryAgain() {
+  const isReader = !link.failure.isRefusal && !painter.painted && server.at > link.startedAt;
+  link.misses = isReader ? link.misses + 1 : 0;
+  if (link.reads && link.misses >= READER_MISSES) {
+    link.reads = false;
+    toast('This browser plays the stream itself: how old its picture is, and whether it moves, cannot be told here');
+  }
+  connect();
+}
+
 async function readStream(signal) {
-  const response = await fetch(streamUrl(), { signal, cache: 'no-store' });
+  const response = await fetch(streamUrl('type=bytes'), { signal, cache: 'no-store' });
   link.heardAt = server.heardAt = now();
   if (!response.ok) throw await refusal(response);
   const boundary = /boundary="?([^";]+)/i.exec(response.headers.get('Content-Type') || '');
@@ -204,6 +250,7 @@ async function readStream(signal) {
     let newest = null;
     for (let part = parts.next(); part; part = parts.next()) if (isFrame(part)) newest = part;
     if (newest) show(newest);
+    if (painter.broken >= BROKEN_PICTURES && !painter.painted) throw new Error('The pictures cannot be shown');
   }
 }
 
@@ -212,7 +259,9 @@ function isFrame(part) {
   Object.assign(link, { phase: 'open', failures: 0, failure: null });
   if (part.sequence !== undefined && part.sequence === link.sequence) return false;
   link.sequence = part.sequence;
-  link.rate.add(now());
+  link.rate.add(now(), part);
+  const span = link.rate.span;
+  link.period = span ? span.arrived / span.gaps : Math.min(1000, now() - link.startedAt);
   return true;
 }
 
@@ -226,23 +275,47 @@ async function refusal(response) {
   return error;
 }
 
-/** Where fetch() cannot stream: a plain <img>, its health told by /state. */
+/** Keeps what the <img> shows on the canvas. A placeholder has no mark there: the camera's state must do. */
+function freezeImage(image) {
+  draw(image, image.naturalWidth, image.naturalHeight);
+  painter.painted = { at: now(), timestamp: 0, blob: null, isPlaceholder: !isCamera('online') };
+}
+
+/** Where the page cannot read the stream: a plain <img>, its health told by /state. */
 function connectImage() {
   const image = $('fallback');
   const freeze = () => {
-    if (image.naturalWidth) draw(image, image.naturalWidth, image.naturalHeight);
+    if (image.naturalWidth) freezeImage(image);
     image.removeAttribute('src');
     image.hidden = true;
   };
   const attempt = link.attempt = { abort: freeze };
   image.onload = () => { Object.assign(link, { phase: 'open', failures: 0, failure: null }); image.hidden = false; };
   image.onerror = () => { if (link.attempt === attempt) retry(new Error('The stream ended')); };
-  image.src = streamUrl() + (streamUrl().includes('?') ? '&' : '?') + 't=' + Date.now();
+  image.src = streamUrl('t=' + Date.now());
 }
 
 function watchSilence() {
   const limit = isCamera('offline', 'opening', 'idle') ? 6 * SILENCE_MS : SILENCE_MS;
   if (link.attempt && now() - link.heardAt > limit) retry(new Error('The stream fell silent'));
+}
+
+/** Notes whether clearly fewer frames arrive than this viewer could have, for seconds on end. */
+function watchPace() {
+  const received = link.rate.perSecond(now());
+  if (!received) return;                         // too early to tell, or silent: as it was
+  const wanted = wantedRate();
+  const { is, since } = link.slow;
+  const isSlow = received < SLOW_BELOW[Number(is)] * wanted;
+  const isOther = isSlow !== is;
+  const hasLasted = isOther && since > 0 && now() - since > SLOW_AFTER_MS;
+  link.slow = { is: hasLasted ? isSlow : is, since: isOther && !hasLasted ? since || now() : 0, rates: rateText(received) + ' of ' + rateText(wanted) + ' fps' };
+}
+
+/** Frames a second that this viewer asked for and the server has. Those that its encoders skip are not the link's fault. */
+function wantedRate() {
+  const offered = link.rate.offeredPerSecond() * server.encodedShare;
+  return Math.min(offered, Number($('rate').value) || Infinity);
 }
 
 function setPaused(isPaused) {
@@ -264,7 +337,7 @@ function setAsleep(isAsleep) {
 
 // ---- /state: the camera, the viewers, and the server's clock ----
 
-const server = { report: {}, at: -Infinity, heardAt: now(), timer: 0, isAsking: false, clock: null, rate: null };
+const server = { report: {}, at: -Infinity, heardAt: now(), timer: 0, isAsking: false, clock: null, encodedShare: 1 };
 
 const cameraNow = () => server.report.camera || {};
 const isFresh = () => now() - server.at < SILENCE_MS;
@@ -281,7 +354,7 @@ async function pollState() {
     if (response.ok) takeReport(await response.json(), asked, answered);
   } catch (error) { /* heardAt grows old by itself */ }
   server.isAsking = false;
-  server.timer = setTimeout(pollState, { live: 2000, paused: 10000, idle: 400, opening: 400 }[document.body.dataset.state] || 1000);
+  server.timer = setTimeout(pollState, { live: 2000, slow: 2000, paused: 10000, idle: 400, opening: 400 }[document.body.dataset.state] || 1000);
   refresh();
 }
 
@@ -297,17 +370,21 @@ async function ask(path, options) {
 function takeReport(report, asked, answered) {
   const wasGone = answered - server.heardAt > 2000;
   const before = server.report;
-  if (!canRead) {
-    const frames = (report.stream || {}).sequence - (server.report.stream || {}).sequence;
-    server.rate = frames >= 0 ? frames * 1000 / (answered - server.at) : null;
-    link.heardAt = answered;
-  }
+  if (!link.reads) link.heardAt = answered;
+  server.encodedShare = encodedShare(before.camera || {}, report.camera || {});
   Object.assign(server, { report, at: answered, heardAt: answered });
   fillAddresses((report.access || {}).password === true);
   if (report.now) setClock(report.now - (asked + answered) / 2000, (answered - asked) / 1000);
   if (wasGone && link.phase === 'waiting' && !(link.failure || {}).isRefusal) connect();
   if (!isCamera('online')) return;
   if (isAnotherStart(before, report) || controls.isDue) readControls();
+}
+
+/** The share of the camera's pictures between two reports that its encoders had time for. */
+function encodedShare(before, after) {
+  const captured = after.captured - before.captured;
+  const skipped = after.skipped - before.skipped;
+  return captured > 0 && skipped > 0 ? Math.max(0, 1 - skipped / captured) : 1;
 }
 
 /** The camera of `after`, which is online, was not in `before`, or went and came back between the two. */
@@ -326,11 +403,11 @@ function setClock(offset, trip) {
   else best.trip *= 1.1;
 }
 
-/** Seconds since the picture on screen was captured; null while there is none. */
+/** Seconds since the picture on screen was captured; null while there is none. Of an <img>, the least it can be. */
 function pictureAge() {
   const stream = server.report.stream || {};
   const overdue = Math.max(0, now() - server.at - 2500);   // of the next poll
-  if (!canRead) return stream.age_ms >= 0 ? (stream.age_ms + overdue) / 1000 : null;
+  if (!link.reads) return stream.age_ms >= 0 ? (stream.age_ms + overdue) / 1000 : null;
   const part = painter.painted;
   if (!part) return null;
   if (!part.timestamp || !server.clock) return (now() - part.at) / 1000;
@@ -346,10 +423,14 @@ function span(seconds) {
 const ageText = (age) => age < 10 ? age.toFixed(1) + ' s' : span(age);
 const rateText = (rate) => rate >= 9.5 ? String(Math.round(rate)) : String(Number(rate.toFixed(1)));
 
-/** At one frame a second, a picture one second old is as live as it gets. */
-function framePeriod() {
+const withoutNumbers = (label) => label.replace(/:? \d.*/, '');
+
+/** At one frame a second, a picture one second old is as live as it gets; where fewer frames arrive
+    than were asked for, so is one that was on its way for as long as they take. */
+function liveAge() {
   const rates = [Number($('rate').value), cameraNow().fps].filter((fps) => fps > 0);
-  return rates.length ? 1 / Math.min.apply(null, rates) : 0;
+  const asked = rates.length ? 1 / Math.min.apply(null, rates) : 0;
+  return asked + PICTURES_ON_THE_WAY * Math.max(0, link.period / 1000 - asked);
 }
 
 /** The state of it all, most telling cause first: {state, tone, label, title, text, mark}. */
@@ -389,12 +470,14 @@ function judgePicture(camera, age) {
   if (camera.frozen && isFresh()) {
     return { state: 'frozen', tone: 'warn', label: 'Frozen', mark: 'The camera keeps sending the same picture' };
   }
-  const late = age - framePeriod();
+  const late = age - liveAge();
   if (late > LATE_S[0]) {
     const tone = late > LATE_S[1] ? 'bad' : 'warn';
     return { state: 'stale', tone, label: 'Not live', mark: 'This picture is ' + ageText(age) + ' old' };
   }
+  if (link.slow.is) return { state: 'slow', tone: 'warn', label: 'Slow connection: ' + link.slow.rates };
   if (camera.fallback) return { state: 'live', tone: 'warn', label: 'No camera' };   // the test pattern itself says the rest
+  if (!link.reads) return { state: 'live', tone: 'quiet', label: 'Playing' };         // whether it is live cannot be told
   return { state: 'live', tone: 'good', label: 'Live' };
 }
 
@@ -429,6 +512,7 @@ let spokenBefore = '';
 let announced = 'Connecting…';
 
 function refresh() {
+  watchPace();
   const view = judge();
   const hasChanged = document.body.dataset.state !== view.state;
   Object.assign(document.body.dataset, { state: view.state, tone: view.tone });
@@ -442,22 +526,22 @@ function refresh() {
   say('health', isFresh() ? complaints(server.report.health || {}) : '');
   sayControls(view.state);
   // Spoken without its seconds, and only once it has lasted.
-  const spoken = [view.label.replace(/ \d.*/, ''), (view.text || '').replace(/ for \d.*/, '')].filter(Boolean).join('. ');
+  const spoken = [withoutNumbers(view.label), (view.text || '').replace(/ for \d.*/, '')].filter(Boolean).join('. ');
   if (spoken === spokenBefore && spoken !== announced) $('announce').textContent = announced = spoken;
   spokenBefore = spoken;
   if (hasChanged) pollState();       // the server may know why
 }
 
 function sayFacts(state) {
-  const isRunning = ['live', 'stale', 'frozen'].includes(state);
-  const received = canRead ? link.rate.perSecond(now()) : server.rate;
-  const shown = canRead ? painter.rate.perSecond(now()) : received;
+  const isRunning = ['live', 'slow', 'stale', 'frozen'].includes(state);
+  const received = link.rate.perSecond(now());
+  const shown = painter.rate.perSecond(now());
   const age = pictureAge();
   const viewers = Math.max(1, (server.report.stream || {}).viewers);   // we are one, whatever the last poll said
-  const isSettled = now() - link.rate.times[0] > RATE_WINDOW_MS - 1000;   // the first frames come in a burst
+  const isSettled = link.rate.frames.length && now() - link.rate.frames[0].time > RATE_WINDOW_MS - 1000;   // the first frames come in a burst
   const isBehind = isSettled && shown < 0.8 * received && received - shown > 1;
-  say('fps', isRunning && received ? (isBehind ? rateText(shown) + ' of ' : '') + rateText(received) + ' fps' : '');
-  say('age', isRunning && state !== 'frozen' && age !== null ? ageText(age) + ' old' : '');
+  say('fps', isRunning && state !== 'slow' && received ? (isBehind ? rateText(shown) + ' of ' : '') + rateText(received) + ' fps' : '');
+  say('age', isRunning && state !== 'frozen' && age !== null ? (link.reads ? ageText(age) + ' old' : 'age unknown') : '');
   say('viewers', isRunning && viewers ? viewers + (viewers === 1 ? ' viewer' : ' viewers') : '');
   if (painter.painted) canvas.dataset.sequence = painter.painted.sequence;
 }
@@ -477,7 +561,7 @@ function sayCamera(state) {
   const size = camera.width && camera.height ? camera.width + '×' + camera.height + ' ' : '';
   say('name', name || '');
   say('about', [camera.source, size + (camera.format || ''), version && 'camfeed ' + version].filter((text) => text && text.trim()).join(' · '));
-  const title = (state === 'live' && !camera.fallback ? '' : $('label').textContent.replace(/ \d.*/, '') + ' – ') + (name || 'camfeed');
+  const title = (state === 'live' && !camera.fallback ? '' : withoutNumbers($('label').textContent) + ' – ') + (name || 'camfeed');
   if (document.title !== title) document.title = title;
 }
 
@@ -495,16 +579,36 @@ async function saveSnapshot() {
   if (button.getAttribute('aria-busy') === 'true') return;
   button.setAttribute('aria-busy', 'true');
   try {
-    const response = await ask('snapshot.jpg');
-    if (!response.ok) throw await refusal(response);
-    const named = /filename="?([^";]+)/i.exec(response.headers.get('Content-Disposition') || '');
-    const name = named ? named[1] : 'camfeed-' + new Date().toISOString().replace(/[-:]/g, '') + '.jpg';
-    saveBlob(await response.blob(), name);
+    const { blob, name } = link.pausedAt ? await pausedPicture() : await newestPicture();
+    saveBlob(blob, name);
     toast('Saved ' + name);
   } catch (error) {
     toast('No snapshot: ' + wordsOf(error));
   }
   button.removeAttribute('aria-busy');
+}
+
+async function newestPicture() {
+  const response = await ask('snapshot.jpg');
+  if (!response.ok) throw await refusal(response);
+  const named = /filename="?([^";]+)/i.exec(response.headers.get('Content-Disposition') || '');
+  return { blob: await response.blob(), name: named ? named[1] : fileName(Date.now()) };
+}
+
+/** The picture on the screen, under its own time: the bytes as they came; of an <img> its pixels as they were painted. */
+async function pausedPicture() {
+  const { painted } = painter;
+  if (!painted) throw new Error('there is no picture on the screen');
+  if (painted.isPlaceholder) throw new Error('there was no live picture to pause on');
+  const time = painted.timestamp ? 1000 * painted.timestamp : Date.now() - now() + painted.at;
+  const blob = painted.blob || await new Promise((resolve) => canvas.toBlob(resolve, 'image/jpeg', 0.95));
+  return { blob, name: fileName(time) };
+}
+
+/** As the server names its snapshots; `time` in ms since 1970. */
+function fileName(time) {
+  const millis = Math.floor(time + 0.001);       // seconds.micros times 1000 may be a hair too small
+  return 'camfeed-' + new Date(millis).toISOString().replace(/[-:]/g, '') + '.jpg';
 }
 
 function saveBlob(blob, name) {

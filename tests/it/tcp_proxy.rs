@@ -1,0 +1,128 @@
+//! A TCP proxy between a client and camfeed: a slow link, or one that does not carry some requests.
+
+use socket2::{Domain, Socket, Type};
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// What a link does to what goes through it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rules {
+    /// Towards the client, all connections together.
+    pub bytes_per_second: Option<f64>,
+    /// A request whose first line has this in it is cut off without an answer.
+    pub cuts: Option<&'static str>,
+}
+
+/// A proxy that runs until it is dropped.
+pub struct TcpProxy {
+    pub address: SocketAddr,
+    is_over: Arc<AtomicBool>,
+}
+
+impl TcpProxy {
+    /// Leads to `upstream`, from a free port of the same host.
+    pub fn to(upstream: SocketAddr, rules: Rules) -> TcpProxy {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let is_over = Arc::new(AtomicBool::new(false));
+        let ends = Arc::clone(&is_over);
+        let free_at = Arc::new(Mutex::new(Instant::now()));
+        thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                if ends.load(Ordering::Relaxed) {
+                    return;
+                }
+                let free_at = Arc::clone(&free_at);
+                thread::spawn(move || {
+                    let _ = lead(client, upstream, rules, &free_at);
+                });
+            }
+        });
+        TcpProxy { address, is_over }
+    }
+
+    /// The address of `path`.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+}
+
+impl Drop for TcpProxy {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        let _ = TcpStream::connect(self.address); // Ends the wait for the next one.
+    }
+}
+
+/// Leads one connection; each request on it is looked at when it is the first.
+fn lead(
+    client: TcpStream,
+    upstream: SocketAddr,
+    rules: Rules,
+    free_at: &Mutex<Instant>,
+) -> std::io::Result<()> {
+    let server = Socket::new(Domain::for_address(upstream), Type::STREAM, None)?;
+    if rules.bytes_per_second.is_some() {
+        // What a slow link has under way, and an Ethernet's segments.
+        server.set_recv_buffer_size(16 << 10)?;
+        server.set_tcp_mss(1448)?;
+    }
+    server.connect(&upstream.into())?;
+    let server: TcpStream = server.into();
+    let (up, down) = (server.try_clone()?, client.try_clone()?);
+    let upwards = thread::spawn(move || send_up(client, up, rules.cuts));
+    let _ = send_down(server, down, rules.bytes_per_second, free_at);
+    let _ = upwards.join();
+    Ok(())
+}
+
+/// Requests, line by line. Those of a page have no body.
+fn send_up(client: TcpStream, mut server: TcpStream, cuts: Option<&str>) {
+    let mut lines = BufReader::new(&client);
+    let mut line = Vec::new();
+    while lines
+        .read_until(b'\n', &mut line)
+        .is_ok_and(|count| count > 0)
+    {
+        let is_cut = cuts.is_some_and(|text| String::from_utf8_lossy(&line).contains(text));
+        if is_cut || server.write_all(&line).is_err() {
+            break;
+        }
+        line.clear();
+    }
+    let _ = server.shutdown(Shutdown::Both);
+    let _ = client.shutdown(Shutdown::Both);
+}
+
+fn send_down(
+    mut server: TcpStream,
+    mut client: TcpStream,
+    bytes_per_second: Option<f64>,
+    free_at: &Mutex<Instant>,
+) -> std::io::Result<()> {
+    let mut bytes = [0; 2048];
+    loop {
+        let count = server.read(&mut bytes)?;
+        if count == 0 {
+            return client.shutdown(Shutdown::Both);
+        }
+        if let Some(rate) = bytes_per_second {
+            // The pace of the link: what is sent occupies it for so long, and time unused is lost.
+            let took = Duration::from_secs_f64(count as f64 / rate);
+            let mut free_at = free_at.lock().unwrap();
+            *free_at = Instant::now().max(*free_at) + took;
+            let until = *free_at;
+            drop(free_at);
+            thread::sleep(until.saturating_duration_since(Instant::now()));
+        }
+        client.write_all(&bytes[..count])?;
+    }
+}
