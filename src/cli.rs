@@ -135,8 +135,8 @@ pub struct Args {
     pub token_file: Option<PathBuf>,
 
     /// name this machine is reached by, when neither password nor token is set: a name,
-    /// *.example.org or * for any; may be given several times; default its host name, also with
-    /// .local, .lan and the like, localhost and every IP address
+    /// *.example.org or * for any; may be given several times; default every name without a dot,
+    /// its host name, also with .local, .lan and the like, and every IP address
     #[argh(option, arg_name = "NAME")]
     pub allow_host: Vec<HostPattern>,
 

@@ -434,6 +434,8 @@ fn a_name_that_is_not_this_machines_is_refused() {
         (&format!("{}.fritz.box", label.to_uppercase()), 200),
         ("cam.example.org:8443", 200),
         ("a.example.net", 200),
+        ("mjpgstreamer1", 200),
+        ("webcam:8080", 200),
         ("evil.example", 421),
         ("evil.example:8080", 421),
         (&format!("{label}.evil.example"), 421),
@@ -464,6 +466,10 @@ fn a_name_that_is_not_this_machines_is_refused() {
         said.contains("`evil.example`") && said.contains("--allow-host evil.example"),
         "{said}"
     );
+    // However often it was asked for.
+    let line = "refused requests for the name `evil.example`";
+    assert!(camfeed.wait_log(line).contains("--allow-host evil.example"));
+    assert_eq!(camfeed.count_log(line), 1);
 }
 
 #[test]

@@ -212,3 +212,31 @@ fn nginx_leads_the_path_of_printers_to_it() {
     let _ = curl.kill();
     let _ = curl.wait();
 }
+
+/// The nginx of MainsailOS, FluiddPi and KIAUH: an upstream block, whose name it asks for because
+/// nothing sets Host.
+#[test]
+fn nginx_asks_for_the_name_of_its_upstream_block() {
+    let camfeed = Camfeed::online(&["--source", SMALL]);
+    let address = camfeed.address;
+    let site = readme_site(&camfeed);
+    let (before, _) = site.split_once("    location / {").expect("the site's own");
+    let upstream = format!("upstream mjpgstreamer1 {{ ip_hash; server {address}; }}");
+    let location = "location /webcam/ { postpone_output 0; proxy_buffering off; \
+        proxy_ignore_headers X-Accel-Buffering; proxy_pass http://mjpgstreamer1/; }";
+    let nginx = Nginx::start(&format!("{upstream}\n{before}{location}}}"));
+    let page = nginx.curl("/webcam/", &["-f"]).stdout;
+    assert!(page.starts_with(b"<!doctype html>"));
+    for path in ["/webcam/snapshot.jpg", "/webcam/?action=snapshot"] {
+        let snapshot = nginx.curl(path, &["-f"]).stdout;
+        assert!(snapshot.starts_with(&[0xff, 0xd8]), "{path}");
+    }
+    for path in ["/webcam/?action=stream", "/webcam/stream?type=bytes"] {
+        let mut curl = nginx.command(path, &["-f"]);
+        let mut curl = curl.stdout(Stdio::piped()).spawn().expect("curl starts");
+        ages(curl.stdout.take().expect("piped"), 3);
+        let _ = curl.kill();
+        let _ = curl.wait();
+    }
+    assert_eq!(camfeed.count_log("refused requests"), 0);
+}

@@ -3,11 +3,21 @@
 //! A page from anywhere can point its own name at this machine's address; the browser then takes
 //! the feed for a part of that page and lets its scripts read it. What the page cannot do is
 //! change the name the browser asks for. So a request is answered when it names an address, or a
-//! name that belongs to this machine and that nobody else can point here.
+//! name that belongs to this machine and that nobody else can point here. A name without a dot is
+//! one of these: nobody outside can register it, and proxies and containers use such names
+//! (MainsailOS' nginx asks for `mjpgstreamer1`, the name of its upstream block).
 
 use super::{Ask, Refusal};
-use crate::config::{HostPattern, is_under};
-use std::net::{Ipv4Addr, Ipv6Addr};
+use crate::{
+    config::{HostPattern, is_under},
+    seldom::{Seldom, Unsaid},
+};
+use log::warn;
+use parking_lot::Mutex;
+use std::{
+    collections::VecDeque,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 /// What routers and mDNS put behind a machine's own name. Nobody can buy a name below these.
 const HOME_SUFFIXES: [&str; 7] = [
@@ -20,11 +30,66 @@ const HOME_SUFFIXES: [&str; 7] = [
     "fritz.box",
 ];
 
-/// Refuses a request that asks for a name which is not ours.
-pub fn check(ask: &Ask<'_>, allowed: &[HostPattern]) -> Result<(), Refusal> {
-    if ask.peer.is_none() {
-        return Ok(()); // A Unix socket has no name, and browsers do not get at it.
+/// Longest label of a DNS name.
+const MOST_LABEL_BYTES: usize = 63;
+
+/// Refused names that are remembered, so that each is logged once.
+const MOST_NAMES: usize = 32;
+
+/// Lines a minute about refused names.
+const LINES: u32 = 6;
+
+/// The names that were refused and logged.
+#[derive(Debug)]
+pub struct RefusedNames {
+    /// The last ones, oldest first. Held to look one up.
+    logged: Mutex<VecDeque<String>>,
+    lines: Seldom,
+}
+
+impl Default for RefusedNames {
+    fn default() -> RefusedNames {
+        RefusedNames {
+            logged: Mutex::default(),
+            lines: Seldom::lines(LINES),
+        }
     }
+}
+
+impl RefusedNames {
+    /// Logs `name`, once, with the option that allows it; true when it did.
+    fn note(&self, name: &str, peer: IpAddr) -> bool {
+        let key = normal(name);
+        let mut logged = self.logged.lock();
+        if logged.contains(&key) {
+            return false;
+        }
+        let Some(unsaid) = self.lines.note() else {
+            return false;
+        };
+        if logged.len() >= MOST_NAMES {
+            logged.pop_front();
+        }
+        logged.push_back(key);
+        drop(logged);
+        warn!(
+            "refused requests for the name `{name}` peer={peer}; if it is a name of this machine, \
+             start camfeed with --allow-host {name}{}",
+            Unsaid(unsaid)
+        );
+        true
+    }
+}
+
+/// Refuses a request that asks for a name which is not ours, and notes that name in `refused`.
+pub fn check(
+    ask: &Ask<'_>,
+    allowed: &[HostPattern],
+    refused: &RefusedNames,
+) -> Result<(), Refusal> {
+    let Some(peer) = ask.peer else {
+        return Ok(()); // A Unix socket has no name, and browsers do not get at it.
+    };
     let header = match ask.hosts.as_slice() {
         [] => "",
         [host] => host,
@@ -44,6 +109,7 @@ pub fn check(ask: &Ask<'_>, allowed: &[HostPattern]) -> Result<(), Refusal> {
         .filter(|letter| letter.is_ascii_graphic())
         .take(100)
         .collect();
+    refused.note(&name, peer);
     Err(Refusal::new(
         421,
         &format!(
@@ -68,10 +134,16 @@ fn is_ours(host: &str, nodename: &str, allowed: &[HostPattern]) -> bool {
         return false;
     }
     name.parse::<Ipv4Addr>().is_ok()
-        || name == "localhost"
+        || is_single_label(&name)
         || is_under(&name, "localhost")
         || is_named(&name, &normal(nodename))
         || allowed.iter().any(|pattern| pattern.matches(&name))
+}
+
+/// True for a name without a dot.
+fn is_single_label(name: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (1..=MOST_LABEL_BYTES).contains(&name.len()) && name.bytes().all(is_allowed)
 }
 
 /// True when `name` is what a machine called `nodename` is known as at home.
@@ -83,9 +155,7 @@ fn is_named(name: &str, nodename: &str) -> bool {
     let behind_label = name
         .strip_prefix(label)
         .and_then(|rest| rest.strip_prefix('.'));
-    name == nodename
-        || name == label
-        || behind_label.is_some_and(|suffix| HOME_SUFFIXES.contains(&suffix))
+    name == nodename || behind_label.is_some_and(|suffix| HOME_SUFFIXES.contains(&suffix))
 }
 
 /// In lower case, without the dot of the root.
@@ -109,6 +179,8 @@ fn without_port(host: &str) -> Option<&str> {
 mod tests {
     use super::*;
     use argh::FromArgValue;
+
+    const LONGEST_LABEL: &str = "a23456789012345678901234567890123456789012345678901234567890123";
 
     #[test]
     fn a_name_is_ours_or_not() {
@@ -142,7 +214,16 @@ mod tests {
             ("garden.local.evil.example", false),
             ("evil.local", false),
             ("xgarden.local", false),
-            ("gardenlocal", false),
+            ("gardenlocal", true),
+            ("mjpgstreamer1", true),
+            ("my_cam-2:80", true),
+            ("WebCam.", true),
+            (LONGEST_LABEL, true),
+            (&format!("{LONGEST_LABEL}x"), false),
+            ("web cam", false),
+            ("wéb", false),
+            ("web..", false),
+            ("web%63am", false),
             ("localhost.evil.example", false),
             ("192.0.2.7.evil.example", false),
             ("192.0.2", false),
@@ -204,10 +285,11 @@ mod tests {
                 is_old,
                 ..Ask::example("/stream")
             };
-            let refused = check(&ask, &[]).map_or_else(|refusal| refusal.status, |()| 0);
+            let names = RefusedNames::default();
+            let refused = check(&ask, &[], &names).map_or_else(|refusal| refusal.status, |()| 0);
             assert_eq!(refused, status, "{ask:?}");
             let on_unix = Ask { peer: None, ..ask };
-            assert!(check(&on_unix, &[]).is_ok());
+            assert!(check(&on_unix, &[], &names).is_ok());
         }
     }
 
@@ -217,12 +299,33 @@ mod tests {
             hosts: vec!["evil.example:80"],
             ..Ask::example("/")
         };
-        let refusal = check(&ask, &[]).expect_err("not ours");
+        let refusal = check(&ask, &[], &RefusedNames::default()).expect_err("not ours");
         assert!(
             refusal.line.contains("`evil.example`")
                 && refusal.line.contains("--allow-host evil.example\n"),
             "{}",
             refusal.line
         );
+    }
+
+    #[test]
+    fn a_refused_name_is_logged_once_and_few_in_a_minute() {
+        let peer = IpAddr::from([192, 0, 2, 1]);
+        let names = RefusedNames::default();
+        assert!(names.note("evil.example", peer));
+        assert!(!names.note("Evil.example.", peer));
+        let others = (0..100).filter(|number| names.note(&format!("{number}.example"), peer));
+        assert_eq!(others.count() as u32, LINES - 1);
+        let names = RefusedNames {
+            lines: Seldom::lines(1000),
+            ..RefusedNames::default()
+        };
+        for number in 0..MOST_NAMES {
+            assert!(names.note(&format!("{number}.example"), peer));
+        }
+        assert!(!names.note("0.example", peer), "remembered");
+        assert!(names.note("one.more.example", peer));
+        assert!(names.note("0.example", peer), "forgotten for another");
+        assert_eq!(names.logged.lock().len(), MOST_NAMES);
     }
 }

@@ -23,6 +23,7 @@ use crate::{
     config::{AccessConfig, HostPattern},
     error::Error,
 };
+use host::RefusedNames;
 use keys::{Keys, Verdict};
 use log::{info, warn};
 use parking_lot::Mutex;
@@ -39,6 +40,7 @@ pub struct Gate {
     /// Held to count one wrong try.
     penalties: Mutex<Penalties>,
     allow_hosts: Vec<HostPattern>,
+    refused_names: RefusedNames,
 }
 
 /// What the gate wants to know of a request.
@@ -77,6 +79,7 @@ impl Gate {
             keys: Keys::read(config)?,
             penalties: Mutex::default(),
             allow_hosts: config.allow_hosts.clone(),
+            refused_names: RefusedNames::default(),
         })
     }
 
@@ -111,7 +114,7 @@ impl Gate {
             return Ok(());
         }
         if !self.keys.has_password() && !self.keys.has_token() {
-            return host::check(ask, &self.allow_hosts);
+            return host::check(ask, &self.allow_hosts, &self.refused_names);
         }
         match self.keys.judge(ask) {
             Verdict::Password => Ok(()),
@@ -217,6 +220,7 @@ mod tests {
             keys: Keys::of(password, token),
             penalties: Mutex::default(),
             allow_hosts: Vec::new(),
+            refused_names: RefusedNames::default(),
         }
     }
 
