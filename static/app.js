@@ -228,7 +228,7 @@ function tryAgain() {
   link.misses = isReader ? link.misses + 1 : 0;
   if (link.reads && link.misses >= READER_MISSES) {
     link.reads = false;
-    toast('This browser plays the stream itself: how old its picture is, and whether it moves, cannot be told here');
+    toast('This browser plays the stream itself: the page cannot tell how old the picture is, or whether it moves');
   }
   connect();
 }
