@@ -5,9 +5,9 @@
 //! from, which is checked as well.
 
 use super::{
-    Client, Shared,
-    reply::Reply,
+    app::App,
     request::{Method, Request},
+    response::Response,
 };
 use crate::{camera::NoControls, capture::controls::Control};
 use log::debug;
@@ -20,35 +20,27 @@ struct Answer {
 }
 
 /// Answers `GET` with the controls and `POST` by changing some.
-pub fn answer(client: Client, shared: &Shared) {
-    if !shared.has_controls {
-        return Reply::text(404, "controls are switched off (--no-controls)\n")
-            .send(client, shared);
+pub fn answer(request: &Request, app: &App) -> Response {
+    if !app.has_controls {
+        return Response::text(404, "controls are switched off (--no-controls)\n");
     }
-    let is_change = client.request.method == Method::Post;
+    let is_change = request.method == Method::Post;
     if is_change {
-        let changed = changes(&client.request).and_then(|changes| change(&changes, shared));
+        let changed = changes(request).and_then(|changes| change(&changes, app));
         if let Err((status, line)) = changed {
-            return Reply::text(status, &line).send(client, shared);
+            return Response::text(status, line);
         }
     }
     // A camera without controls is a camera like others: an empty list, no error.
-    let controls = match shared.camera.controls() {
+    let controls = match app.camera.controls() {
         Err(NoControls::Never) if !is_change => Ok(Vec::new()),
         controls => controls,
     };
     match controls {
-        Ok(controls) => {
-            let mut body =
-                serde_json::to_vec_pretty(&Answer { controls }).expect("plain data serializes");
-            body.push(b'\n');
-            Reply::new(200, "application/json", &body)
-                .with("Cache-Control", "no-store")
-                .send(client, shared);
-        }
+        Ok(controls) => Response::json(&Answer { controls }),
         Err(none) => {
             let (status, line) = refusal(none);
-            Reply::text(status, &line).send(client, shared);
+            Response::text(status, line)
         }
     }
 }
@@ -87,8 +79,8 @@ fn changes(request: &Request) -> Result<Vec<(String, String)>, (u16, String)> {
         .collect()
 }
 
-fn change(changes: &[(String, String)], shared: &Shared) -> Result<(), (u16, String)> {
-    let complaints = shared.camera.set_controls(changes).map_err(refusal)?;
+fn change(changes: &[(String, String)], app: &App) -> Result<(), (u16, String)> {
+    let complaints = app.camera.set_controls(changes).map_err(refusal)?;
     if !complaints.is_empty() {
         return Err((400, format!("{}\n", complaints.join("; "))));
     }

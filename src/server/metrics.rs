@@ -6,9 +6,9 @@
 //! not here. The names are a promise: `scripts/` holds a dashboard and alerts that use them.
 
 use super::{
-    Client, Shared,
+    app::App,
     exposition::{CONTENT_TYPE, Exposition},
-    reply::Reply,
+    response::Response,
 };
 use crate::{
     camera::{Camera, State},
@@ -17,17 +17,15 @@ use crate::{
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Answers `/metrics`.
-pub fn answer(client: Client, shared: &Shared) {
+pub fn answer(app: &App) -> Response {
     let mut text = Exposition::default();
-    describe_program(&mut text, shared.started);
-    describe_camera(&mut text, &shared.camera);
-    describe_viewers(&mut text, shared);
-    describe_connections(&mut text, shared);
-    describe_machine(&mut text, shared);
+    describe_program(&mut text, app.started);
+    describe_camera(&mut text, &app.camera);
+    describe_viewers(&mut text, app);
+    describe_connections(&mut text, app);
+    describe_machine(&mut text, app);
     describe_process(&mut text);
-    Reply::new(200, CONTENT_TYPE, text.finish().as_bytes())
-        .with("Cache-Control", "no-store")
-        .send(client, shared);
+    Response::new(200, CONTENT_TYPE, text.finish().into_bytes()).with("Cache-Control", "no-store")
 }
 
 fn describe_program(text: &mut Exposition, started: Instant) {
@@ -120,8 +118,8 @@ fn describe_camera(text: &mut Exposition, camera: &Camera) {
     );
 }
 
-fn describe_viewers(text: &mut Exposition, shared: &Shared) {
-    let clients = &shared.clients;
+fn describe_viewers(text: &mut Exposition, app: &App) {
+    let clients = &app.clients;
     text.gauge("camfeed_viewers", "Streams being sent.", clients.count());
     text.gauge(
         "camfeed_viewers_max",
@@ -152,8 +150,8 @@ fn describe_viewers(text: &mut Exposition, shared: &Shared) {
     );
 }
 
-fn describe_connections(text: &mut Exposition, shared: &Shared) {
-    let places = &shared.front.places;
+fn describe_connections(text: &mut Exposition, app: &App) {
+    let places = &app.places;
     text.gauge(
         "camfeed_connections",
         "Open connections, those of viewers included.",
@@ -191,8 +189,8 @@ fn describe_connections(text: &mut Exposition, shared: &Shared) {
     );
 }
 
-fn describe_machine(text: &mut Exposition, shared: &Shared) {
-    let vitals = shared.health.vitals();
+fn describe_machine(text: &mut Exposition, app: &App) {
+    let vitals = app.health.vitals();
     text.gauge_if_known(
         "camfeed_machine_temperature_celsius",
         "Temperature of the processor.",

@@ -11,9 +11,10 @@
 //! when one is whole, `reader` has it read by tiny_http; this file starts client threads; `gate`
 //! says who may look and `routes` which answer belongs to which address; `stream`, `snapshot` (with
 //! `wish` and `etag`), `status`, `metrics` (with `exposition`), `controls` and `pages` give them;
-//! `reply` writes them; `probe` asks the server something from outside. Knows nothing of OpenCV, and
+//! `response` is what they give; `probe` asks the server something from outside. Knows nothing of OpenCV, and
 //! reads the camera only through its slot, its numbers and its status.
 
+mod app;
 mod connection;
 mod controls;
 mod etag;
@@ -26,9 +27,10 @@ mod metrics;
 mod pages;
 mod places;
 mod probe;
+mod query;
 mod reader;
-mod reply;
 mod request;
+mod response;
 mod routes;
 mod sight;
 mod snapshot;
@@ -38,13 +40,10 @@ mod wire;
 mod wish;
 
 use crate::{
-    camera::Camera,
-    clients::Clients,
-    config::{FrameAncestors, Origin, ServerConfig},
-    error::Error,
-    health::Health,
+    camera::Camera, clients::Clients, config::ServerConfig, error::Error, health::Health,
     limits::Limits,
 };
+use app::App;
 use connection::Connection;
 use crossbeam_channel::{Receiver, unbounded};
 use front::{Duty, Front, Gathered};
@@ -55,8 +54,8 @@ use parking_lot::Mutex;
 use places::Places;
 pub use probe::Probe;
 use reader::{Reader, Unread};
-use reply::Reply;
 use request::Request;
+use response::{Answer, Response, minimal};
 use snapshot::Patients;
 use std::{
     os::fd::OwnedFd,
@@ -93,19 +92,11 @@ pub struct Serving {
     gathered: Receiver<Gathered>,
 }
 
-/// What every client thread may read.
+/// What every client thread works with.
 #[derive(Debug)]
 struct Shared {
-    camera: Arc<Camera>,
-    clients: Arc<Clients>,
+    app: App,
     front: Front,
-    gate: Arc<Gate>,
-    health: Arc<Health>,
-    patients: Patients,
-    allow_origin: Option<Origin>,
-    frame_ancestors: FrameAncestors,
-    has_controls: bool,
-    started: Instant,
     /// Number of the last client.
     ids: AtomicU64,
 }
@@ -113,8 +104,6 @@ struct Shared {
 /// One request and where it is answered.
 #[derive(Debug)]
 struct Client {
-    /// As in its thread's name.
-    id: u64,
     request: Request,
     connection: Connection,
     /// What came behind the request.
@@ -184,17 +173,22 @@ impl Server {
             .map_err(|errno| listen_error(errno.into()))?;
         let (gathered_in, gathered) = unbounded();
         let (back_in, back) = unbounded();
-        let shared = Arc::new(Shared {
+        let app = App {
             camera: Arc::clone(camera),
             clients: Clients::new(limits.viewers),
-            front: Front::new(Arc::clone(&places), back_in, config.client_timeout),
             gate: Arc::clone(&self.gate),
             health,
+            places: Arc::clone(&places),
             patients: Patients::new((limits.connections - limits.viewers) / 2),
             allow_origin: config.allow_origin.clone(),
             frame_ancestors: config.frame_ancestors.clone(),
             has_controls: config.has_controls,
+            client_timeout: config.client_timeout,
             started: Instant::now(),
+        };
+        let shared = Arc::new(Shared {
+            app,
+            front: Front::new(Arc::clone(&places), back_in, config.client_timeout),
             ids: AtomicU64::new(0),
         });
         self.gate.announce(self.listening.ip());
@@ -219,7 +213,7 @@ impl Server {
 impl Serving {
     /// Who watches.
     pub fn clients(&self) -> &Arc<Clients> {
-        &self.shared.clients
+        &self.shared.app.clients
     }
 
     /// Asks the server over its own address.
@@ -244,7 +238,7 @@ impl Serving {
         let places = &self.duty.places;
         self.duty.is_ending.store(true, Ordering::Relaxed);
         places.ring();
-        let streams = || self.shared.clients.viewers().len();
+        let streams = || self.shared.app.clients.viewers().len();
         if !places.wait_open(streams, Instant::now() + time) {
             info!("ending with requests that are not answered");
         }
@@ -313,8 +307,12 @@ fn receive(
 fn receive_one(gathered: Gathered, reader: &mut Reader, shared: &Arc<Shared>) {
     let refused = match reader.read(&gathered.message) {
         Ok(request) => {
+            let request = Request {
+                client: shared.ids.fetch_add(1, Ordering::Relaxed) + 1,
+                peer: gathered.connection.peer,
+                ..request
+            };
             let client = Client {
-                id: shared.ids.fetch_add(1, Ordering::Relaxed) + 1,
                 request,
                 connection: gathered.connection,
                 rest: gathered.rest,
@@ -322,12 +320,12 @@ fn receive_one(gathered: Gathered, reader: &mut Reader, shared: &Arc<Shared>) {
             return answer(client, shared);
         }
         Err(Unread::Malformed(status)) => {
-            shared.front.places.malformed.bump();
-            reply::bare(status, "this is no HTTP request\n")
+            shared.app.places.malformed.bump();
+            minimal(status, "this is no HTTP request\n")
         }
         Err(Unread::Failed(failure)) => {
             debug!("a request was not read: {failure}");
-            reply::bare(503, "the server is short of something; try again\n")
+            minimal(503, "the server is short of something; try again\n")
         }
     };
     shared
@@ -337,7 +335,7 @@ fn receive_one(gathered: Gathered, reader: &mut Reader, shared: &Arc<Shared>) {
 
 /// Answers on a thread of its own; when there is none to be had, says so.
 fn answer(client: Client, shared: &Arc<Shared>) {
-    let id = client.id;
+    let id = client.request.client;
     // The thread takes it out, or we do when there is no thread.
     let client = Arc::new(Mutex::new(Some(client)));
     let (taken, seen) = (Arc::clone(&client), Arc::clone(shared));
@@ -348,16 +346,32 @@ fn answer(client: Client, shared: &Arc<Shared>) {
             let client = taken.lock().take();
             if let Some(client) = client {
                 drop(taken);
-                routes::answer(client, &seen);
+                client.answer(&seen);
             }
         });
     if let Err(failure) = spawned {
         debug!("no thread for client {id}: {failure}");
         let client = client.lock().take();
         if let Some(client) = client {
-            Reply::text(503, "no thread is free; try again\n")
-                .with("Retry-After", "5")
-                .send(client, shared);
+            let busy = Response::text(503, "no thread is free; try again\n");
+            client.send(&busy.with("Retry-After", "5"), shared);
         }
+    }
+}
+
+impl Client {
+    fn answer(self, shared: &Shared) {
+        match routes::answer(&self.request, &shared.app) {
+            Answer::Full(response) => self.send(&response, shared),
+            Answer::Stream(stream) => stream.run(self.connection, &self.request, &shared.app),
+        }
+    }
+
+    /// Sends the response, and gives the connection back to the front.
+    fn send(self, response: &Response, shared: &Shared) {
+        let app = &shared.app;
+        let keeps = response.has_length() && self.request.keeps_alive() && !app.places.are_scarce();
+        let bytes = response.render(&self.request, keeps, app.allow_origin.as_ref());
+        shared.front.send(self.connection, bytes, keeps, self.rest);
     }
 }

@@ -1,6 +1,6 @@
 //! The page and what belongs to it, embedded in the binary.
 
-use super::{Client, Shared, reply::Reply, routes::Query};
+use super::{app::App, query::Query, response::Response};
 use std::borrow::Cow;
 
 /// Nothing from elsewhere, nothing inline; who may show it in a frame is added.
@@ -60,15 +60,14 @@ pub fn find(path: &str) -> Option<&'static Page> {
 }
 
 impl Page {
-    /// Sends it, as asked for with `query`.
-    pub fn send(&self, client: Client, query: &Query<'_>, shared: &Shared) {
-        let policy = format!("{POLICY}{}", shared.frame_ancestors);
-        let token = shared.gate.token_in(query);
-        Reply::new(200, self.content_type, &self.body_with(token.as_deref()))
+    /// It, as asked for with `query`.
+    pub fn answer(&self, query: &Query, app: &App) -> Response {
+        let policy = format!("{POLICY}{}", app.frame_ancestors);
+        let token = app.gate.token_in(query);
+        Response::new(200, self.content_type, self.body_with(token.as_deref()))
             .with("Cache-Control", "no-cache")
             .with("Content-Security-Policy", &policy)
             .with("Referrer-Policy", "no-referrer")
-            .send(client, shared);
     }
 
     fn body_with(&self, token: Option<&str>) -> Cow<'static, [u8]> {

@@ -226,8 +226,12 @@ mod tests {
             let request = reader.read(message).expect("a request");
             assert_eq!(request.method, tiny_http::Method::Post);
             assert_eq!(
-                (&*request.url, request.is_old, &*request.body),
-                ("/controls?a", true, &b"{}"[..])
+                (
+                    request.target.to_string(),
+                    request.is_http_1_0,
+                    &*request.body
+                ),
+                ("/controls?a".to_owned(), true, &b"{}"[..])
             );
             assert_eq!(request.header("host"), Some("pi"));
             reader.prepare();

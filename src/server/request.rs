@@ -1,5 +1,6 @@
 //! A request as the rest of the server sees it: read, whole, and free of tiny_http.
 
+use super::{connection::Peer, query::Target};
 pub use tiny_http::Method;
 use tiny_http::{HTTPVersion, Header};
 
@@ -8,10 +9,14 @@ use tiny_http::{HTTPVersion, Header};
 pub struct Request {
     /// What is asked for.
     pub method: Method,
-    /// The target as it was sent.
-    pub url: String,
+    /// Number of the client, as in its thread's name.
+    pub client: u64,
+    /// Who asks.
+    pub peer: Peer,
+    /// The target, taken apart.
+    pub target: Target,
     /// Below HTTP/1.1.
-    pub is_old: bool,
+    pub is_http_1_0: bool,
     /// In their order.
     pub headers: Vec<Header>,
     /// As long as its Content-Length said.
@@ -23,8 +28,10 @@ impl Request {
     pub fn new(request: &tiny_http::Request, body: Vec<u8>) -> Request {
         Request {
             method: request.method().clone(),
-            url: request.url().to_owned(),
-            is_old: *request.http_version() < HTTPVersion(1, 1),
+            client: 0,
+            peer: Peer::Unix,
+            target: Target::parse(request.url()),
+            is_http_1_0: *request.http_version() < HTTPVersion(1, 1),
             headers: request.headers().to_vec(),
             body,
         }
@@ -32,11 +39,11 @@ impl Request {
 
     /// The first header of that name.
     pub fn header(&self, name: &'static str) -> Option<&str> {
-        self.every(name).next()
+        self.header_values(name).next()
     }
 
     /// Every header of that name.
-    pub fn every(&self, name: &'static str) -> impl Iterator<Item = &str> {
+    pub fn header_values(&self, name: &'static str) -> impl Iterator<Item = &str> {
         self.headers
             .iter()
             .filter(move |header| header.field.equiv(name))
@@ -52,6 +59,6 @@ impl Request {
         if connection.contains("close") || connection.contains("upgrade") {
             return false;
         }
-        !self.is_old || connection.contains("keep-alive")
+        !self.is_http_1_0 || connection.contains("keep-alive")
     }
 }

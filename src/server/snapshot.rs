@@ -6,11 +6,10 @@
 //! `etag`, so that nobody fetches one twice.
 
 use super::{
-    Client, Shared,
+    app::App,
     etag::{etag, is_named},
-    reply::Reply,
     request::Request,
-    routes::Query,
+    response::Response,
     wish::Wish,
 };
 use crate::{
@@ -27,34 +26,25 @@ use std::{
 };
 
 /// Answers with the newest frame that is what the query wishes for.
-pub fn answer(client: Client, query: &Query<'_>, shared: &Shared) {
-    let wish = match Wish::parse(query, Instant::now()) {
+pub fn answer(request: &Request, app: &App) -> Response {
+    let wish = match Wish::parse(&request.target.query, Instant::now()) {
         Ok(wish) => wish,
-        Err(line) => return Reply::text(400, &line).send(client, shared),
+        Err(line) => return Response::text(400, line),
     };
-    let Some(_place) = shared.patients.enter() else {
-        return Reply::text(503, "too many wait for a picture already\n")
-            .with("Retry-After", "2")
-            .send(client, shared);
+    let Some(_place) = app.patients.enter() else {
+        return Response::text(503, "too many wait for a picture already\n")
+            .with("Retry-After", "2");
     };
-    match live_frame(&shared.camera.slot, wish) {
-        Some(frame) => send(&frame, client, shared),
-        None => {
-            let line = format!("no live picture: {}\n", shared.camera.excuse());
-            let card = if is_from_image(&client.request) {
-                shared.camera.slot.latest().filter(|card| !card.is_live())
-            } else {
-                None
-            };
-            let reply = match &card {
-                Some(card) => {
-                    Reply::new(503, "image/jpeg", card.jpeg()).with("Cache-Control", "no-store")
-                }
-                None => Reply::text(503, &line),
-            };
-            reply.with("Retry-After", "2").send(client, shared);
-        }
+    let slot = &app.camera.slot;
+    if let Some(frame) = live_frame(slot, wish) {
+        return picture(frame, request);
     }
+    let card = slot.latest().filter(|card| !card.is_live());
+    let response = match card.filter(|_| is_from_image(request)) {
+        Some(card) => Response::jpeg(503, card),
+        None => Response::text(503, format!("no live picture: {}\n", app.camera.excuse())),
+    };
+    response.with("Retry-After", "2")
 }
 
 /// True for the `<img>` of a page: every browser then names picture types first. Programs accept
@@ -118,35 +108,33 @@ fn live_frame(slot: &Arc<Slot>, wish: Wish) -> Option<Arc<Frame>> {
     }
 }
 
-/// Sends the frame, or only its headers when the client has it already.
-fn send(frame: &Frame, client: Client, shared: &Shared) {
+/// The frame, or only its headers when the client has it already.
+fn picture(frame: Arc<Frame>, request: &Request) -> Response {
+    let sequence = frame.sequence();
     let captured = frame.captured().unix;
     let name = file_name(captured);
     let modified = httpdate::HttpDate::from(UNIX_EPOCH + captured);
-    let etag = etag(frame.sequence());
-    let has_it = client
-        .request
+    let etag = etag(sequence);
+    let has_it = request
         .header("If-None-Match")
         .is_some_and(|had| is_named(had, &etag));
-    let (status, body) = if has_it {
-        (304, &[][..])
+    let response = if has_it {
+        Response::new(304, "image/jpeg", &[][..]).with("Cache-Control", "no-store")
     } else {
-        (200, frame.jpeg())
+        Response::jpeg(200, frame)
     };
-    Reply::new(status, "image/jpeg", body)
-        .with("Cache-Control", "no-store")
+    response
         .with("ETag", &etag)
         .with(
             "X-Timestamp",
             &format!("{}.{:06}", captured.as_secs(), captured.subsec_micros()),
         )
-        .with("X-Sequence", &frame.sequence().to_string())
+        .with("X-Sequence", &sequence.to_string())
         .with("Last-Modified", &modified.to_string())
         .with(
             "Content-Disposition",
             &format!("inline; filename=\"{name}\""),
         )
-        .send(client, shared);
 }
 
 /// `camfeed-20261122T134332.123Z.jpg`: sorts by time, in UTC, so that no summer time repeats one.
@@ -171,7 +159,10 @@ mod tests {
     }
     use crate::{
         frame::Stamp,
-        server::wish::{LONG_PATIENCE, PATIENCE},
+        server::{
+            query::Query,
+            wish::{LONG_PATIENCE, PATIENCE},
+        },
     };
 
     fn frame(sequence: u64, age: Duration) -> Frame {

@@ -1,6 +1,6 @@
 //! `/state`, the numbers as JSON, and `/healthz`, one line for scripts.
 
-use super::{Client, Shared, reply::Reply};
+use super::{app::App, response::Response};
 use crate::{
     camera::{State, Status},
     frame::Stamp,
@@ -131,42 +131,32 @@ struct ViewerAnswer {
 }
 
 /// Answers `/state`.
-pub fn state(client: Client, shared: &Shared) {
-    let mut body = serde_json::to_vec_pretty(&describe(shared)).expect("plain data serializes");
-    body.push(b'\n');
-    Reply::new(200, "application/json", &body)
-        .with("Cache-Control", "no-store")
-        .send(client, shared);
+pub fn state(app: &App) -> Response {
+    Response::json(&describe(app))
 }
 
 /// Answers `/healthz`.
-pub fn health(client: Client, shared: &Shared) {
-    if shared.camera.status().state == State::Idle {
-        return Reply::text(200, "ok, the camera rests until somebody watches\n")
-            .send(client, shared);
+pub fn health(app: &App) -> Response {
+    let state = app.camera.status().state;
+    if state == State::Idle {
+        return Response::text(200, "ok, the camera rests until somebody watches\n");
     }
-    let is_offline = shared.camera.status().state == State::Offline;
-    match shared
-        .camera
-        .age()
-        .filter(|age| *age < HEALTHY && !is_offline)
-    {
+    let age = app.camera.age().filter(|age| *age < HEALTHY);
+    match age.filter(|_| state != State::Offline) {
         Some(age) => {
-            let line = format!("ok, the newest picture is {:.1} s old\n", age.as_secs_f64());
-            Reply::text(200, &line).send(client, shared);
+            let age = age.as_secs_f64();
+            Response::text(200, format!("ok, the newest picture is {age:.1} s old\n"))
         }
         None => {
-            let line = format!("no live picture: {}\n", shared.camera.excuse());
-            Reply::text(503, &line)
-                .with("Retry-After", "2")
-                .send(client, shared);
+            let reason = app.camera.excuse();
+            Response::text(503, format!("no live picture: {reason}\n")).with("Retry-After", "2")
         }
     }
 }
 
-fn describe(shared: &Shared) -> StateAnswer {
+fn describe(app: &App) -> StateAnswer {
     let now = Instant::now();
-    let (camera, places) = (&shared.camera, &shared.front.places);
+    let (camera, places) = (&app.camera, &app.places);
     let Status {
         state,
         since,
@@ -182,7 +172,7 @@ fn describe(shared: &Shared) -> StateAnswer {
     };
     // Of the picture as it is served.
     let size = facts.size.map(|size| camera.config.turn.of(size));
-    let viewers: Vec<_> = shared
+    let viewers: Vec<_> = app
         .clients
         .viewers()
         .iter()
@@ -198,14 +188,14 @@ fn describe(shared: &Shared) -> StateAnswer {
         .collect();
     StateAnswer {
         version: env!("CARGO_PKG_VERSION"),
-        uptime_s: rounded(shared.started.elapsed().as_secs_f64()),
-        now: clock(shared).as_secs_f64(),
+        uptime_s: rounded(app.started.elapsed().as_secs_f64()),
+        now: clock(app).as_secs_f64(),
         name: rustix::system::uname()
             .nodename()
             .to_string_lossy()
             .into_owned(),
         access: AccessAnswer {
-            password: shared.gate.has_password(),
+            password: app.gate.has_password(),
         },
         camera: CameraAnswer {
             state: state.name(),
@@ -241,11 +231,11 @@ fn describe(shared: &Shared) -> StateAnswer {
         },
         stream: StreamAnswer {
             viewers: viewers.len(),
-            max_viewers: shared.clients.max_viewers(),
+            max_viewers: app.clients.max_viewers(),
             sequence: camera.slot.latest().map_or(0, |frame| frame.sequence()),
             age_ms: camera.age().map(|age| rounded(age.as_secs_f64() * 1e3)),
-            bytes_sent: shared.clients.totals().bytes,
-            evicted: shared.clients.evicted.get(),
+            bytes_sent: app.clients.totals().bytes,
+            evicted: app.clients.evicted.get(),
         },
         connections: ConnectionsAnswer {
             open: places.open(),
@@ -256,7 +246,7 @@ fn describe(shared: &Shared) -> StateAnswer {
             timed_out: places.timed_out.get(),
             malformed: places.malformed.get(),
         },
-        health: describe_health(shared.health.vitals()),
+        health: describe_health(app.health.vitals()),
         viewers,
     }
 }
@@ -272,8 +262,8 @@ fn describe_health(vitals: Vitals) -> Option<HealthAnswer> {
 }
 
 /// What the newest picture's clock shows now.
-fn clock(shared: &Shared) -> Duration {
-    let newest = shared.camera.slot.latest();
+fn clock(app: &App) -> Duration {
+    let newest = app.camera.slot.latest();
     let newest = newest.filter(|frame| frame.is_live() && frame.age() < HEALTHY);
     newest.map_or_else(
         || Stamp::now().unix,

@@ -6,11 +6,10 @@
 //! Home Assistant leaves a stream that is silent.
 
 use super::{
-    Client, Shared,
+    app::App,
     connection::{Connection, Written},
-    reply::{self, Reply},
-    request::Method,
-    routes::Query,
+    request::{Method, Request},
+    response::{Answer, Response},
     sight::Sight,
 };
 use crate::{
@@ -21,7 +20,7 @@ use crate::{
     slot::{Slot, Waited},
 };
 use std::{
-    io::{self, Write},
+    io,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -45,19 +44,28 @@ const STALE: Duration = Duration::from_millis(500);
 /// Range of `?fps=`.
 const FPS: std::ops::RangeInclusive<f64> = 0.1..=120.0;
 
-/// Streams to one viewer until it leaves or the program ends.
+/// A viewer's stream that was admitted and has not begun.
+#[derive(Debug)]
+pub struct Stream {
+    head: Response,
+    admission: Admission,
+    pace: Option<Pace>,
+}
+
+/// Admits a viewer, or says why not.
 ///
 /// `?type=bytes` asks for the same bytes under a type that no browser interprets: WebKit's network
 /// layer takes a `multipart/x-mixed-replace` answer apart itself (seen with WebKitGTK 2.50), so
 /// that `fetch()` never sees its bytes.
-pub fn answer(client: Client, query: &Query<'_>, shared: &Shared) {
+pub fn answer(request: &Request, app: &App) -> Answer {
+    let query = &request.target.query;
     let fps = match query.get("fps").map(|text| (text.parse::<f64>(), text)) {
         None => None,
         Some((Ok(fps), _)) if FPS.contains(&fps) => Some(fps),
         Some((_, text)) => {
             let text = quotable(&text);
             let line = format!("fps=`{text}`: allowed are 0.1 to 120 frames a second\n");
-            return Reply::text(400, &line).send(client, shared);
+            return Response::text(400, line).into();
         }
     };
     let media_type = match query.get("type").as_deref() {
@@ -65,50 +73,54 @@ pub fn answer(client: Client, query: &Query<'_>, shared: &Shared) {
         Some("bytes") => "application/octet-stream",
         Some(text) => {
             let line = format!("type=`{}`: allowed is bytes\n", quotable(text));
-            return Reply::text(400, &line).send(client, shared);
+            return Response::text(400, line).into();
         }
     };
-    let mut head = reply::head(&client.request, 200, false, shared);
-    write!(
-        head,
-        "Content-Type: {media_type}; boundary={}\r\n\
-         Cache-Control: no-store, no-cache, must-revalidate, max-age=0\r\n\
-         Pragma: no-cache\r\nExpires: 0\r\nX-Accel-Buffering: no\r\n\r\n",
-        multipart::BOUNDARY
-    )
-    .expect("writing to a Vec cannot fail");
-    if client.request.method == Method::Head {
-        return shared
-            .front
-            .send(client.connection, head, false, client.rest);
+    let head = Response::endless(&format!("{media_type}; boundary={}", multipart::BOUNDARY))
+        .with(
+            "Cache-Control",
+            "no-store, no-cache, must-revalidate, max-age=0",
+        )
+        .with("Pragma", "no-cache")
+        .with("Expires", "0")
+        .with("X-Accel-Buffering", "no");
+    if request.method == Method::Head {
+        return head.into();
     }
-    let peer = client.connection.peer.to_string();
-    let Some(admission) = shared.clients.admit(client.id, peer) else {
+    let Some(admission) = app.clients.admit(request.client, request.peer.to_string()) else {
         let line = format!(
             "all {} places are taken (--max-viewers); /snapshot.jpg still answers\n",
-            shared.clients.max_viewers()
+            app.clients.max_viewers()
         );
-        return Reply::text(503, &line)
-            .with("Retry-After", "5")
-            .send(client, shared);
+        return Response::text(503, line).with("Retry-After", "5").into();
     };
-    head.extend_from_slice(multipart::DELIMITER.as_bytes());
-    let viewer = Viewer {
-        connection: client.connection,
-        patience: shared.front.patience,
-    };
-    let camera = &shared.camera;
-    let pace = fps.map(|fps| Pace::new(fps, Instant::now()));
-    let outcome = viewer
-        .connection
-        .write_all(&head, viewer.patience)
-        .and_then(|_| viewer.feed(camera, &admission, pace));
-    match outcome {
-        Ok(()) => admission.leave(Leaving::Ending),
-        Err(failure) => {
-            // Closed before its place is free, and with what it did not take.
-            viewer.connection.abandon();
-            admission.leave(Leaving::Gone(failure.kind()));
+    Answer::Stream(Stream {
+        head,
+        admission,
+        pace: fps.map(|fps| Pace::new(fps, Instant::now())),
+    })
+}
+
+impl Stream {
+    /// Streams to the viewer until it leaves or the program ends.
+    pub fn run(self, connection: Connection, request: &Request, app: &App) {
+        let mut head = self.head.head(request, false, app.allow_origin.as_ref());
+        head.extend_from_slice(multipart::DELIMITER.as_bytes());
+        let viewer = Viewer {
+            connection,
+            patience: app.client_timeout,
+        };
+        let outcome = viewer
+            .connection
+            .write_all(&head, viewer.patience)
+            .and_then(|_| viewer.feed(&app.camera, &self.admission, self.pace));
+        match outcome {
+            Ok(()) => self.admission.leave(Leaving::Ending),
+            Err(failure) => {
+                // Closed before its place is free, and with what it did not take.
+                viewer.connection.abandon();
+                self.admission.leave(Leaving::Gone(failure.kind()));
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Each narrows which frames will do, and they combine. Ages count from the request: a camera that
 //! takes a while to hand a picture over can satisfy any of them.
 
-use super::routes::Query;
+use super::query::Query;
 use crate::frame::Frame;
 use std::{
     ops::RangeInclusive,
@@ -38,7 +38,7 @@ pub struct Wish {
 
 impl Wish {
     /// Reads it from `query`, or says in a line what is wrong there.
-    pub fn parse(query: &Query<'_>, asked: Instant) -> Result<Wish, String> {
+    pub fn parse(query: &Query, asked: Instant) -> Result<Wish, String> {
         let sequences = "sequences, from 0 on";
         let ages = "0 to 60000 milliseconds";
         let max_age = number(query, "max_age", |age| MAX_AGE.contains(age), ages)?;
@@ -83,7 +83,7 @@ impl Wish {
 
 /// The number in parameter `name`, if there is one.
 fn number<T: FromStr>(
-    query: &Query<'_>,
+    query: &Query,
     name: &str,
     is_allowed: impl Fn(&T) -> bool,
     allowed: &str,

@@ -4,7 +4,7 @@ use super::{
     super::{
         connection::{Connection, Peer},
         head::{self, Look},
-        reply,
+        response::minimal,
     },
     Duty, Gathered,
     table::{BELL, LISTENER, Table},
@@ -192,7 +192,7 @@ impl<'a> Desk<'a> {
         if let Some(place) = places.take(None) {
             let connection = Connection::new(socket, peer, place);
             let line = "this address has as many connections as it may have (--max-per-address)\n";
-            self.finish(connection, &reply::bare(503, line));
+            self.finish(connection, &minimal(503, line));
         }
     }
 
@@ -314,7 +314,7 @@ impl<'a> Desk<'a> {
                     }
                     Look::Refused(status, line) => {
                         self.duty.places.malformed.bump();
-                        self.finish(waiting.connection, &reply::bare(status, line));
+                        self.finish(waiting.connection, &minimal(status, line));
                         return None;
                     }
                     Look::Begun { waits } => waiting.note_begun(waits),
@@ -383,7 +383,7 @@ impl<'a> Desk<'a> {
             match waiting.phase {
                 Phase::Asking { .. } if !waiting.bytes.is_empty() => {
                     let line = "the request did not come within 10 seconds\n";
-                    self.finish(waiting.connection, &reply::bare(408, line));
+                    self.finish(waiting.connection, &minimal(408, line));
                 }
                 Phase::Taking { .. } => {
                     debug!(

@@ -52,7 +52,7 @@ fn decode_base64(text: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::routes::Query;
+    use crate::server::query::Query;
 
     #[test]
     fn base64_is_undone() {
@@ -105,7 +105,7 @@ mod tests {
             (Some("Bearer abc"), "token=def", Some("abc")),
             (Some("Basic YTpi"), "token=def", Some("def")),
         ] {
-            let query = Query(query);
+            let query = Query::new(query);
             let ask = Ask {
                 authorization: header,
                 query: &query,

@@ -18,7 +18,7 @@ mod penalty;
 mod secret;
 mod source;
 
-use super::{reply::Reply, routes::Query};
+use super::{query::Query, response::Response};
 use crate::{
     config::{AccessConfig, HostPattern},
     error::Error,
@@ -51,7 +51,7 @@ pub struct Ask<'a> {
     /// The target's path and query.
     pub path: &'a str,
     /// See `path`.
-    pub query: &'a Query<'a>,
+    pub query: &'a Query,
     /// The host in the target, as clients of a proxy send it.
     pub authority: Option<&'a str>,
     /// All its Host headers.
@@ -130,7 +130,7 @@ impl Gate {
     }
 
     /// The token in `query` when it is the right one: pages pass it on.
-    pub fn token_in(&self, query: &Query<'_>) -> Option<String> {
+    pub fn token_in(&self, query: &Query) -> Option<String> {
         let given = query.get("token")?;
         self.keys.is_token(&given).then(|| given.into_owned())
     }
@@ -183,14 +183,17 @@ impl Refusal {
     }
 
     /// The answer that says so.
-    pub(super) fn reply(&self) -> Reply<'_> {
-        let reply = Reply::text(self.status, &self.line);
+    pub(super) fn response(&self) -> Response {
+        let response = Response::text(self.status, &*self.line);
         match &self.header {
-            Some((name, value)) => reply.with(name, value),
-            None => reply,
+            Some((name, value)) => response.with(name, value),
+            None => response,
         }
     }
 }
+
+#[cfg(test)]
+static NO_QUERY: Query = Query(String::new());
 
 #[cfg(test)]
 impl Ask<'static> {
@@ -199,7 +202,7 @@ impl Ask<'static> {
         Ask {
             only_looks: true,
             path,
-            query: &Query(""),
+            query: &NO_QUERY,
             authority: None,
             hosts: vec!["192.0.2.7:8080"],
             authorization: None,
@@ -257,7 +260,7 @@ mod tests {
             (None, token, right, "", 401, 401),
             (None, token, right, good, 0, 403),
         ] {
-            let query = Query(query);
+            let query = Query::new(query);
             for (only_looks, expected) in [(true, look), (false, change)] {
                 let ask = Ask {
                     only_looks,
@@ -308,7 +311,7 @@ mod tests {
             authorization: Some("Basic YW5uOnNlc2FtZQ=="),
             ..Ask::example("/")
         };
-        let good = Query("token=0123456789abcdef");
+        let good = Query::new("token=0123456789abcdef");
         let right_token = Ask {
             query: &good,
             ..Ask::example("/")
@@ -347,7 +350,7 @@ mod tests {
     #[test]
     fn only_the_right_token_is_passed_on() {
         let gate = gate(None, Some(TOKEN));
-        let of = |query| gate.token_in(&Query(query));
+        let of = |query| gate.token_in(&Query::new(query));
         assert_eq!(of("a=1&token=0123456789abcdef").as_deref(), Some(TOKEN));
         assert_eq!(of("token=0123456789abcdeX"), None);
         assert_eq!(of(""), None);

@@ -1,0 +1,125 @@
+//! A request's target: host, path and query.
+
+use std::{borrow::Cow, fmt};
+
+/// A request's target, taken apart.
+#[derive(Debug, PartialEq)]
+pub struct Target {
+    /// Host and port, as clients of a proxy send them here.
+    pub authority: Option<String>,
+    /// Begins with a slash.
+    pub path: String,
+    /// Empty when there is none.
+    pub query: Query,
+}
+
+/// The part after the question mark.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Query(pub String);
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = if self.query.0.is_empty() { "" } else { "?" };
+        write!(f, "{}{mark}{}", self.path, self.query.0)
+    }
+}
+
+impl Target {
+    /// Takes `/path?query` and `http://host/path?query`, as a client of a proxy would send it.
+    pub fn parse(url: &str) -> Target {
+        let url = url.split('#').next().unwrap_or_default();
+        let (authority, local) = match url.split_once("://") {
+            Some((scheme, rest)) if !scheme.contains(['/', '?']) => {
+                let (authority, local) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+                (Some(authority), local)
+            }
+            _ => (None, url),
+        };
+        let (path, query) = local.split_once('?').unwrap_or((local, ""));
+        Target {
+            authority: authority.map(str::to_owned),
+            path: if path.is_empty() { "/" } else { path }.to_owned(),
+            query: Query(query.to_owned()),
+        }
+    }
+}
+
+impl Query {
+    /// The parameters in `text`.
+    #[cfg(test)]
+    pub fn new(text: &str) -> Query {
+        Query(text.to_owned())
+    }
+
+    /// The first value of parameter `name`, decoded; empty when it stands without one.
+    pub fn get(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.0.split('&').find_map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (key == name).then(|| decode(value))
+        })
+    }
+}
+
+/// Undoes percent-encoding; what is not well encoded stays as it is.
+fn decode(text: &str) -> Cow<'_, str> {
+    if !text.contains(['%', '+']) {
+        return Cow::Borrowed(text);
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let code = match after {
+            [high, low, ..] if byte == b'%' => {
+                let digit = |byte: u8| char::from(byte).to_digit(16);
+                digit(*high)
+                    .zip(digit(*low))
+                    .and_then(|(high, low)| u8::try_from(high * 16 + low).ok())
+            }
+            _ => None,
+        };
+        bytes.push(code.unwrap_or(if byte == b'+' { b' ' } else { byte }));
+        rest = &after[if code.is_some() { 2 } else { 0 }..];
+    }
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_taken_apart() {
+        for (url, authority, path, query) in [
+            ("/", None, "/", ""),
+            ("/stream?fps=5", None, "/stream", "fps=5"),
+            ("/?action=stream?1234", None, "/", "action=stream?1234"),
+            ("http://pi:8080/state?x", Some("pi:8080"), "/state", "x"),
+            ("http://pi:8080", Some("pi:8080"), "/", ""),
+            ("http://pi?action=stream", Some("pi"), "/", "action=stream"),
+            ("http:///state", Some(""), "/state", ""),
+            ("/a?b=http://c/d", None, "/a", "b=http://c/d"),
+            ("*", None, "*", ""),
+            ("", None, "/", ""),
+        ] {
+            assert_eq!(
+                Target::parse(url),
+                Target {
+                    authority: authority.map(str::to_owned),
+                    path: path.to_owned(),
+                    query: Query::new(query)
+                },
+                "{url}"
+            );
+        }
+    }
+
+    #[test]
+    fn parameters_are_found_and_decoded() {
+        let query = Query::new("a=1&fps=%32%35&empty&bad=%zz%2&a=2");
+        assert_eq!(query.get("a").as_deref(), Some("1"));
+        assert_eq!(query.get("fps").as_deref(), Some("25"));
+        assert_eq!(query.get("empty").as_deref(), Some(""));
+        assert_eq!(query.get("bad").as_deref(), Some("%zz%2"));
+        assert_eq!(query.get("none"), None);
+    }
+}
