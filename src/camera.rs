@@ -181,7 +181,7 @@ impl Camera {
     /// Notes that a picture taken at `captured` came.
     pub fn note_picture(&self, captured: Instant) {
         self.newest.store(self.micros(captured), Ordering::Relaxed);
-        self.stats.captured.bump();
+        self.stats.captured.increment();
         self.stats.rate.tick(captured);
     }
 
@@ -211,7 +211,7 @@ impl Camera {
             }
         }
         if !self.slot.publish(frame) {
-            self.stats.late.bump();
+            self.stats.late.increment();
         }
     }
 

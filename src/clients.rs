@@ -221,7 +221,7 @@ impl Admission {
     pub fn note_frame(&self, bytes: usize, missed: u64, now: Instant) {
         let viewer = &self.viewer;
         viewer.bytes.add(bytes as u64);
-        viewer.sent.bump();
+        viewer.sent.increment();
         if missed > 0 {
             viewer.missed.add(missed);
         }
@@ -250,7 +250,7 @@ impl Drop for Admission {
         };
         let is_stalled = self.leaving.is_some_and(Leaving::is_stalled);
         if is_stalled {
-            self.clients.evicted.bump();
+            self.clients.evicted.increment();
         }
         let lines = if is_stalled {
             &self.clients.stalls

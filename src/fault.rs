@@ -12,3 +12,15 @@ pub fn is_due(name: &str) -> bool {
         && env::var_os("CAMFEED_FAULT").is_some_and(|fault| fault == name)
         && !WAS_DUE.swap(true, Ordering::Relaxed)
 }
+
+/// Like [`is_due`], but not before `/fault` was asked for.
+pub fn is_due_after_request(name: &str) -> bool {
+    WAS_REQUESTED.load(Ordering::Relaxed) && is_due(name)
+}
+
+/// Notes that `/fault` was asked for.
+pub fn request() {
+    WAS_REQUESTED.store(true, Ordering::Relaxed);
+}
+
+static WAS_REQUESTED: AtomicBool = AtomicBool::new(false);

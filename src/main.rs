@@ -139,8 +139,8 @@ fn run(
         probe: serving.probe(),
         stop: Arc::clone(&unwatched),
     };
-    let deaf = Arc::clone(&serving);
-    watchdog.start(move || deaf.revive())?;
+    let watched = Arc::clone(&serving);
+    watchdog.start(move || watched.is_full())?;
     let options = reload::Options::new(file, Arc::clone(&camera));
     let signal = loop {
         match wishes.next() {

@@ -16,7 +16,7 @@ pub struct Counter(AtomicU64);
 
 impl Counter {
     /// One more.
-    pub fn bump(&self) {
+    pub fn increment(&self) {
         self.add(1);
     }
 
@@ -187,7 +187,7 @@ impl Histogram {
     /// Counts one value.
     pub fn add(&self, value: Duration) {
         let is_above = |&millis: &u16| value > Duration::from_millis(millis.into());
-        self.counts[Histogram::MILLIS.partition_point(is_above)].bump();
+        self.counts[Histogram::MILLIS.partition_point(is_above)].increment();
         let micros = u64::try_from(value.as_micros()).unwrap_or(u64::MAX);
         self.micros.add(micros);
     }

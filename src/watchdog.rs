@@ -2,9 +2,9 @@
 //! honest placeholders, still flow.
 //!
 //! Its first answer is when systemd hears that the program is ready; every later one, together with
-//! a living camera side, is what systemd hears instead of silence. A server that does not answer
-//! itself is revived, and when that does not help either the program ends, for its service to start
-//! it anew. Without systemd all of that happens too, only nobody is told.
+//! a living camera side, is what systemd hears instead of silence. When the server does not answer
+//! itself for long the program ends, for its service to start it anew. Without systemd all of that
+//! happens too, only nobody is told.
 
 use crate::{
     camera::{Camera, State},
@@ -17,6 +17,7 @@ use crate::{
 use log::{debug, error, info};
 use signal_hook::low_level;
 use std::{
+    io,
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -31,11 +32,8 @@ const SHORT_PERIOD: Duration = Duration::from_secs(1);
 /// An answer that takes longer is none.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// As many questions in a row without an answer: the server is deaf.
-const DEAF: u32 = 2;
-
-/// As many revivals in a row without an answer end the program.
-const REVIVALS: u32 = 3;
+/// As many questions in a row without an answer: the server does not accept any more.
+const MOST_UNANSWERED: u32 = 5;
 
 /// What the program then ends with: an internal failure, by sysexits.h.
 const EXIT_DEAF: i32 = 70;
@@ -56,18 +54,19 @@ pub struct Watchdog {
 }
 
 impl Watchdog {
-    /// Starts its thread; `on_deaf` is called on it when the server does not answer itself.
-    pub fn start(self, on_deaf: impl Fn() + Send + 'static) -> Result<(), Error> {
+    /// Starts its thread. While `is_full`, a question waits as every new connection does, and is no
+    /// sign of a server that does not accept.
+    pub fn start(self, is_full: impl Fn() -> bool + Send + 'static) -> Result<(), Error> {
         let name = "watchdog".to_owned();
         thread::Builder::new()
             .name(name.clone())
-            .spawn(move || self.run(&on_deaf))
+            .spawn(move || self.run(&is_full))
             .map(drop)
             .map_err(|source| Error::Thread { name, source })
     }
 
     /// Runs until the program ends, or ends it.
-    fn run(self, on_deaf: &dyn Fn()) {
+    fn run(self, is_full: &dyn Fn() -> bool) {
         let period = service::watchdog_period().map_or(PERIOD, |period| PERIOD.min(period / 3));
         let patience = PATIENCE.min(period);
         let mut pulse = Pulse::new(Instant::now());
@@ -80,12 +79,17 @@ impl Watchdog {
             if self.stop.is_set() {
                 return;
             }
-            if let Err(failure) = answer {
+            if let Err(failure) = answer.or_else(|failure| {
+                let is_busy = is_full() && failure.kind() == io::ErrorKind::TimedOut;
+                if is_busy { Ok(()) } else { Err(failure) }
+            }) {
                 unanswered += 1;
                 debug!("no answer of the own server: {failure}");
-                despair(unanswered, on_deaf);
+                if unanswered >= MOST_UNANSWERED {
+                    escalate();
+                }
             } else {
-                if unanswered >= DEAF {
+                if unanswered > 0 {
                     info!("the server answers itself again");
                 }
                 unanswered = 0;
@@ -146,20 +150,11 @@ impl Watchdog {
     }
 }
 
-/// Does what is left to do after so many questions without an answer.
-fn despair(unanswered: u32, on_deaf: &dyn Fn()) {
-    if unanswered < DEAF {
-        return;
-    }
-    let revivals = unanswered - DEAF;
-    if revivals < REVIVALS {
-        error!("the server does not answer itself; reviving it");
-        on_deaf();
-    } else {
-        error!("the server does not answer itself after {revivals} revivals; ending");
-        log::logger().flush();
-        low_level::exit(EXIT_DEAF);
-    }
+/// Ends the program, for its service to start it anew.
+fn escalate() {
+    error!("the server does not answer itself; ending");
+    log::logger().flush();
+    low_level::exit(EXIT_DEAF);
 }
 
 /// The flow of pictures, as last seen.

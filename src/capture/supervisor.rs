@@ -353,7 +353,7 @@ impl Supervisor {
         self.lease.activate();
         // Said last: whoever reads the log may ask at once.
         if self.outages.end(now) {
-            self.camera.stats.reopened.bump();
+            self.camera.stats.reopened.increment();
         }
         report::say(&facts, if is_known { Level::Debug } else { Level::Info });
     }

@@ -213,7 +213,7 @@ impl Capture {
             if !pass_through {
                 if self.encoders.are_busy() {
                     self.camera.note_picture(captured.at);
-                    self.camera.stats.skipped.bump();
+                    self.camera.stats.skipped.increment();
                     continue;
                 }
                 buffer = self.encoders.buffer();
@@ -234,7 +234,7 @@ impl Capture {
                 }
                 Err(Unusable::Placeholder(reason)) => return Ok(self.silent(&shown, &reason)),
                 Err(Unusable::Broken(flaw)) => {
-                    self.camera.stats.dropped.bump();
+                    self.camera.stats.dropped.increment();
                     debug!("picture dropped: {flaw}");
                     if last_whole.elapsed() >= config.timeout {
                         return Ok(self.silent(&shown, "it gives broken pictures only"));
@@ -350,7 +350,7 @@ impl Capture {
         }
         let skipped = &self.camera.stats.skipped;
         if self.encoders.are_busy() {
-            skipped.bump();
+            skipped.increment();
             return take_buffer(picture);
         }
         let job = Job {
@@ -360,7 +360,7 @@ impl Capture {
             quality: self.camera.quality(),
         };
         if !self.encoders.take(job) {
-            skipped.bump();
+            skipped.increment();
         }
         Mat::default()
     }

@@ -248,7 +248,7 @@ fn finish(camera: &Camera, shared: &Shared) {
         .iter()
         .map(|jpeg| jpeg.get().and_then(Option::as_deref));
     let Some(jpegs) = jpegs.collect::<Option<Vec<&[u8]>>>() else {
-        camera.stats.dropped.bump();
+        camera.stats.dropped.increment();
         return;
     };
     let Job {
@@ -264,7 +264,7 @@ fn finish(camera: &Camera, shared: &Shared) {
         (_, Picture::Raw(mat, _) | Picture::Jpeg(mat)) => {
             let height = u16::try_from(mat.rows()).unwrap_or(0);
             let Some(joined) = jpeg::join(&jpegs, height) else {
-                camera.stats.dropped.bump();
+                camera.stats.dropped.increment();
                 return;
             };
             Frame::live(*sequence, *captured, joined.len(), |out| {
@@ -275,6 +275,6 @@ fn finish(camera: &Camera, shared: &Shared) {
     let time = shared.begun.elapsed();
     camera.stats.encode_time.add(time);
     camera.stats.encode_times.add(time);
-    camera.stats.encoded.bump();
+    camera.stats.encoded.increment();
     camera.publish(frame);
 }

@@ -1,6 +1,6 @@
 //! What every answer is made from: the camera, who watches, who may look, and the options.
 
-use super::{gate::Gate, places::Places, snapshot::Patients};
+use super::{connection_limit::ConnectionLimit, gate::Gate, snapshot::Patients};
 use crate::{
     camera::Camera,
     clients::Clients,
@@ -23,8 +23,8 @@ pub struct App {
     pub gate: Arc<Gate>,
     /// The machine's.
     pub health: Arc<Health>,
-    /// The connections' count.
-    pub places: Arc<Places>,
+    /// The open connections.
+    pub connections: Arc<ConnectionLimit>,
     /// Who may wait for a picture.
     pub patients: Patients,
     /// Whose pages may read the answers.

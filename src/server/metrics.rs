@@ -151,41 +151,41 @@ fn describe_viewers(text: &mut Exposition, app: &App) {
 }
 
 fn describe_connections(text: &mut Exposition, app: &App) {
-    let places = &app.places;
+    let connections = &app.connections;
     text.gauge(
         "camfeed_connections",
         "Open connections, those of viewers included.",
-        places.open(),
+        connections.open(),
     );
     text.gauge(
         "camfeed_connections_max",
         "Connections at once, at most.",
-        places.max(),
+        connections.max(),
     );
     text.counter(
         "camfeed_connections_accepted_total",
         "Connections accepted.",
-        places.accepted.get(),
+        connections.accepted.get(),
     );
     text.counter(
         "camfeed_connections_refused_total",
         "Connections of an address that had as many as it may have.",
-        places.refused.get(),
+        connections.refused.get(),
     );
     text.counter(
         "camfeed_connections_displaced_total",
         "Connections that asked for nothing and made room for new ones.",
-        places.displaced.get(),
+        connections.displaced.get(),
     );
     text.counter(
         "camfeed_connections_timed_out_total",
         "Connections that said nothing, or took nothing of an answer, for too long.",
-        places.timed_out.get(),
+        connections.timed_out.get(),
     );
     text.counter(
         "camfeed_connections_malformed_total",
         "Connections that sent no HTTP request, or one that was too long.",
-        places.malformed.get(),
+        connections.malformed.get(),
     );
 }
 

@@ -1,6 +1,6 @@
-//! A request as the rest of the server sees it: read, whole, and free of tiny_http.
+//! A request as handlers see it: whole, with its body.
 
-use super::{connection::Peer, query::Target};
+use super::{connection::Peer, head::Head, query::Target};
 pub use tiny_http::Method;
 use tiny_http::{HTTPVersion, Header};
 
@@ -24,15 +24,15 @@ pub struct Request {
 }
 
 impl Request {
-    /// Takes what is wanted out of `request`, whose body has been read.
-    pub fn new(request: &tiny_http::Request, body: Vec<u8>) -> Request {
+    /// A request with `head` and `body`, that client number `client` at `peer` sent.
+    pub fn new(head: Head, body: Vec<u8>, client: u64, peer: Peer) -> Request {
         Request {
-            method: request.method().clone(),
-            client: 0,
-            peer: Peer::Unix,
-            target: Target::parse(request.url()),
-            is_http_1_0: *request.http_version() < HTTPVersion(1, 1),
-            headers: request.headers().to_vec(),
+            client,
+            peer,
+            method: head.method,
+            target: Target::parse(&head.target),
+            is_http_1_0: head.version < HTTPVersion(1, 1),
+            headers: head.headers,
             body,
         }
     }

@@ -2,10 +2,7 @@
 //!
 //! Handlers make them, the connection writes them. Knows neither.
 
-use super::{
-    request::{Method, Request},
-    stream::Stream,
-};
+use super::{request::Request, stream::Stream};
 use crate::{config::Origin, frame::Frame};
 use std::{borrow::Cow, io::Write, sync::Arc, time::SystemTime};
 
@@ -120,15 +117,6 @@ impl Response {
     /// False for a stream's: the end of the connection ends it.
     pub fn has_length(&self) -> bool {
         !matches!(self.body, Body::Endless)
-    }
-
-    /// Head and body in one buffer.
-    pub fn render(&self, request: &Request, keeps: bool, allow_origin: Option<&Origin>) -> Vec<u8> {
-        let mut bytes = self.head(request, keeps, allow_origin);
-        if request.method != Method::Head {
-            bytes.extend_from_slice(self.body());
-        }
-        bytes
     }
 }
 

@@ -156,7 +156,7 @@ pub fn health(app: &App) -> Response {
 
 fn describe(app: &App) -> StateAnswer {
     let now = Instant::now();
-    let (camera, places) = (&app.camera, &app.places);
+    let (camera, connections) = (&app.camera, &app.connections);
     let Status {
         state,
         since,
@@ -238,13 +238,13 @@ fn describe(app: &App) -> StateAnswer {
             evicted: app.clients.evicted.get(),
         },
         connections: ConnectionsAnswer {
-            open: places.open(),
-            max: places.max(),
-            accepted: places.accepted.get(),
-            refused: places.refused.get(),
-            displaced: places.displaced.get(),
-            timed_out: places.timed_out.get(),
-            malformed: places.malformed.get(),
+            open: connections.open(),
+            max: connections.max(),
+            accepted: connections.accepted.get(),
+            refused: connections.refused.get(),
+            displaced: connections.displaced.get(),
+            timed_out: connections.timed_out.get(),
+            malformed: connections.malformed.get(),
         },
         health: describe_health(app.health.vitals()),
         viewers,

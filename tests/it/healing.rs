@@ -48,14 +48,8 @@ fn heals(fault: &str, words: &str) {
 }
 
 #[test]
-fn a_front_that_panics_is_begun_again() {
-    heals("front", "accepting failed and is begun again");
-}
-
-#[test]
-fn a_tiny_http_that_dies_is_replaced() {
-    // Whichever is noticed first: that it accepts nothing, or that it reads nothing.
-    heals("reader", "no more and is replaced");
+fn an_accept_loop_that_panics_is_begun_again() {
+    heals("accept", "accepting failed and is begun again");
 }
 
 #[test]
