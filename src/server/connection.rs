@@ -36,8 +36,8 @@ pub struct OpenConnection {
     peer: Peer,
     accepted: Instant,
     phase: AtomicU8,
-    /// When the phase began, in microseconds since `accepted`.
-    since_micros: AtomicU64,
+    /// When the phase began, in nanoseconds since `accepted`.
+    since_nanos: AtomicU64,
 }
 
 /// What a connection is in; the earlier in this list, the sooner it makes room for another.
@@ -82,7 +82,7 @@ impl OpenConnection {
             peer,
             accepted: Instant::now(),
             phase: AtomicU8::new(Phase::Answering as u8),
-            since_micros: AtomicU64::new(0),
+            since_nanos: AtomicU64::new(0),
         }
     }
 
@@ -93,7 +93,7 @@ impl OpenConnection {
 
     /// When its phase began.
     pub fn phase_since(&self) -> Instant {
-        self.accepted + Duration::from_micros(self.since_micros.load(Ordering::Relaxed))
+        self.accepted + Duration::from_nanos(self.since_nanos.load(Ordering::Relaxed))
     }
 
     /// How long it has been in its phase.
@@ -177,8 +177,8 @@ impl Connection {
     /// Enters `phase` now, unless it was evicted.
     pub fn enter(&self, phase: Phase) {
         let open = &self.open;
-        let micros = u64::try_from(open.accepted.elapsed().as_micros()).unwrap_or(u64::MAX);
-        open.since_micros.store(micros, Ordering::Relaxed);
+        let nanos = u64::try_from(open.accepted.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        open.since_nanos.store(nanos, Ordering::Relaxed);
         let keep_evicted = |old| (old != Phase::Evicted as u8).then_some(phase as u8);
         let _ = open
             .phase

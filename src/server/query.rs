@@ -1,5 +1,6 @@
 //! A request's target: host, path and query.
 
+use percent_encoding::percent_decode_str;
 use std::{borrow::Cow, fmt};
 
 /// A request's target, taken apart.
@@ -60,27 +61,14 @@ impl Query {
     }
 }
 
-/// Undoes percent-encoding; what is not well encoded stays as it is.
+/// Decodes a value of a query; what is not well encoded stays as it is.
 fn decode(text: &str) -> Cow<'_, str> {
     if !text.contains(['%', '+']) {
         return Cow::Borrowed(text);
     }
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let code = match after {
-            [high, low, ..] if byte == b'%' => {
-                let digit = |byte: u8| char::from(byte).to_digit(16);
-                digit(*high)
-                    .zip(digit(*low))
-                    .and_then(|(high, low)| u8::try_from(high * 16 + low).ok())
-            }
-            _ => None,
-        };
-        bytes.push(code.unwrap_or(if byte == b'+' { b' ' } else { byte }));
-        rest = &after[if code.is_some() { 2 } else { 0 }..];
-    }
-    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+    let text = text.replace('+', " ");
+    let decoded = percent_decode_str(&text).decode_utf8_lossy().into_owned();
+    Cow::Owned(decoded)
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! Who may look: the password, the token, names from elsewhere.
 
 use crate::{
-    camfeed::{Camfeed, Folder, SMALL, eventually, run},
+    camfeed::{Camfeed, Folder, SMALL, run},
     http::{Parts, ask, ask_with, exchange, get},
 };
 use rustix::process::Signal;
-use std::{fs, os::unix::fs::PermissionsExt, process::Command, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
 pub const TOKEN: &str = "vT3.rs_0~K-feed90";
 
@@ -152,7 +152,7 @@ fn a_password_without_a_user_is_taken_from_the_environment_for_any_user() {
 }
 
 #[test]
-fn wrong_tries_wait_and_the_right_password_never_does() {
+fn wrong_tries_fill_no_log_and_the_right_password_never_waits() {
     let folder = Folder::new();
     let camfeed = with_password(&folder, &[]);
     let try_with = |headers| ask_with(camfeed.address, "GET", "/state", headers);
@@ -161,26 +161,19 @@ fn wrong_tries_wait_and_the_right_password_never_does() {
         assert_eq!(try_with("").status, 401);
     }
     assert_eq!(camfeed.count_log("wrong password"), 0, "nothing was tried");
-    let mut tries = 0;
-    let refused = eventually(Duration::from_secs(60), || {
-        tries += 1;
-        try_with(WRONG).status == 429
-    });
-    assert!(refused && tries > 3, "{tries} tries");
-    for _ in 0..5 {
-        // The window is a minute long in the end: far longer than a moment of this machine.
-        assert!(eventually(Duration::from_secs(60), || {
-            let answer = try_with(WRONG);
-            assert_eq!(try_with(RIGHT).status, 200, "after {}", answer.status);
-            let wait = answer.header("Retry-After").map(|wait| wait.parse::<u64>());
-            assert!(wait.is_none_or(|wait| wait.is_ok_and(|wait| (1..=60).contains(&wait))));
-            answer.status == 429
-        }));
+    for _ in 0..50 {
+        let refused = try_with(WRONG);
+        assert_eq!(refused.status, 401);
+        assert!(refused.header("WWW-Authenticate").is_some());
+        assert_eq!(try_with(RIGHT).status, 200);
     }
-    assert_eq!(try_with("").status, 401, "a browser is still asked kindly");
     let line = camfeed.wait_log("wrong password");
-    assert!(line.contains("peer=127.0.0.1 tries=1"), "{line}");
-    assert_eq!(camfeed.count_log("wrong password"), 1, "a line a minute");
+    assert!(line.contains("peer=127.0.0.1"), "{line}");
+    let lines = camfeed.count_log("wrong password");
+    assert!(
+        lines <= 8,
+        "{lines} lines: a few a minute, and this takes no two"
+    );
 }
 
 #[test]
@@ -213,13 +206,7 @@ fn a_token_lets_look_and_not_touch() {
     );
     let wrong = format!("/state?token={TOKEN}x");
     assert_eq!(get(camfeed.address, &wrong).status, 401);
-    camfeed.wait_log("wrong password or token peer=127.0.0.1 tries=1");
-    assert!(eventually(Duration::from_secs(60), || get(
-        camfeed.address,
-        &wrong
-    )
-    .status
-        == 429));
+    camfeed.wait_log("wrong password or token peer=127.0.0.1");
     assert_eq!(
         get(camfeed.address, &format!("/state?token={TOKEN}")).status,
         200

@@ -1,15 +1,16 @@
 //! A secret that is compared without telling anything, and never shown.
 
-use std::{fmt, hint::black_box};
+use std::fmt;
+use subtle::ConstantTimeEq;
 
 /// Longest secret, in bytes.
 pub const LONGEST: usize = 256;
 
 /// A password or a token. Its `Debug` hides it.
 ///
-/// It stands padded in a block, and so is every guess: all comparisons take the same steps over
-/// the whole block, whatever the secret, its length and the place of the first wrong byte. Copying
-/// the guess takes longer the longer the guess is, which whoever sent it knows already.
+/// It stands padded in a block, and so is every guess: all comparisons take the same time, whatever the
+/// secret, its length and the place of the first wrong byte. Copying the guess takes longer the longer
+/// the guess is, which whoever sent it knows already.
 pub struct Secret {
     block: [u8; LONGEST],
     length: usize,
@@ -26,12 +27,8 @@ impl Secret {
 
     /// True when `guess` is the secret.
     pub fn is(&self, guess: &[u8]) -> bool {
-        let mut difference = self.length ^ guess.len();
-        for (ours, theirs) in self.block.iter().zip(padded(guess)) {
-            // Opaque to the compiler, which might end the loop early otherwise.
-            difference = black_box(difference | usize::from(ours ^ theirs));
-        }
-        difference == 0
+        let is_same = self.block.ct_eq(&padded(guess)) & self.length.ct_eq(&guess.len());
+        is_same.into()
     }
 }
 
