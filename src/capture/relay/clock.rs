@@ -1,42 +1,30 @@
-//! Two clocks: the server's, which `X-Timestamp` is told by, and ours, which ages are told by.
+//! How old a picture is whose server tells its capture time by a clock of its own.
 //!
-//! A picture keeps the time it came with, to the microsecond, through any number of relays. What is
-//! to be found out is how old it is *here*. Each picture says how far its time lies behind its
-//! arrival: that is the way it took plus what the clocks differ by. The least of the last minute
-//! had the least delay, so:
-//!
-//! - If that lies within 0 to 2 seconds, the clocks are taken to agree, as NTP makes them, and each
-//!   picture is as old as its time says: ages add up along a chain of relays.
-//! - Otherwise it is taken for the difference of the clocks, and a picture is as old as it is later
-//!   than the least. The delay that all of them share is then not seen.
-//!
-//! So clocks that are wrong by less than two seconds make ages wrong by that much, and no more. A
-//! minute, because clocks drift. When either clock is set, what was learned is forgotten. A time
-//! before 2001 or after 2100 is none (some servers tell the time since their start): the arrival
-//! counts.
+//! The capture time is passed on as it came, to the microsecond, through any number of relays. Clocks
+//! within two seconds of each other are believed: a picture is as old as its time says, and ages add up
+//! along a chain of relays. Otherwise its age counts from its arrival. Ages are never negative.
 
 use crate::frame::Stamp;
 use std::time::{Duration, Instant};
 
-/// Clocks that seem to differ by no more than this agree.
+/// Clocks that differ by no more than this agree.
 const AGREEING_MICROS: i64 = 2_000_000;
 
-/// The least delay is that of one to two of these.
-const WINDOW: Duration = Duration::from_secs(30);
+/// A picture may be late by so much on its way; where the time says more, a clock was set.
+const MOST_DELAY_MICROS: i64 = 60_000_000;
 
 /// Our wall clock was set when it went further than the other by more than this.
 const STEP_MICROS: i64 = 100_000;
 
-/// Unix seconds of the years 2001 to 2100.
+/// Unix seconds of the years 2001 to 2100. Some servers tell the time since their start.
 const SANE: std::ops::Range<u64> = 1_000_000_000..4_102_444_800;
 
 /// What is known of one server's clock.
 #[derive(Debug, Default)]
 pub struct Clock {
+    /// A picture came within [`AGREEING_MICROS`] of its time, and no clock was set since.
+    agrees: bool,
     last: Option<Last>,
-    /// Least lateness in this window and in the one before, in microseconds.
-    least: (Option<i64>, Option<i64>),
-    window: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -53,40 +41,23 @@ impl Clock {
         let Some(told) = told.filter(|told| SANE.contains(&told.as_secs())) else {
             return arrived;
         };
-        if self
+        let last = self
             .last
-            .as_ref()
-            .is_some_and(|last| last.is_before_step(told, arrived))
-        {
-            *self = Clock::default();
-        }
+            .take()
+            .filter(|last| !last.is_before_step(told, arrived));
         let late = micros(arrived.unix) - micros(told);
-        let least = self.note(late, arrived.at);
-        let age = if (0..=AGREEING_MICROS).contains(&least) {
-            late
-        } else {
-            late - least
-        };
+        let is_near = (-AGREEING_MICROS..=AGREEING_MICROS).contains(&late);
+        let did_agree = self.agrees && last.is_some();
+        self.agrees = is_near || did_agree && (0..=MOST_DELAY_MICROS).contains(&late);
+        let age = if self.agrees { late } else { 0 };
         let age = Duration::from_micros(u64::try_from(age).unwrap_or(0));
         let mut at = arrived.at.checked_sub(age).unwrap_or(arrived.at);
-        if let Some(last) = &self.last {
-            // What is learned meanwhile does not turn the order of pictures round.
+        if let Some(last) = &last {
+            // Pictures stay in their order.
             at = at.max(last.at);
         }
         self.last = Some(Last { told, arrived, at });
         Stamp { at, unix: told }
-    }
-
-    /// Takes one lateness in; the least of late.
-    fn note(&mut self, late: i64, now: Instant) -> i64 {
-        let window = *self.window.get_or_insert(now);
-        if now >= window + WINDOW {
-            self.least = (None, self.least.0);
-            self.window = Some(now);
-        }
-        let least = self.least.0.map_or(late, |least| least.min(late));
-        self.least.0 = Some(least);
-        self.least.1.map_or(least, |before| before.min(least))
     }
 }
 
@@ -156,12 +127,17 @@ mod tests {
     }
 
     #[test]
-    fn with_other_clocks_a_picture_is_as_old_as_it_is_late() {
-        for ahead in [-3_600_000, 50, 3_600_000] {
+    fn with_other_clocks_a_picture_is_as_old_as_its_arrival() {
+        for (ahead, expected) in [
+            (-3_600_000, [0, 0, 0, 0]),
+            (-3_000, [0, 0, 0, 0]),
+            (-1_000, [1040, 1020, 1020, 1070]),
+            (50, [0, 0, 0, 20]),
+            (3_600_000, [0, 0, 0, 0]),
+        ] {
             let mut run = Run::new();
-            let ages: Vec<_> = [40, 20, 20, 70].map(|delay| run.age(ahead, delay)).into();
-            let first = ages[0];
-            assert_eq!((first, &ages[1..]), (0, &[0, 0, 50][..]), "{ahead}");
+            let ages = [40, 20, 20, 70].map(|delay| run.age(ahead, delay));
+            assert_eq!(ages, expected, "{ahead}");
         }
     }
 
