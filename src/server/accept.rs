@@ -6,7 +6,11 @@
 //! A panic begins the loop again.
 
 use super::{
-    app::App, connection::Connection, connection_limit::ConnectionLimit, listen::Listening, serve,
+    app::App,
+    connection::{Connection, Phase},
+    connection_limit::ConnectionLimit,
+    listen::Listening,
+    serve,
 };
 use crate::{
     error::Error,
@@ -37,8 +41,8 @@ const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
 /// While all connections are in a request it is looked this often whether one has stalled.
 const FULL_PAUSE: Duration = Duration::from_millis(250);
 
-/// Threads that are tried to be started for one connection.
-const SPAWN_TRIES: u32 = 8;
+/// Connections that make room for one for which there is no thread, at most.
+const MOST_EVICTED: u32 = 4;
 
 /// A pause before the loop is begun again after a panic.
 const PANIC_PAUSE: Duration = Duration::from_millis(200);
@@ -164,18 +168,27 @@ impl Acceptor {
     fn spawn(&self, connection: Connection, is_allowed: bool) {
         // The thread takes it out, or we do when there is no thread.
         let shared = Arc::new(Mutex::new(Some(connection)));
-        for _ in 0..SPAWN_TRIES {
-            match self.try_spawn(&shared, is_allowed) {
-                Ok(()) => return,
-                Err(failure) => debug!("no thread for a client: {failure}"),
-            }
+        let Err(failure) = self.try_spawn(&shared, is_allowed) else {
+            return;
+        };
+        debug!("no thread for a client: {failure}");
+        if let Some(connection) = &*shared.lock() {
+            connection.enter(Phase::Answering); // It makes no room for itself.
+        }
+        for _ in 0..MOST_EVICTED {
             let open = self.limit.open();
             if !self.limit.evict() {
                 break;
             }
-            self.limit.wait_below(open, Instant::now() + SHORTAGE_PAUSE);
+            let deadline = Instant::now() + SHORTAGE_PAUSE;
+            self.limit.wait_below(open, deadline);
             // Its thread ends a moment after it has closed the connection.
-            thread::sleep(Duration::from_millis(1));
+            while Instant::now() < deadline {
+                if self.try_spawn(&shared, is_allowed).is_ok() {
+                    return;
+                }
+                thread::sleep(Duration::from_millis(2));
+            }
         }
         if let Some(connection) = shared.lock().take() {
             serve::refuse_at_once(&connection, "no thread is free; try again\n");

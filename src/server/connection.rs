@@ -75,13 +75,13 @@ impl Phase {
 }
 
 impl OpenConnection {
-    /// Takes over an accepted socket; nobody evicts it before its thread has it.
+    /// Takes over an accepted socket.
     pub fn new(socket: Socket, peer: Peer) -> OpenConnection {
         OpenConnection {
             socket,
             peer,
             accepted: Instant::now(),
-            phase: AtomicU8::new(Phase::Answering as u8),
+            phase: AtomicU8::new(Phase::Silent as u8),
             since_nanos: AtomicU64::new(0),
         }
     }

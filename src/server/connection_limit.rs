@@ -284,9 +284,7 @@ mod tests {
     fn the_longest_silent_one_goes_first_and_nobody_who_is_answered() {
         let limit = ConnectionLimit::new(4, None);
         let all: Vec<_> = (0..4).map(|_| add(&limit, HERE).0).collect();
-        for connection in &all[1..] {
-            connection.enter(Phase::Silent);
-        }
+        all[0].enter(Phase::Answering);
         all[1].enter(Phase::Idle);
         let is_evicted = |number: usize| all[number].phase() == Phase::Evicted;
         assert!(limit.evict());

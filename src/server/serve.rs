@@ -34,7 +34,9 @@ const READ_BYTES: usize = 2048;
 
 /// Serves `connection` until it is closed.
 pub fn serve(connection: Connection, app: &App) {
-    connection.enter(Phase::Silent);
+    if connection.phase() == Phase::Answering {
+        connection.enter(Phase::Silent); // It had to wait for its thread.
+    }
     let mut input = Input::default();
     loop {
         let request = match input.next_request(&connection) {
