@@ -40,6 +40,7 @@ mod refusals;
 mod relays;
 mod reload;
 mod scripts;
+mod secrets;
 mod sequences;
 mod service;
 mod setup;
