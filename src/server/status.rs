@@ -139,7 +139,7 @@ pub fn state(client: Client, shared: &Shared) {
         .send(client, shared);
 }
 
-/// Answers `/healthz`.
+/// Answers `/healthz`, which needs no password and so names no source.
 pub fn health(client: Client, shared: &Shared) {
     if shared.camera.status().state == State::Idle {
         return Reply::text(200, "ok, the camera rests until somebody watches\n")
@@ -156,7 +156,7 @@ pub fn health(client: Client, shared: &Shared) {
             Reply::text(200, &line).send(client, shared);
         }
         None => {
-            let line = format!("no live picture: {}\n", shared.camera.excuse());
+            let line = format!("no live picture: {}\n", shared.camera.nameless_excuse());
             Reply::text(503, &line)
                 .with("Retry-After", "2")
                 .send(client, shared);
@@ -172,6 +172,7 @@ fn describe(shared: &Shared) -> StateAnswer {
         since,
         reason,
         facts,
+        ..
     } = camera.status().clone();
     let measured = camera.stats.rate.per_second(now);
     let is_new = since.elapsed() < Duration::from_secs(2);
