@@ -21,6 +21,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// Said of a camera that is online and has nothing to show yet.
+const NO_PICTURE: &str = "the camera gives no picture at the moment";
+
 /// One camera with everything that belongs to it.
 #[derive(Debug)]
 pub struct Camera {
@@ -55,6 +58,8 @@ pub struct Status {
     pub since: Instant,
     /// Why it is not online; advice included.
     pub reason: Option<String>,
+    /// Why it was last offline, without the name of any source.
+    pub nameless: Option<String>,
     /// What was really opened.
     pub facts: Facts,
 }
@@ -148,6 +153,7 @@ impl Camera {
                 state: State::Opening,
                 since: Instant::now(),
                 reason: Some("the camera is being opened".to_owned()),
+                nameless: None,
                 facts,
             }),
             sequence: AtomicU64::new(0),
@@ -262,12 +268,23 @@ impl Camera {
         }
     }
 
+    /// Why there is no live picture, for somebody who may not know what the source is.
+    pub fn nameless_excuse(&self) -> String {
+        let status = self.status();
+        match (&status.nameless, status.state) {
+            (Some(reason), State::Offline) => format!("the camera is offline: {reason}"),
+            (None, State::Offline) => "the camera is offline".to_owned(),
+            (_, State::Online) => NO_PICTURE.to_owned(),
+            (_, State::Opening | State::Idle) => "the camera is being opened".to_owned(),
+        }
+    }
+
     /// Why there is no live picture, for a person who asked for one.
     pub fn excuse(&self) -> String {
         let status = self.status();
         match (&status.reason, status.state) {
             (Some(reason), _) => reason.clone(),
-            (None, State::Online) => "the camera gives no picture at the moment".to_owned(),
+            (None, State::Online) => NO_PICTURE.to_owned(),
             (None, _) => "the camera is being opened".to_owned(),
         }
     }

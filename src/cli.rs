@@ -6,9 +6,10 @@
 use crate::config::{
     Connections, Device, Encode, Flip, Fps, FrameAncestors, HostPattern, Listen, Origin, Overlay,
     PerAddress, PixelFormat, Quality, Rotate, Seconds, Settings, Size, Viewers, Warmup, Workers,
+    shown_word,
 };
-use argh::FromArgs;
-use std::path::PathBuf;
+use argh::{EarlyExit, FromArgs};
+use std::{cmp::Reverse, env, path::PathBuf, process};
 
 /// Turns a camera into a live feed that every browser, script and program on the network can
 /// watch at once.
@@ -157,4 +158,59 @@ pub struct Args {
     /// print the version and exit
     #[argh(switch)]
     pub version: bool,
+}
+
+/// Options behind which no value stands.
+const SWITCHES: [&str; 4] = ["--no-controls", "--list", "--check", "--version"];
+
+/// The words of the command line behind the program's name, and what they say. Ends the program when
+/// they ask for help or are wrong.
+pub fn from_env() -> (Vec<String>, Args) {
+    let words: Result<Vec<String>, _> = env::args_os()
+        .skip(1)
+        .map(|word| word.into_string())
+        .collect();
+    let Ok(words) = words else {
+        eprintln!("an option is no UTF-8: allowed are letters in UTF-8, and %XX in addresses");
+        process::exit(1);
+    };
+    let parsed = parse(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    match parsed {
+        Ok(args) => (words, args),
+        Err(EarlyExit {
+            output,
+            status: Ok(()),
+        }) => {
+            println!("{output}");
+            process::exit(0);
+        }
+        Err(EarlyExit { output, .. }) => {
+            eprintln!("{output}\nRun camfeed --help for more information.");
+            process::exit(1);
+        }
+    }
+}
+
+/// What `words` say. An error quotes the word that is wrong, without secrets that it may hold.
+pub fn parse(words: &[&str]) -> Result<Args, EarlyExit> {
+    Args::from_args(&["camfeed"], words).map_err(|mut exit| {
+        let before = [""].iter().chain(words);
+        let mut quoted: Vec<&str> = before
+            .zip(words)
+            .filter(|(before, word)| is_source(before, word))
+            .map(|(_, word)| *word)
+            .collect();
+        // One may be a part of another.
+        quoted.sort_by_key(|word| Reverse(word.len()));
+        for word in quoted {
+            exit.output = exit.output.replace(word, &shown_word(word));
+        }
+        exit
+    })
+}
+
+/// True for what may be meant as a source, behind the word `before`.
+fn is_source(before: &str, word: &str) -> bool {
+    let is_others = before.starts_with("--") && before != "--source" && !SWITCHES.contains(&before);
+    !word.is_empty() && (!is_others || word.contains("://") || word.contains("gst:"))
 }

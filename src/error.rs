@@ -61,7 +61,8 @@ pub enum Error {
     },
     /// Signals could not be hooked at start.
     Signals(io::Error),
-    /// A device could not be opened; `reason` is for people, with advice where there is any.
+    /// A device could not be opened; `reason` is for people, with advice where there is any. It names
+    /// no source before its first colon.
     Open {
         /// The device as its user knows it.
         device: String,
@@ -70,7 +71,7 @@ pub enum Error {
         /// Why, in words.
         reason: String,
     },
-    /// A source that had been open stopped giving pictures.
+    /// A source that had been open stopped giving pictures; `reason` as above.
     Read {
         /// The device as its user knows it.
         device: String,
@@ -111,6 +112,32 @@ impl Error {
         match self {
             Error::Open { cause, .. } | Error::Read { cause, .. } => *cause,
             _ => Cause::Other,
+        }
+    }
+
+    /// Why a device gives no pictures, in words that name no source: for those who may not know it.
+    pub fn nameless(&self) -> &str {
+        let reason = match self {
+            Error::Open { reason, .. } | Error::Read { reason, .. } => reason.split(": ").next(),
+            _ => None,
+        };
+        // Nor does advice name a path.
+        reason
+            .filter(|reason| !reason.contains('/'))
+            .unwrap_or(self.cause().words())
+    }
+}
+
+impl Cause {
+    /// In a few words, of the device.
+    fn words(self) -> &'static str {
+        match self {
+            Cause::Missing => "it is not there",
+            Cause::Busy => "another program is using it",
+            Cause::Forbidden => "permission denied",
+            Cause::Silent => "it gives no picture",
+            Cause::NotACamera => "it is no camera",
+            Cause::Other => "it cannot be read",
         }
     }
 }
@@ -168,6 +195,40 @@ impl error::Error for Error {
             | Error::Open { .. }
             | Error::Read { .. }
             | Error::Picture { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_names_an_error_still_says_why() {
+        for (cause, reason, nameless) in [
+            (
+                Cause::Missing,
+                "no such device (is the camera plugged in?)",
+                "no such device (is the camera plugged in?)",
+            ),
+            (
+                Cause::Silent,
+                "no picture there: cannot open /dev/video0: no such device",
+                "no picture there",
+            ),
+            (
+                Cause::Busy,
+                "another program is using it (`sudo fuser -v /dev/video*` names it)",
+                "another program is using it",
+            ),
+        ] {
+            let (device, reason) = ("/dev/video7".to_owned(), reason.to_owned());
+            let error = Error::Open {
+                device,
+                cause,
+                reason,
+            };
+            assert_eq!(error.nameless(), nameless);
         }
     }
 }

@@ -4,7 +4,7 @@
 //! The JPEG stands inside its rendered part, so a stream writes `part()` and a snapshot writes
 //! `jpeg()` out of the same allocation.
 
-use crate::{jpeg, multipart};
+use crate::{config::shown_words, jpeg, multipart};
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use std::{
     ops::Range,
@@ -17,16 +17,15 @@ const PLACEHOLDER: &[u8] = b"camfeed placeholder: ";
 /// Longest reason in such a comment: each relay puts its own words before those it read.
 const MOST_REASON_BYTES: usize = 400;
 
-/// The reason in a placeholder; `None` for a picture.
+/// The reason in a placeholder; `None` for a picture. Its server may be an older camfeed, which says
+/// more of its source than is to be shown.
 pub fn placeholder_reason(jpeg: &[u8]) -> Option<String> {
     let reason = jpeg::comment(jpeg)?.strip_prefix(PLACEHOLDER)?;
-    let reason = String::from_utf8_lossy(reason);
-    Some(
-        reason
-            .chars()
-            .filter(|letter| !letter.is_control())
-            .collect(),
-    )
+    let reason: String = String::from_utf8_lossy(reason)
+        .chars()
+        .filter(|letter| !letter.is_control())
+        .collect();
+    Some(shown_words(&reason))
 }
 
 /// When a picture was taken, on both clocks.

@@ -57,9 +57,7 @@ use crate::{
 };
 use log::{error, info};
 use signal_hook::low_level;
-use std::{
-    convert::Infallible, env, os::fd::OwnedFd, process::ExitCode, sync::Arc, time::Duration,
-};
+use std::{convert::Infallible, os::fd::OwnedFd, process::ExitCode, sync::Arc, time::Duration};
 
 /// Requests get this long to be answered when the program ends.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
@@ -71,22 +69,23 @@ const EXIT_CONFIG: u8 = 78;
 const FAREWELL: Duration = Duration::from_millis(1500);
 
 fn main() -> ExitCode {
-    let args: cli::Args = argh::from_env();
+    let (words, args) = cli::from_env();
     if args.version {
         println!("camfeed {}", env!("CARGO_PKG_VERSION"));
         return ExitCode::SUCCESS;
     }
-    capture::prepare_opencv();
+    let talkative = capture::prepare_opencv();
     let passed = service::take_socket();
     journal::start();
     let (is_list, is_check) = (args.list, args.check);
-    let (config, file) = match read_config(args) {
+    let (config, file) = match read_config(words, args) {
         Ok(read) => read,
         Err(error) => {
             error!("{error}");
             return ExitCode::from(EXIT_CONFIG);
         }
     };
+    capture::warn_of_messages(&talkative, &config.camera.device);
     if is_list {
         return ExitCode::from(capture::list(&config.camera));
     }
@@ -105,11 +104,11 @@ fn main() -> ExitCode {
 }
 
 /// What the command line says, and the file it names.
-fn read_config(args: cli::Args) -> Result<(Config, Option<ConfigFile>), Error> {
+fn read_config(words: Vec<String>, args: cli::Args) -> Result<(Config, Option<ConfigFile>), Error> {
     let Some(path) = &args.config else {
         return Ok((Config::from(args), None));
     };
-    let file = ConfigFile::read(path, env::args().skip(1).collect())?;
+    let file = ConfigFile::read(path, words)?;
     Ok((Config::from(file.args()), Some(file)))
 }
 

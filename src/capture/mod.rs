@@ -26,8 +26,8 @@ mod watch;
 
 pub use report::{check, list};
 
-use crate::{camera::Camera, encode, error::Error, shutdown::Stop};
-use log::error;
+use crate::{camera::Camera, config::Device, encode, error::Error, shutdown::Stop};
+use log::{error, warn};
 use signal_hook::low_level;
 use std::{
     env,
@@ -41,6 +41,25 @@ const EXIT_BROKEN: i32 = 70;
 
 /// FFmpeg's own number for silence.
 const AV_LOG_QUIET: &str = "-8";
+
+/// What makes libraries say on standard error what they do, with addresses and properties as they are.
+const TALKATIVE: [&str; 7] = [
+    "OPENCV_LOG_LEVEL",
+    "OPENCV_FFMPEG_LOGLEVEL",
+    "OPENCV_FFMPEG_DEBUG",
+    "OPENCV_VIDEOIO_DEBUG",
+    "GST_DEBUG",
+    "GST_DEBUG_FILE",
+    "G_MESSAGES_DEBUG",
+];
+
+/// Says so where `asked` libraries for messages that may hold a secret of `device`.
+pub fn warn_of_messages(asked: &[&str], device: &Device) {
+    if !asked.is_empty() && matches!(device, Device::Url(_) | Device::Gst(_)) {
+        let names = asked.join(", ");
+        warn!("{names}: libraries may print the source here as it is, with its passwords");
+    }
+}
 
 /// Starts the encoders and the supervisor of `camera`, which run until `stop`.
 pub fn start(camera: &Arc<Camera>, stop: &Arc<Stop>) -> Result<(), Error> {
@@ -62,14 +81,16 @@ pub fn start(camera: &Arc<Camera>, stop: &Arc<Stop>) -> Result<(), Error> {
 }
 
 /// Keeps OpenCV's own thread pool small and its waits short, and its and FFmpeg's messages out of
-/// the log unless their environment variables ask for them. Called first of all, before there are
-/// threads.
+/// the log unless their environment variables ask for them: those, of all libraries. Called first of
+/// all, before there are threads.
 #[expect(
     unsafe_code,
     reason = "some settings of OpenCV go through the environment only"
 )]
-pub fn prepare_opencv() {
+pub fn prepare_opencv() -> Vec<&'static str> {
     use opencv::core::{LogLevel, set_log_level, set_num_threads};
+    let mut asked = TALKATIVE.to_vec();
+    asked.retain(|name| env::var_os(name).is_some());
     if env::var_os("OPENCV_LOG_LEVEL").is_none() {
         let _ = set_log_level(LogLevel::LOG_LEVEL_SILENT);
     }
@@ -82,4 +103,5 @@ pub fn prepare_opencv() {
     unsafe { env::set_var(name, seconds) };
     // A pool thread per core would spin for operations of a millisecond.
     let _ = set_num_threads(1);
+    asked
 }

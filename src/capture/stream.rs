@@ -54,7 +54,7 @@ struct Pace {
 pub fn open(device: &Device, config: &CameraConfig, stop: &Arc<Stop>) -> Result<Opened, Error> {
     let opened = match device {
         Device::Gst(pipeline) => {
-            let pipeline = with_sink(pipeline);
+            let pipeline = with_sink(pipeline.secret());
             if let Some(reason) = gst::complaint(&pipeline) {
                 return Err(Error::Open {
                     device: device.to_string(),
@@ -90,8 +90,16 @@ pub fn open(device: &Device, config: &CameraConfig, stop: &Arc<Stop>) -> Result<
         .map_err(|error| Error::Open {
             device: device.to_string(),
             cause: Cause::Other,
-            reason: error.message,
+            reason: opencv_words(device, &error),
         })
+}
+
+/// What OpenCV says of a failure; only its number where its words may hold a secret of the source.
+fn opencv_words(device: &Device, error: &opencv::Error) -> String {
+    match device {
+        Device::Url(_) | Device::Gst(_) => format!("OpenCV fails (error {})", error.code),
+        _ => format!("OpenCV fails: {}", error.message),
+    }
 }
 
 fn open_ffmpeg(device: &Device) -> opencv::Result<VideoCapture> {
@@ -105,7 +113,7 @@ fn open_ffmpeg(device: &Device) -> opencv::Result<VideoCapture> {
         videoio::CAP_PROP_READ_TIMEOUT_MSEC,
         timeout,
     ]);
-    VideoCapture::from_file_with_params(url, videoio::CAP_FFMPEG, &params)
+    VideoCapture::from_file_with_params(url.secret(), videoio::CAP_FFMPEG, &params)
 }
 
 /// A pipeline that says nothing of its end gets one that OpenCV can read, newest picture only.
@@ -223,16 +231,14 @@ impl Source for Reader {
             Ok(true) if is_jpeg(&buffer) => Ok(Picture::Jpeg(buffer)),
             Ok(true) if !buffer.empty() => Ok(Picture::Raw(buffer, Pixels::Bgr)),
             Ok(_) => Err(self.lost("it gives empty pictures")),
-            Err(error) => Err(self.lost(&error.message)),
+            Err(error) => Err(self.failed(&error)),
         }
     }
 }
 
 impl Reader {
     fn grab_one(&mut self) -> Result<bool, Error> {
-        self.capture
-            .grab()
-            .map_err(|error| self.lost(&error.message))
+        self.capture.grab().map_err(|error| self.failed(&error))
     }
 
     /// Back to the start of a file; false when there is nothing.
@@ -260,13 +266,16 @@ impl Reader {
         // Raw streams and stills cannot go back; they can be begun anew.
         match open_ffmpeg(&self.device) {
             Ok(mut capture) if capture.is_opened().unwrap_or(false) => {
-                use_packets(&mut capture, &self.device)
-                    .map_err(|error| self.lost(&error.message))?;
+                use_packets(&mut capture, &self.device).map_err(|error| self.failed(&error))?;
                 self.capture = capture;
                 self.grab_one()
             }
             _ => Err(why_not(&self.device)),
         }
+    }
+
+    fn failed(&self, error: &opencv::Error) -> Error {
+        self.lost(&opencv_words(&self.device, error))
     }
 
     fn lost(&self, reason: &str) -> Error {

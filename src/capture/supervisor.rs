@@ -283,7 +283,7 @@ impl Supervisor {
                 match &self.stable {
                     Some(stable) if other.is_some() && is_early => {
                         let stable = stable.display();
-                        let reason = format!("another camera has its number; waiting for {stable}");
+                        let reason = format!("another camera has its number: waiting for {stable}");
                         let (device, cause) = (device.to_string(), Cause::Missing);
                         return Err(Error::Open {
                             device,
@@ -440,6 +440,7 @@ impl Supervisor {
             status.state = State::Offline;
             status.since = self.outages.began().unwrap_or(now);
             status.reason = Some(error.to_string());
+            status.nameless = Some(error.nameless().to_owned());
         }
         self.outages.go_on(error, now);
     }

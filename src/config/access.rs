@@ -1,4 +1,4 @@
-//! What the options that say who may look take, and the hiding of secrets in what is said aloud.
+//! What the options that say who may look take, and the hiding of their secrets in requests.
 
 use argh::FromArgValue;
 use std::{borrow::Cow, fmt, path::PathBuf};
@@ -131,8 +131,8 @@ fn is_origin(text: &str) -> bool {
         && (port == "*" || port.parse::<u16>().is_ok())
 }
 
-/// An address without `user:password@` and with the value of every `token=` hidden: what is said
-/// aloud in logs and in `/state`.
+/// What a client asked for, without `user:password@` and with the value of every `token=` hidden: what
+/// the log says of a request.
 pub fn without_secrets(url: &str) -> Cow<'_, str> {
     let Some((scheme, rest)) = url.split_once("://") else {
         return without_tokens(url);

@@ -1,6 +1,9 @@
 //! What `--source` names.
 
-use super::{Fps, Size, without_secrets};
+use super::{
+    Fps, Size,
+    source_text::{GST, SourceText, looks_like_address},
+};
 use argh::FromArgValue;
 use std::{fmt, path::PathBuf};
 
@@ -16,9 +19,9 @@ pub enum Device {
     /// A video file, played in a loop at its own pace.
     File(PathBuf),
     /// A network stream.
-    Url(String),
+    Url(SourceText),
     /// A GStreamer pipeline.
-    Gst(String),
+    Gst(SourceText),
     /// The built-in test pattern.
     Pattern(Pattern),
 }
@@ -46,6 +49,9 @@ const SCHEMES: [&str; 7] = ["http", "https", "rtsp", "rtsps", "rtmp", "udp", "tc
 const SOURCES: &str = "allowed are auto, a camera number, /dev/…, a file, an http(s):// or \
     rtsp:// address, gst:PIPELINE, test or test:WxH@FPS";
 
+const NO_SCHEME: &str = "it looks like an address without its beginning: allowed are addresses such \
+    as http://cam/… or rtsp://cam/…, and for a file of such a name ./ or its whole path";
+
 impl FromArgValue for Device {
     fn from_arg_value(value: &str) -> Result<Device, String> {
         if value == "auto" {
@@ -57,10 +63,10 @@ impl FromArgValue for Device {
         if let Some(spec) = value.strip_prefix("test:") {
             return pattern(spec).map(Device::Pattern);
         }
-        if let Some(pipeline) = value.strip_prefix("gst:") {
+        if let Some(pipeline) = value.strip_prefix(GST) {
             return match pipeline.trim() {
                 "" => Err("the pipeline after gst: is empty".to_owned()),
-                pipeline => Ok(Device::Gst(pipeline.to_owned())),
+                pipeline => Ok(Device::Gst(SourceText::pipeline(pipeline))),
             };
         }
         if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -72,9 +78,11 @@ impl FromArgValue for Device {
         if let Some((scheme, rest)) = value.split_once("://") {
             let scheme = scheme.to_ascii_lowercase();
             return match scheme.as_str() {
-                "file" => Ok(Device::File(PathBuf::from(rest))),
+                // FFmpeg would take `http://…` behind it for an address.
+                "file" if rest.contains("://") => Err(NO_SCHEME.to_owned()),
+                "file" => file(rest),
                 known if SCHEMES.contains(&known) && !rest.is_empty() => {
-                    Ok(Device::Url(value.to_owned()))
+                    Ok(Device::Url(SourceText::url(value)))
                 }
                 _ => Err(SOURCES.to_owned()),
             };
@@ -82,14 +90,24 @@ impl FromArgValue for Device {
         if value.starts_with("/dev/") {
             return Ok(Device::Node(PathBuf::from(value)));
         }
-        // A file may come later (a stick not mounted yet); a bare word that names nothing is a
-        // slip of the finger.
-        let file = PathBuf::from(value);
-        if value.contains(['/', '.']) || file.exists() {
-            Ok(Device::File(file))
-        } else {
-            Err(SOURCES.to_owned())
+        match file(value)? {
+            // A bare word that names nothing.
+            Device::File(path) if !value.contains(['/', '.']) && !path.exists() => {
+                Err(SOURCES.to_owned())
+            }
+            file => Ok(file),
         }
+    }
+}
+
+/// The file at `path`, which may come later (a stick that is not mounted yet). An address that is none
+/// is a slip of the finger: as a path it would be shown with its password.
+fn file(path: &str) -> Result<Device, String> {
+    let file = PathBuf::from(path);
+    if looks_like_address(path) && !file.exists() {
+        Err(NO_SCHEME.to_owned())
+    } else {
+        Ok(Device::File(file))
     }
 }
 
@@ -114,8 +132,7 @@ impl fmt::Display for Device {
             Device::Auto => f.write_str("auto"),
             Device::Number(number) => write!(f, "/dev/video{number}"),
             Device::Node(path) | Device::File(path) => write!(f, "{}", path.display()),
-            Device::Url(url) => f.write_str(&without_secrets(url)),
-            Device::Gst(pipeline) => write!(f, "gst:{pipeline}"),
+            Device::Url(text) | Device::Gst(text) => write!(f, "{text}"),
             Device::Pattern(_) => f.write_str("test pattern"),
         }
     }
@@ -132,7 +149,7 @@ mod tests {
     #[test]
     fn every_kind_of_source_is_told_apart() {
         let file = |path: &str| Some(Device::File(PathBuf::from(path)));
-        let url = |url: &str| Some(Device::Url(url.to_owned()));
+        let url = |url: &str| Some(Device::Url(SourceText::url(url)));
         assert_eq!(device("auto"), Some(Device::Auto));
         assert_eq!(device("2"), Some(Device::Number(2)));
         assert_eq!(
@@ -152,7 +169,7 @@ mod tests {
         assert_eq!(device("rtsp://host:554/1"), url("rtsp://host:554/1"));
         assert_eq!(
             device("gst:videotestsrc"),
-            Some(Device::Gst("videotestsrc".to_owned()))
+            Some(Device::Gst(SourceText::pipeline("videotestsrc")))
         );
         assert_eq!(
             device("test:320x240@7.5"),
@@ -179,12 +196,43 @@ mod tests {
     }
 
     #[test]
-    fn a_password_in_an_address_is_never_said() {
-        let url = Device::Url("rtsp://me:p@ss@host:554/a@b".to_owned());
-        assert_eq!(url.to_string(), "rtsp://host:554/a@b");
-        let url = Device::Url("http://host/a@b".to_owned());
-        assert_eq!(url.to_string(), "http://host/a@b");
-        let url = Device::Url("http://a:b@host/stream?token=abc&fps=2".to_owned());
-        assert_eq!(url.to_string(), "http://host/stream?token=…&fps=2");
+    fn a_source_is_named_without_its_secrets() {
+        for (value, shown) in [
+            ("rtsp://me:p@ss@host:554/a", "rtsp://host:554/…"),
+            ("http://host", "http://host"),
+            ("http://a:b@host/stream?token=abc&fps=2", "http://host/…"),
+            (
+                "gst:souphttpsrc user-pw=abc ! jpegdec",
+                "gst:souphttpsrc ! jpegdec",
+            ),
+            ("/srv/a@b.avi", "/srv/a@b.avi"),
+            ("2", "/dev/video2"),
+        ] {
+            let device = device(value).expect(value);
+            assert_eq!(device.to_string(), shown, "{value}");
+            assert!(!format!("{device:?}").contains("abc"), "{device:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_without_its_beginning_is_no_file() {
+        for value in [
+            "ann:secret@cam/x",
+            "cam/x?pwd=secret",
+            "cam/user=ann&password=secret",
+            "//ann:secret@cam/x",
+            "http:/cam/secret",
+            "RTSP:cam/secret",
+            "cam:8080/secret",
+            "file://http://cam/secret",
+            "file://ann:secret@cam/x",
+            " http://cam/secret",
+        ] {
+            assert_eq!(device(value), None, "{value}");
+        }
+        assert_eq!(
+            device("./a@b.avi"),
+            Some(Device::File(PathBuf::from("./a@b.avi")))
+        );
     }
 }

@@ -4,11 +4,14 @@
 //! line is judged by the same parser as the command line, so that both take the same and refuse the
 //! same; the parser knows nothing of lines, so it is asked for ever longer beginnings of the file.
 
-use crate::{cli::Args, error::Error};
-use argh::FromArgs;
+use super::shown_word;
+use crate::{
+    cli::{self, Args},
+    error::Error,
+};
 use std::{
     collections::BTreeSet,
-    fs, iter,
+    fmt, fs, iter,
     path::{Path, PathBuf},
 };
 
@@ -18,8 +21,8 @@ const ONLY_TYPED: [&str; 5] = ["--config", "--list", "--check", "--version", "--
 /// Given in both places it adds up; of anything else the command line's is taken.
 const ADDS_UP: &str = "--set";
 
-/// A file of options that was read and found good.
-#[derive(Debug, Clone)]
+/// A file of options that was read and found good. Its values may be secrets.
+#[derive(Clone)]
 pub struct ConfigFile {
     path: PathBuf,
     /// What was typed on the command line.
@@ -28,7 +31,7 @@ pub struct ConfigFile {
 }
 
 /// One option of the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Line {
     number: usize,
     name: String,
@@ -76,8 +79,11 @@ impl ConfigFile {
     pub fn args(&self) -> Args {
         let typed = self.typed.iter().map(String::as_str);
         let args: Vec<&str> = self.effective().flat_map(Line::args).chain(typed).collect();
-        Args::from_args(&["camfeed"], &args)
-            .expect("each half was parsed, and they have no option in common")
+        // Its words would be in the panic of an `expect`.
+        let Ok(args) = cli::parse(&args) else {
+            unreachable!("each half was parsed, and they have no option in common");
+        };
+        args
     }
 
     /// Names of the options that `other` gives differently, in alphabetical order.
@@ -107,6 +113,12 @@ impl ConfigFile {
     fn effective(&self) -> impl Iterator<Item = &Line> {
         let is_overruled = |line: &&Line| line.name != ADDS_UP && self.typed.contains(&line.name);
         self.lines.iter().filter(move |line| !is_overruled(line))
+    }
+}
+
+impl fmt::Debug for ConfigFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ConfigFile({})", self.path.display())
     }
 }
 
@@ -150,8 +162,9 @@ fn unquoted(value: &str) -> Option<&str> {
 fn judge(line: &Line, args: &[&str]) -> Result<(), String> {
     let name = line.name.as_str();
     if !name.starts_with("--") {
+        let shown = shown_word(name);
         return Err(format!(
-            "`{name}` is no option: allowed is one a line, as on the command line, such as \
+            "`{shown}` is no option: allowed is one a line, as on the command line, such as \
              --quality 70, and lines that begin with #"
         ));
     }
@@ -160,11 +173,12 @@ fn judge(line: &Line, args: &[&str]) -> Result<(), String> {
     }
     if line.has_more {
         return Err(format!(
-            "more than `{name}`: allowed is one option a line (a value that looks like one needs \
-             quotes)"
+            "more than `{}`: allowed is one option a line (a value that looks like one needs \
+             quotes)",
+            shown_word(name)
         ));
     }
-    match Args::from_args(&["camfeed"], args) {
+    match cli::parse(args) {
         Ok(_) => Ok(()),
         Err(exit) => {
             let reason = exit.output.trim_end();
@@ -241,6 +255,30 @@ mod tests {
             );
             assert!(error.contains(said), "{error}");
         }
+    }
+
+    #[test]
+    fn a_refusal_names_no_secret() {
+        for text in [
+            "--source ftp://ann:SECRET@cam/SECRET\n",
+            "--source cam/x?pwd=SECRET\n",
+            "--source http:cam/SECRET\n",
+            "--source http://cam/SECRET\n--source http://cam/SECRET\n",
+            "--source=http://cam/SECRET\n",
+            "--sorce http://cam/SECRET\n",
+            "--source=http://cam/SECRET --fps 5\n",
+            "http://cam/SECRET\n",
+            "source=http://cam/SECRET\n",
+            "ann:SECRET@cam/x\n",
+            "--listen http://cam/SECRET\n",
+            "--no-controls http://cam/SECRET\n",
+            "--source gst:\n gst:souphttpsrc user-pw=SECRET\n",
+        ] {
+            let error = parsed(text, &[]).expect_err(text);
+            assert!(!error.contains("SECRET"), "{error}");
+        }
+        let file = parsed("--source http://cam/SECRET\n", &["--set", "SECRET=1"]).expect("good");
+        assert_eq!(format!("{file:?}"), "ConfigFile(/etc/x)");
     }
 
     #[test]

@@ -1,16 +1,19 @@
 //! Checked settings: what the program was told, in the words of each part that reads them.
 //!
-//! `device` says what can be opened, `access` who may look, `values` what each option takes, `file`
-//! where else options may stand. What changes while the program runs stands elsewhere, in `stats`.
+//! `device` says what can be opened, `source_text` how much of it is shown, `access` who may look,
+//! `values` what each option takes, `file` where else options may stand. What changes while the
+//! program runs stands elsewhere, in `stats`.
 
 mod access;
 mod device;
 mod file;
+mod source_text;
 mod values;
 
 pub use access::{AccessConfig, FrameAncestors, HostPattern, is_under, without_secrets};
 pub use device::{Device, Pattern};
 pub use file::ConfigFile;
+pub use source_text::{SourceText, elements, properties, shown_word, shown_words};
 pub use values::{
     Connections, Encode, Flip, Fps, Listen, Origin, Overlay, PerAddress, PixelFormat, Quality,
     Rotate, Seconds, Settings, Size, Turn, Viewers, Warmup, Workers,

@@ -135,7 +135,7 @@ pub fn state(app: &App) -> Response {
     Response::json(&describe(app))
 }
 
-/// Answers `/healthz`.
+/// Answers `/healthz`, which needs no password and so names no source.
 pub fn health(app: &App) -> Response {
     let state = app.camera.status().state;
     if state == State::Idle {
@@ -148,7 +148,7 @@ pub fn health(app: &App) -> Response {
             Response::text(200, format!("ok, the newest picture is {age:.1} s old\n"))
         }
         None => {
-            let reason = app.camera.excuse();
+            let reason = app.camera.nameless_excuse();
             Response::text(503, format!("no live picture: {reason}\n")).with("Retry-After", "2")
         }
     }
@@ -162,6 +162,7 @@ fn describe(app: &App) -> StateAnswer {
         since,
         reason,
         facts,
+        ..
     } = camera.status().clone();
     let measured = camera.stats.rate.per_second(now);
     let is_new = since.elapsed() < Duration::from_secs(2);

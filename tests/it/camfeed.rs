@@ -123,6 +123,11 @@ impl Camfeed {
         }
     }
 
+    /// The log so far.
+    pub fn log(&self) -> String {
+        self.log.lines.lock().unwrap().join("\n")
+    }
+
     /// Lines of the log that contain `text`, so far.
     pub fn count_log(&self, text: &str) -> usize {
         self.log

@@ -41,6 +41,7 @@ mod refusals;
 mod relays;
 mod reload;
 mod scripts;
+mod secrets;
 mod sequences;
 mod service;
 mod setup;

@@ -185,7 +185,7 @@ fn two_levels_keep_every_byte_and_every_capture_time() {
         assert!(state["stream"]["age_ms"].as_f64().unwrap() < 2000.0);
     }
     let source = state(third.address)["camera"]["source"].clone();
-    assert_eq!(source, second.url("/stream"));
+    assert_eq!(source, second.url("/…"));
 }
 
 #[test]
@@ -319,15 +319,10 @@ fn the_password_and_the_token_in_the_address_let_in_and_are_not_said() {
         &token,
     ]);
     let place = guarded.address;
-    for (url, shown) in [
-        (
-            format!("http://ann:open%20s%40same@{place}/stream"),
-            format!("http://{place}/stream"),
-        ),
-        (
-            format!("http://{place}/stream?token={TOKEN}"),
-            format!("http://{place}/stream?token=…"),
-        ),
+    let shown = format!("http://{place}/…");
+    for url in [
+        format!("http://ann:open%20s%40same@{place}/stream"),
+        format!("http://{place}/stream?token={TOKEN}"),
     ] {
         let relay = Camfeed::online(&["--source", &url]);
         assert_eq!(state(relay.address)["camera"]["source"], shown);

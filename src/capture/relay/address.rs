@@ -1,7 +1,9 @@
 //! An `http://` address taken apart, as far as a request needs it.
 
-/// Where a stream is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use std::fmt;
+
+/// Where a stream is. Path, query and login may be secrets.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Address {
     /// Name or number, without brackets.
     pub host: String,
@@ -88,6 +90,12 @@ impl Address {
     pub fn authorization(&self) -> Option<String> {
         let login = self.login.as_deref()?;
         Some(format!("Basic {}", encode_base64(login)))
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "http://{}/…", self.authority())
     }
 }
 

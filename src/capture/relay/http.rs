@@ -3,9 +3,12 @@
 //! Everything up to the answer's head has one deadline; after that each read has a time-out. No
 //! TLS and no Digest: an answer that asks for those, or that is none of HTTP, is
 //! [`Got::NotOurs`], and FFmpeg tries its luck.
+//!
+//! What a server says may repeat what it was asked, and that may be a secret. So a status is said in our
+//! own words, no place that a redirect leads to is named, and only another camfeed is quoted.
 
 use super::{super::node::plain, address::Address, chunks::Chunks};
-use crate::error::Cause;
+use crate::{config::shown_words, error::Cause};
 use socket2::{SockRef, TcpKeepalive};
 use std::{
     io::{self, Read, Write},
@@ -42,8 +45,6 @@ pub type Trouble = (Cause, String);
 /// An answer, up to its body.
 pub struct Answer {
     status: u16,
-    /// Status and its words, as the server says them.
-    status_line: String,
     headers: Vec<(String, String)>,
     /// What follows.
     pub body: Body,
@@ -66,10 +67,15 @@ pub fn get(url: &str, timeout: Duration) -> Result<Got, Trouble> {
     let Some(mut address) = Address::parse(url) else {
         return Ok(Got::NotOurs);
     };
-    for _ in 0..=MOST_REDIRECTS {
-        let stream = connect(&address, deadline)?;
-        let Some(mut answer) = ask(stream, &address, deadline).map_err(|error| lost(&error))?
-        else {
+    for redirects in 0..=MOST_REDIRECTS {
+        // Behind a redirect it is not the source that fails.
+        let there = |(cause, reason): Trouble| match redirects {
+            0 => (cause, reason),
+            _ => (cause, format!("after a redirect, {reason}")),
+        };
+        let stream = connect(&address, deadline).map_err(there)?;
+        let asked = ask(stream, &address, deadline).map_err(|error| there(lost(&error)));
+        let Some(mut answer) = asked? else {
             return Ok(Got::NotOurs);
         };
         match (answer.status, answer.header("location")) {
@@ -86,17 +92,22 @@ pub fn get(url: &str, timeout: Duration) -> Result<Got, Trouble> {
             (401, _) if address.login.is_some() && answer.wants_digest() => {
                 return Ok(Got::NotOurs);
             }
-            _ => return Err(answer.trouble(&address)),
+            _ => return Err(there(answer.trouble(&address))),
         }
     }
     Err((Cause::Other, "it redirects again and again".to_owned()))
 }
 
 fn connect(address: &Address, deadline: Instant) -> Result<TcpStream, Trouble> {
-    let host = &address.host;
-    let numbers = (host.as_str(), address.port).to_socket_addrs();
-    let numbers = numbers.map_err(|_| (Cause::Missing, format!("no machine `{host}` is known")))?;
-    let mut trouble = (Cause::Missing, format!("no machine `{host}` is known"));
+    let unknown = || {
+        (
+            Cause::Missing,
+            "no machine of that name is known".to_owned(),
+        )
+    };
+    let numbers = (address.host.as_str(), address.port).to_socket_addrs();
+    let numbers = numbers.map_err(|_| unknown())?;
+    let mut trouble = unknown();
     for number in numbers {
         match TcpStream::connect_timeout(&number, left(deadline)) {
             Ok(stream) => {
@@ -204,7 +215,6 @@ impl Answer {
             .collect();
         let mut answer = Answer {
             status: status_line.trim().get(..3)?.parse().ok()?,
-            status_line: status_line.trim().to_owned(),
             headers,
             body: Body {
                 stream,
@@ -241,7 +251,7 @@ impl Answer {
         let words = self
             .words()
             .map_or(String::new(), |words| format!(": {words}"));
-        let answers = format!("it answers {}{words}", printable(&self.status_line));
+        let answers = format!("it answers {}{}{words}", self.status, meaning(self.status));
         match self.status {
             401 if address.login.is_some() => (
                 Cause::Forbidden,
@@ -257,9 +267,10 @@ impl Answer {
         }
     }
 
-    /// The first line of a plain text; a proxy's HTML says nothing that the status does not.
+    /// The first line of another camfeed's plain text: it repeats nothing of what it was asked.
     fn words(&mut self) -> Option<String> {
-        if !self.header("content-type")?.starts_with("text/plain") {
+        let is_camfeed = self.header("server")?.starts_with("camfeed/");
+        if !is_camfeed || !self.header("content-type")?.starts_with("text/plain") {
             return None;
         }
         let whole: usize = self
@@ -277,7 +288,7 @@ impl Answer {
             }
         }
         let text = String::from_utf8_lossy(&text).into_owned();
-        let line = printable(text.lines().next()?);
+        let line = shown_words(&printable(text.lines().next()?));
         (!line.is_empty()).then_some(line)
     }
 }
@@ -316,7 +327,26 @@ impl Body {
 }
 
 /// A server's words, fit for a log line.
-pub fn printable(text: &str) -> String {
+fn printable(text: &str) -> String {
     let letters = text.trim().chars().filter(|letter| !letter.is_control());
     letters.take(WORDS.1).collect()
+}
+
+/// The usual words behind a status.
+fn meaning(status: u16) -> &'static str {
+    match status {
+        400 => " Bad Request",
+        401 => " Unauthorized",
+        403 => " Forbidden",
+        404 => " Not Found",
+        405 => " Method Not Allowed",
+        410 => " Gone",
+        421 => " Misdirected Request",
+        429 => " Too Many Requests",
+        500 => " Internal Server Error",
+        502 => " Bad Gateway",
+        503 => " Service Unavailable",
+        504 => " Gateway Timeout",
+        _ => "",
+    }
 }

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     camera::Facts,
-    config::{CameraConfig, Device},
+    config::{CameraConfig, Device, SourceText},
     encode::Picture,
     error::{Cause, Error},
     frame::{Stamp, placeholder_reason},
@@ -54,20 +54,21 @@ struct Relay {
 }
 
 /// True for what may be such a stream.
-pub fn may_read(url: &str) -> bool {
-    url.get(..7)
+pub fn may_read(url: &SourceText) -> bool {
+    url.secret()
+        .get(..7)
         .is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"))
 }
 
 /// Opens the stream at `url`, which is `device`, or leaves it to FFmpeg; its server has the
 /// camera's time-out to answer.
 pub fn open(
-    url: &str,
+    url: &SourceText,
     device: &Device,
     config: &CameraConfig,
     stop: &Arc<Stop>,
 ) -> Result<Opened, Error> {
-    let got = http::get(url, config.timeout).map_err(|(cause, reason)| Error::Open {
+    let got = http::get(url.secret(), config.timeout).map_err(|(cause, reason)| Error::Open {
         device: device.to_string(),
         cause,
         reason,
@@ -77,16 +78,12 @@ pub fn open(
     };
     let kind = answer.header("content-type").unwrap_or_default();
     let Some(boundary) = parts::boundary(kind) else {
-        debug!(
-            "{device}: its type is `{}`: left to FFmpeg",
-            http::printable(kind)
-        );
+        debug!("{device}: it is {}: left to FFmpeg", family(kind));
         // Closed first: the server may have but one place.
         drop(answer);
         return stream::open(device, config, stop);
     };
-    let server = http::printable(answer.header("server").unwrap_or("unnamed"));
-    debug!("{device}: read as MJPEG over HTTP server={server:?}");
+    debug!("{device}: read as MJPEG over HTTP");
     let facts = Facts {
         source: device.to_string(),
         backend: "MJPEG over HTTP".to_owned(),
@@ -104,6 +101,21 @@ pub fn open(
         timeout: config.timeout,
     });
     Ok(Opened { source, facts })
+}
+
+/// The first half of a media type; the rest may repeat what was asked for.
+fn family(kind: &str) -> &'static str {
+    [
+        "text/…",
+        "image/…",
+        "video/…",
+        "audio/…",
+        "application/…",
+        "multipart/…",
+    ]
+    .into_iter()
+    .find(|family| kind.starts_with(family.trim_end_matches('…')))
+    .unwrap_or("of no known type")
 }
 
 impl Source for Relay {

@@ -64,6 +64,17 @@ pub fn makes_pipeline_run(desk: &mut Desk, line: &str) {
     desk.mean("libcamerasrc", "libcamerasrc");
 }
 
+/// The service's group may read them, and nobody else but root.
+pub fn hides_options(desk: &mut Desk, line: &str) {
+    desk.well(line);
+    let path = desk.path("root/etc/camfeed.conf");
+    let shown = run("stat", &["-c", "%a %U:%G", path.to_str().unwrap()]);
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert_eq!(shown.trim(), "640 root:video");
+    let unit = fs::read_to_string("scripts/camfeed.service").unwrap();
+    assert!(unit.contains("\nSupplementaryGroups=video\n"));
+}
+
 pub fn runs_below_libcamerify(desk: &mut Desk, line: &str) {
     serves(desk, line);
     desk.noted("libcamerify camfeed");

@@ -215,6 +215,8 @@ sections! {
         "sudo camfeed --config /etc/camfeed.conf --check"
             => |desk, line| steps::says(desk, line, "/dev/video0"),
         "sudo systemctl start camfeed" => steps::ends,
+        "sudo chown root:video /etc/camfeed.conf && sudo chmod 640 /etc/camfeed.conf"
+            => machine::hides_options,
         "sudo systemctl reload camfeed" => steps::ends,
         "sudo systemctl edit camfeed.socket" => steps::ends,
         "sudo systemctl enable --now camfeed.socket camfeed.service" => |desk, line| {

@@ -62,9 +62,8 @@ fn parts(readme: &str) -> (Vec<Block>, Vec<(String, String)>) {
             (Some(_), Some(_)) => blocks.extend(open.take()),
             (Some(block), None) => block.text += &format!("{line}\n"),
             (None, None) => {
-                if let Some(heading) = line.trim_start_matches('#').strip_prefix(' ')
-                    && line.starts_with('#')
-                {
+                let heading = line.trim_start_matches('#').strip_prefix(' ');
+                if let Some(heading) = heading.filter(|_| line.starts_with('#')) {
                     section = heading.to_owned();
                 }
                 rest = line;

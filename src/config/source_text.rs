@@ -1,0 +1,284 @@
+//! The text of a source that may hold secrets, and how much of it is ever shown.
+//!
+//! Cameras take names, passwords, keys and tokens anywhere in an address, and pipelines in any
+//! property, so no list of known names can be complete. What is shown is what cannot be a secret: of
+//! an address scheme, host and port (`http://cam:8080/…`), of a pipeline its elements
+//! (`gst:rtspsrc ! rtph264depay ! appsink`). Whatever cannot be told for sure is left out.
+
+use std::{borrow::Cow, fmt, net::Ipv6Addr};
+
+/// Stands for what is not shown.
+const HIDDEN: &str = "…";
+
+/// What a pipeline's source begins with.
+pub const GST: &str = "gst:";
+
+/// An address or a pipeline as typed. Shown, also by `{:?}`, without its secrets.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SourceText {
+    text: String,
+    shown: String,
+}
+
+impl SourceText {
+    /// The address of a network stream.
+    pub fn url(text: &str) -> SourceText {
+        SourceText {
+            text: text.to_owned(),
+            shown: shown_url(text),
+        }
+    }
+
+    /// A GStreamer pipeline, without `gst:`.
+    pub fn pipeline(text: &str) -> SourceText {
+        SourceText {
+            text: text.to_owned(),
+            shown: shown_pipeline(text),
+        }
+    }
+
+    /// All of it: for what opens the source, and for nothing that is printed or sent to viewers.
+    pub fn secret(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Display for SourceText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+impl fmt::Debug for SourceText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+/// `scheme://host:port`, with `/…` for whatever is behind that; less where the host is not sure.
+fn shown_url(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return HIDDEN.to_owned();
+    };
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    if !is_scheme {
+        return HIDDEN.to_owned();
+    }
+    if scheme.eq_ignore_ascii_case("file") {
+        return format!("{scheme}://{HIDDEN}");
+    }
+    let (authority, behind) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let (login, place) = match authority.rsplit_once('@') {
+        Some((login, place)) => (Some(login), place),
+        None => (None, authority),
+    };
+    match shown_place(place).filter(|_| is_the_host(login, place, behind)) {
+        Some(place) => {
+            let behind = if matches!(behind, "" | "/") {
+                ""
+            } else {
+                "/…"
+            };
+            format!("{scheme}://{place}{behind}")
+        }
+        None => format!("{scheme}://{HIDDEN}"),
+    }
+}
+
+/// False when `place` may be a part of a name or password with a `/`, `?` or `#` in it, because an
+/// `@` follows in `behind`.
+fn is_the_host(login: Option<&str>, place: &str, behind: &str) -> bool {
+    let is_number = place.starts_with('[')
+        || place
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || b".:".contains(&byte))
+            && place.contains('.');
+    let Some(at) = behind.find('@') else {
+        // Some take a backslash for a slash.
+        return !login.is_some_and(|login| login.contains('\\'));
+    };
+    let is_in_query = behind[..at].contains('?') && !behind[..at].contains('#');
+    is_number || is_in_query && login.is_none() && !place.contains(':')
+}
+
+/// Host and port; `None` for what is none, such as the beginning of a password.
+fn shown_place(place: &str) -> Option<String> {
+    let (host, port) = match place.strip_prefix('[') {
+        Some(rest) => {
+            let (number, port) = rest.split_once(']')?;
+            // A zone (`%eth0`) means something on this machine only.
+            let number = number.split('%').next().unwrap_or_default();
+            number.parse::<Ipv6Addr>().ok()?;
+            (format!("[{number}]"), port)
+        }
+        None => {
+            let (host, port) = place.split_at(place.find(':').unwrap_or(place.len()));
+            let is_name = |letter: char| letter.is_alphanumeric() || "._-".contains(letter);
+            if host.is_empty() || !host.chars().all(is_name) {
+                return None;
+            }
+            (host.to_owned(), port)
+        }
+    };
+    match port {
+        "" | ":" => Some(host),
+        port => {
+            let digits = port.strip_prefix(':')?;
+            let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+            (is_number && digits.parse::<u16>().is_ok()).then(|| format!("{host}:{digits}"))
+        }
+    }
+}
+
+fn shown_pipeline(pipeline: &str) -> String {
+    let elements = elements(pipeline);
+    if elements.is_empty() {
+        return format!("{GST}{HIDDEN}");
+    }
+    format!("{GST}{}", elements.join(" ! "))
+}
+
+/// The names of the elements in a pipeline, in their order: the first words between its `!`s, where
+/// they can be names. Caps and properties are none, nor is a word behind another, which may be the
+/// rest of a value with spaces.
+pub fn elements(pipeline: &str) -> Vec<&str> {
+    // GStreamer knows a quote at the beginning of a value only, people set them anywhere.
+    let people_mean = element_places(pipeline, true);
+    element_places(pipeline, false)
+        .into_iter()
+        .filter(|place| people_mean.contains(place))
+        .map(|(_, name)| name)
+        .collect()
+}
+
+fn element_places(pipeline: &str, quotes_anywhere: bool) -> Vec<(usize, &str)> {
+    let mut places = Vec::new();
+    let mut is_first = true;
+    for (at, word) in words(pipeline, quotes_anywhere) {
+        match word {
+            "!" => is_first = true,
+            "(" => {}
+            word => {
+                if is_first && is_name(word) {
+                    places.push((at, word));
+                }
+                is_first = word.ends_with(".(");
+            }
+        }
+    }
+    places
+}
+
+/// The names of the properties that a pipeline sets.
+pub fn properties(pipeline: &str) -> Vec<&str> {
+    words(pipeline, false)
+        .into_iter()
+        .filter_map(|(_, word)| Some(word.split_once('=')?.0))
+        .filter(|name| is_name(name) && !name.contains(|letter: char| letter.is_uppercase()))
+        .collect()
+}
+
+/// A word that can be the name of an element or a property.
+fn is_name(word: &str) -> bool {
+    word.starts_with(|first: char| first.is_ascii_alphabetic())
+        && word
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+}
+
+/// The words of a pipeline with their places, quotes kept. What follows a quote that is never closed
+/// is no word.
+fn words(pipeline: &str, quotes_anywhere: bool) -> Vec<(usize, &str)> {
+    let mut words = Vec::new();
+    let (mut start, mut quote) = (None, None);
+    let mut before = ' ';
+    for (at, letter) in pipeline.char_indices() {
+        let is_escaped = before == '\\';
+        let opens = quotes_anywhere || before == '=' || before.is_whitespace();
+        // A backslash behind another one is escaped itself.
+        before = if is_escaped { '.' } else { letter };
+        match letter {
+            _ if is_escaped => {}
+            '"' | '\'' if quote == Some(letter) => quote = None,
+            '"' | '\'' if quote.is_none() && opens => quote = Some(letter),
+            space if space.is_whitespace() && quote.is_none() => {
+                words.extend(start.take().map(|start| (start, &pipeline[start..at])));
+                continue;
+            }
+            _ => {}
+        }
+        start = start.or(Some(at));
+    }
+    if quote.is_none() {
+        words.extend(start.map(|start| (start, &pipeline[start..])));
+    }
+    words
+}
+
+/// A word of a command line or of an options file as it may be said in an error: somebody who slips
+/// types an address where none belongs.
+pub fn shown_word(word: &str) -> Cow<'_, str> {
+    if let Some(pipeline) = word.trim_start().strip_prefix(GST) {
+        return shown_pipeline(pipeline).into();
+    }
+    // `--source=http://…`
+    let option = word
+        .split_once('=')
+        .filter(|(name, _)| name.strip_prefix("--").is_some_and(is_name));
+    if let Some((name, value)) = option {
+        return format!("{name}={}", shown_word(value)).into();
+    }
+    if word.contains("://") {
+        return shown_url(word.trim()).into();
+    }
+    match word.split_once('=') {
+        Some((name, _)) if is_name(name) => format!("{name}={HIDDEN}").into(),
+        None if !looks_like_address(word) => word.into(),
+        _ => HIDDEN.into(),
+    }
+}
+
+/// True for what is no path and looks like an address whose scheme, or its `//`, was forgotten.
+pub fn looks_like_address(text: &str) -> bool {
+    let is_path = text.starts_with(['/', '.']) && !text.starts_with("//");
+    let has_more = |(first, rest): (&str, &str)| first != "test" && !rest.is_empty();
+    !is_path
+        && (text.starts_with("//")
+            || text.contains(['@', '?', '&', '=', '#', ';'])
+            || text.split_once(':').is_some_and(has_more))
+}
+
+/// What another program says, without addresses and whatever else in it can be a secret.
+pub fn shown_words(text: &str) -> String {
+    const PUNCTUATION: &[char] = &[
+        '(', ')', ',', '.', ':', ';', '?', '!', '"', '\'', '`', '<', '>',
+    ];
+    // Pipelines of which more than the elements is said; where they end nobody knows.
+    let text = match text.find(GST) {
+        Some(at) if text[at..].contains(['=', '"', '\'']) => {
+            Cow::Owned(format!("{}{GST}{HIDDEN}", &text[..at]))
+        }
+        _ => Cow::Borrowed(text),
+    };
+    let shown: Vec<Cow<'_, str>> = text
+        .split_whitespace()
+        .map(|word| {
+            let core = word.trim_matches(PUNCTUATION);
+            let is_secret = core.contains(['@', '?', '&', '=']);
+            if core.contains("://") {
+                word.replace(core, &shown_url(core)).into()
+            } else if is_secret && !matches!(core, "user:password@" | "token=…") {
+                HIDDEN.into()
+            } else {
+                word.into()
+            }
+        })
+        .collect();
+    shown.join(" ")
+}
+
+#[cfg(test)]
+mod tests;
