@@ -1,5 +1,7 @@
 //! An `http://` address taken apart, as far as a request needs it.
 
+use base64::prelude::{BASE64_STANDARD, Engine};
+use percent_encoding::percent_decode_str;
 use std::fmt;
 
 /// Where a stream is. Path, query and login may be secrets.
@@ -25,7 +27,7 @@ impl Address {
         let rest = rest.split('#').next().unwrap_or_default();
         let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let (login, place) = match authority.rsplit_once('@') {
-            Some((login, place)) => (Some(decode(login)), place),
+            Some((login, place)) => (Some(percent_decode_str(login).collect()), place),
             None => (None, authority),
         };
         let (host, port) = match place.strip_prefix('[') {
@@ -89,7 +91,7 @@ impl Address {
     /// The value of the Authorization header (RFC 7617).
     pub fn authorization(&self) -> Option<String> {
         let login = self.login.as_deref()?;
-        Some(format!("Basic {}", encode_base64(login)))
+        Some(format!("Basic {}", BASE64_STANDARD.encode(login)))
     }
 }
 
@@ -97,48 +99,6 @@ impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "http://{}/…", self.authority())
     }
-}
-
-/// Undoes `%40` and the like.
-fn decode(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let code = after
-            .get(..2)
-            .and_then(|code| std::str::from_utf8(code).ok());
-        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
-            Some(byte) if first == b'%' => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            _ => {
-                bytes.push(first);
-                rest = after;
-            }
-        }
-    }
-    bytes
-}
-
-/// RFC 4648.
-fn encode_base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let byte = |index: usize| u32::from(three.get(index).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for letter in 0..4 {
-            let is_there = letter <= three.len();
-            let value = (bits >> (18 - 6 * letter)) as usize & 63;
-            text.push(if is_there {
-                LETTERS[value] as char
-            } else {
-                '='
-            });
-        }
-    }
-    text
 }
 
 #[cfg(test)]
