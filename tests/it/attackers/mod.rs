@@ -119,25 +119,33 @@ impl Damage {
 pub struct Attack {
     pub name: &'static str,
     pub run: fn(Aim) -> Damage,
-    /// Threads it may cost the server while it lasts: one for each request that is being answered.
+    /// Threads it may cost the server while it lasts: one for each connection that is open at once.
     pub threads: usize,
     /// What it does at least in a second and a half to a server that never answers: connections
     /// opened, connections held at once, bytes sent.
     least: (u64, usize, u64),
 }
 
-/// Threads of a few requests at a time.
+/// Threads of a few connections at a time.
 const FEW: usize = 16;
+
+/// Connections the server holds at once.
+const CONNECTIONS: usize = 512;
 
 /// All attacks.
 pub const ATTACKS: [Attack; 17] = [
     attack(
         "2000 send a byte a second",
         crowds::dripping,
-        FEW,
+        CONNECTIONS + FEW,
         (2_000, 2_000, 3_000),
     ),
-    attack("3000 send nothing", crowds::silent, FEW, (3_000, 3_000, 0)),
+    attack(
+        "3000 send nothing",
+        crowds::silent,
+        CONNECTIONS + FEW,
+        (3_000, 3_000, 0),
+    ),
     attack(
         "2000 a second are reset",
         crowds::resetting,
