@@ -199,9 +199,17 @@ impl Reader {
             text: text.to_owned(),
             is_grabbed: false,
         };
-        reader.grab_one()?;
-        reader.is_grabbed = true;
-        Ok(reader)
+        match reader.grab_one() {
+            Ok(()) => {
+                reader.is_grabbed = true;
+                Ok(reader)
+            }
+            // Nothing was agreed on, which OpenCV notices now and then only here.
+            Err(_) if reader.kind() == Kind::Unknown && reader.sink.is_some() => {
+                Err(cannot_open(device, Cause::Other, why_not(text)))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn kind(&mut self) -> Kind {

@@ -19,6 +19,7 @@ mod clients;
 mod fakecam;
 mod faults;
 mod films;
+mod formats;
 mod healing;
 mod health;
 mod hostile;
