@@ -154,17 +154,9 @@ fn read(device: &Device, config: &CameraConfig, tally: &Mutex<Tally>) -> Result<
     let tally = tally.lock();
     tally.print(&facts, config);
     end?;
-    match (tally.whole(), tally.broken()) {
-        (0, 0) => Err(silent("it is open and gives no picture".to_owned())),
-        (whole, broken) if whole < broken => {
-            let all = whole + broken;
-            let (defect, _) = tally.defects().first().copied().unwrap_or_default();
-            Err(silent(format!(
-                "{broken} of {all} pictures are broken, most often {defect}"
-            )))
-        }
-        _ => Ok(()),
-    }
+    tally
+        .complaint()
+        .map_or(Ok(()), |reason| Err(silent(reason)))
 }
 
 /// What helps next time, whatever came out.

@@ -66,9 +66,16 @@ impl Tally {
         Ok(())
     }
 
-    /// How many pictures were whole.
-    pub fn whole(&self) -> u32 {
-        self.whole
+    /// Why these pictures are not usable; `None` when at least half of them are whole.
+    pub fn complaint(&self) -> Option<String> {
+        let (whole, broken) = (self.whole, self.broken());
+        let Some((defect, _)) = self.defects().first().copied() else {
+            return (whole == 0).then(|| "it is open and gives no picture".to_owned());
+        };
+        (whole < broken).then(|| {
+            let all = whole + broken;
+            format!("{broken} of {all} pictures are broken, most often {defect}")
+        })
     }
 
     /// Capture time of the first picture.
@@ -76,13 +83,12 @@ impl Tally {
         self.first
     }
 
-    /// How many pictures were broken.
-    pub fn broken(&self) -> u32 {
+    fn broken(&self) -> u32 {
         self.broken.values().sum()
     }
 
     /// Each defect with how many pictures had it, the commonest first.
-    pub fn defects(&self) -> Vec<(&'static str, u32)> {
+    fn defects(&self) -> Vec<(&'static str, u32)> {
         let mut defects: Vec<_> = self
             .broken
             .iter()
@@ -204,7 +210,33 @@ mod tests {
         for picture in [&jpeg(b"garbage"), &empty, &whole, &jpeg(b"more garbage")] {
             tally.take(picture, Instant::now()).expect("no placeholder");
         }
-        assert_eq!((tally.whole(), tally.broken()), (1, 3));
+        assert_eq!((tally.whole, tally.broken()), (1, 3));
         assert_eq!(tally.defects(), [("not a JPEG", 2), ("empty", 1)]);
+        let words = "3 of 4 pictures are broken, most often not a JPEG";
+        assert_eq!(tally.complaint().as_deref(), Some(words));
+    }
+
+    #[test]
+    fn half_of_the_pictures_must_be_whole() {
+        for (whole, broken, is_usable) in [
+            (0, 0, false),
+            (0, 1, false),
+            (1, 2, false),
+            (1, 1, true),
+            (1, 0, true),
+        ] {
+            let mut tally = Tally {
+                whole,
+                ..Tally::default()
+            };
+            if broken > 0 {
+                tally.broken.insert("empty", broken);
+            }
+            assert_eq!(
+                tally.complaint().is_none(),
+                is_usable,
+                "{whole} whole, {broken} broken"
+            );
+        }
     }
 }

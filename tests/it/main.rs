@@ -13,6 +13,7 @@ mod bystanders;
 mod caddy;
 mod cameras;
 mod camfeed;
+mod checks;
 mod churn;
 mod cli;
 mod clients;
