@@ -15,7 +15,10 @@ use std::{
     cell::RefCell,
     ffi::{CStr, CString, c_char, c_int, c_uint, c_ulong, c_void},
     ptr::{self, NonNull},
-    sync::OnceLock,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// `GST_PARSE_FLAG_FATAL_ERRORS`: no pipeline at all rather than a part of one.
@@ -41,6 +44,15 @@ struct GValue {
 
 type Pointer = *mut c_void;
 type Hook = extern "C" fn(Pointer, c_uint, *const GValue, Pointer) -> c_int;
+type Probe = extern "C" fn(Pointer, Pointer, Pointer) -> c_int;
+type Destroy = extern "C" fn(Pointer);
+
+/// `GST_PAD_PROBE_TYPE_BUFFER`, and `GST_PAD_PROBE_REMOVE`: one look is enough.
+const BUFFER: c_uint = 1 << 4;
+const REMOVE: c_int = 2;
+
+/// Marks a size as that of a buffer that tells where its lines are; no buffer is so large.
+const HAS_META: u64 = 1 << 63;
 
 /// Looks functions up once, by the names and types that the headers of GStreamer 1 and GLib 2 give
 /// them; what is found may be called as long as the process lives.
@@ -93,6 +105,11 @@ functions! {
     gst_element_get_factory: fn(Pointer) -> Pointer;
     gst_element_get_static_pad: fn(Pointer, *const c_char) -> Pointer;
     gst_pad_get_current_caps: fn(Pointer) -> Pointer;
+    gst_pad_add_probe: fn(Pointer, c_uint, Probe, Pointer, Destroy) -> c_ulong;
+    gst_pad_probe_info_get_buffer: fn(Pointer) -> Pointer;
+    gst_buffer_get_size: fn(Pointer) -> usize;
+    gst_buffer_get_meta: fn(Pointer, usize) -> Pointer;
+    g_type_from_name: fn(*const c_char) -> usize;
     gst_pad_peer_query_caps: fn(Pointer, Pointer) -> Pointer;
     gst_caps_from_string: fn(*const c_char) -> Pointer;
     gst_caps_to_string: fn(Pointer) -> *mut c_char;
@@ -129,7 +146,8 @@ fn library() -> Option<&'static Functions> {
 }
 
 thread_local! {
-    /// The sinks that pipelines made by this thread have got; `None` while nobody wants to know.
+    /// The sinks and converters that pipelines made by this thread have got; `None` while nobody wants
+    /// to know.
     static SINKS: RefCell<Option<Vec<Sink>>> = const { RefCell::new(None) };
 }
 
@@ -144,11 +162,14 @@ extern "C" fn note_sink(_: Pointer, count: c_uint, values: *const GValue, _: Poi
         // SAFETY: GLib gives `count` values, the last of which holds an element that lives during the
         // call.
         let element = unsafe { (library.g_value_get_object)(values.add(count as usize - 1)) };
-        if kind(library, element).as_deref() == Some("appsink") {
-            // SAFETY: as above; the sink gives the reference back.
-            let pad = unsafe { (library.gst_element_get_static_pad)(element, c"sink".as_ptr()) };
-            sinks.extend(NonNull::new(pad).map(|pad| Sink { pad, known: None }));
-        }
+        let is_sink = match kind(library, element).as_deref() {
+            Some("appsink") => true,
+            Some("videoconvert") => false,
+            _ => return,
+        };
+        // SAFETY: as above; the sink gives the reference back.
+        let pad = unsafe { (library.gst_element_get_static_pad)(element, c"sink".as_ptr()) };
+        sinks.extend(NonNull::new(pad).map(|pad| Sink::watching(library, pad, is_sink)));
     });
     1
 }
@@ -182,10 +203,43 @@ unsafe fn take_text(library: &Functions, text: *mut c_char) -> Option<String> {
     }
 }
 
-/// The end of a pipeline that OpenCV reads: its sink's pad.
+/// Looks at the first buffer that comes to a pad; `data` is the number it is noted in.
+extern "C" fn note_buffer(_: Pointer, info: Pointer, data: Pointer) -> c_int {
+    let Some(library) = library() else {
+        return REMOVE;
+    };
+    // SAFETY: GLib gives what `Sink::watching` gave it, which lives until `forget_buffer`, and the
+    // buffer lives during the call. A type that nobody has registered is 0, which no meta has.
+    unsafe {
+        let noted = &*data.cast::<AtomicU64>();
+        let buffer = (library.gst_pad_probe_info_get_buffer)(info);
+        if !buffer.is_null() {
+            let kind = (library.g_type_from_name)(c"GstVideoMetaAPI".as_ptr());
+            let has_meta = kind != 0 && !(library.gst_buffer_get_meta)(buffer, kind).is_null();
+            let size = (library.gst_buffer_get_size)(buffer) as u64;
+            noted.store(
+                size | if has_meta { HAS_META } else { 0 },
+                Ordering::Relaxed,
+            );
+        }
+    }
+    REMOVE
+}
+
+/// The probe is gone.
+extern "C" fn forget_buffer(data: Pointer) {
+    // SAFETY: the reference that `Sink::watching` gave away, given back once.
+    drop(unsafe { Arc::from_raw(data.cast::<AtomicU64>()) });
+}
+
+/// Where pictures go in: the end of a pipeline, which OpenCV reads, or a converter.
 #[derive(Debug)]
 pub struct Sink {
     pad: NonNull<c_void>,
+    /// Not a converter, which puts up with whatever a buffer tells of itself.
+    is_end: bool,
+    /// Bytes of the first buffer; 0 before it came.
+    buffer: Arc<AtomicU64>,
     /// The caps seen last, held so that no others can have their address.
     known: Option<(NonNull<c_void>, Caps)>,
 }
@@ -194,6 +248,32 @@ pub struct Sink {
 unsafe impl Send for Sink {}
 
 impl Sink {
+    /// A pad whose first buffer is looked at.
+    fn watching(library: &Functions, pad: NonNull<c_void>, is_end: bool) -> Sink {
+        let buffer = Arc::new(AtomicU64::new(0));
+        let data = Arc::into_raw(Arc::clone(&buffer)).cast_mut().cast();
+        // SAFETY: the pad is ours, and the data lives until `forget_buffer`.
+        unsafe {
+            (library.gst_pad_add_probe)(pad.as_ptr(), BUFFER, note_buffer, data, forget_buffer);
+        }
+        Sink {
+            pad,
+            is_end,
+            buffer,
+            known: None,
+        }
+    }
+
+    /// Bytes of the first buffer that came here, unless whoever reads it is told where its lines are
+    /// and listens: a converter does, and OpenCV from 4.10 on.
+    pub fn untold_bytes(&self, opencv_listens: bool) -> Option<usize> {
+        let noted = self.buffer.load(Ordering::Relaxed);
+        let is_told = noted & HAS_META != 0 && (!self.is_end || opencv_listens);
+        usize::try_from(noted & !HAS_META)
+            .ok()
+            .filter(|bytes| *bytes > 0 && !is_told)
+    }
+
     /// What comes now; `None` before anything came.
     pub fn caps(&mut self) -> Option<&Caps> {
         let library = library()?;
@@ -281,14 +361,15 @@ impl Caps {
     }
 }
 
-/// Runs `open`, which opens a pipeline with one sink, and gives that sink.
-pub fn sink_of<T>(open: impl FnOnce() -> T) -> (T, Option<Sink>) {
+/// Runs `open`, which opens a pipeline, and gives its one sink, and its converters.
+pub fn sink_of<T>(open: impl FnOnce() -> T) -> (T, Option<Sink>, Vec<Sink>) {
     library();
     SINKS.set(Some(Vec::new()));
     let opened = open();
-    let mut sinks = SINKS.take().unwrap_or_default();
-    let sink = sinks.pop().filter(|_| sinks.is_empty());
-    (opened, sink)
+    let noted = SINKS.take().unwrap_or_default();
+    let (mut ends, converters): (Vec<_>, Vec<_>) = noted.into_iter().partition(|sink| sink.is_end);
+    let end = ends.pop().filter(|_| ends.is_empty());
+    (opened, end, converters)
 }
 
 /// Why the pipeline `text` cannot be made, else what is known already to come of it that is not
@@ -298,7 +379,7 @@ pub fn examine(text: &str) -> Result<Option<Caps>, String> {
         return Ok(None);
     };
     let mut error: *mut GError = ptr::null_mut();
-    let (pipeline, sink) = sink_of(|| {
+    let (pipeline, sink, _) = sink_of(|| {
         // SAFETY: the text ends with a zero; `error` is null, as the parser wants it.
         unsafe {
             let context = ptr::null_mut();

@@ -2,7 +2,7 @@
 //! or not at all, with words that name it and a command that works.
 
 use crate::{
-    camfeed::{Camfeed, run},
+    camfeed::{Camfeed, Folder, SOON, run},
     fakecam::{FakeCamera, decoded, difference, size_of},
     http::{Answer, get},
     status::state,
@@ -12,14 +12,16 @@ use opencv::{
     imgproc,
     prelude::*,
 };
-use std::{collections::BTreeMap, sync::Mutex, thread};
+use std::{collections::BTreeMap, fs, sync::Mutex, thread, time::Instant};
 
 /// How far colours may be from what they should be: a JPEG's loss, and that of formats of few bits.
 const CLOSE: f64 = 12.0;
 
 /// The picture that is served, or the 503 that says why there is none.
 fn outcome(camfeed: &Camfeed) -> Result<Mat, String> {
+    let deadline = Instant::now() + SOON * 3;
     loop {
+        assert!(Instant::now() < deadline, "neither a picture nor a reason");
         let answer: Answer = get(camfeed.address, "/snapshot.jpg");
         let text = answer.text();
         match answer.status {
@@ -309,6 +311,49 @@ fn what_is_no_picture_of_ours_is_refused_by_name_with_a_command_that_works() {
     assert!(text.contains("`NV12`") && text.contains(end), "{text}");
     let text = served("audiotestsrc ! appsink").expect_err("sound");
     assert!(text.contains("`audio/x-raw`, no pictures"), "{text}");
+}
+
+#[test]
+fn padded_lines_that_nobody_tells_of_are_refused() {
+    let folder = Folder::new();
+    let rows: Vec<_> = [
+        ("NV12", 384 * 360),
+        ("I420", 384 * 360),
+        ("BGR", 384 * 3 * 240),
+        ("YUY2", 384 * 2 * 240),
+        ("GRAY8", 384 * 240),
+    ]
+    .into_iter()
+    .flat_map(|(format, bytes)| ["", " ! appsink"].map(|end| (format, bytes, end)))
+    .collect();
+    for (format, bytes, _) in &rows {
+        fs::write(folder.file(format), vec![100; *bytes]).unwrap();
+    }
+    each(&rows, |(format, _, end)| {
+        let caps = format!("video/x-raw,format={format},width=322,height=240,framerate=30/1");
+        let path = folder.file(format);
+        // Bytes of lines of 384 pixels.
+        let pipeline =
+            format!("multifilesrc location={path} loop=true caps={caps} ! identity sync=true{end}");
+        let name = format!("`{format}` pictures with padded lines");
+        match served(&pipeline) {
+            Err(text) if text.contains(&name) => Ok(()),
+            Err(text) => Err(format!("{pipeline}: {text}")),
+            Ok(_) => Err(format!("{pipeline}: a sheared picture is served")),
+        }
+    });
+}
+
+#[test]
+fn padded_lines_that_are_told_of_are_no_harm() {
+    let source = "videotestsrc is-live=true ! video/x-raw,width=384,height=240";
+    let wide = served(source).expect("a picture");
+    // The caps tell of a narrower picture than the buffers hold, which say where their lines are.
+    let narrow = format!("{source},format=NV12 ! capssetter caps=video/x-raw,width=322 ! appsink");
+    let got = served(&narrow).expect("a picture");
+    assert_eq!(size_of(&got), (322, 240));
+    let far = difference(&got, &wide, (0, 0, 320, 144));
+    assert!(far < CLOSE, "off by {far:.1}");
 }
 
 #[test]
