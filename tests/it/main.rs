@@ -16,6 +16,7 @@ mod camfeed;
 mod churn;
 mod cli;
 mod clients;
+mod engines;
 mod fakecam;
 mod faults;
 mod films;
