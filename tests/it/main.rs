@@ -17,6 +17,7 @@ mod checks;
 mod churn;
 mod cli;
 mod clients;
+mod engines;
 mod fakecam;
 mod faults;
 mod films;
