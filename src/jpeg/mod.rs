@@ -194,6 +194,26 @@ impl Flaw {
     }
 }
 
+impl Flaw {
+    /// The defect in words, the same for every picture that has it.
+    pub fn defect(&self) -> &'static str {
+        match self {
+            Flaw::Empty => "empty",
+            Flaw::NotJpeg => "not a JPEG",
+            Flaw::StrayByte { .. } => "garbage between the markers",
+            Flaw::BadSegment { .. } => "with a bad segment",
+            Flaw::NoFrameHeader => "without a frame header",
+            Flaw::ZeroSize => "without a size",
+            Flaw::NoScan => "without a scan",
+            Flaw::Unsupported { .. } => "of a kind that browsers do not show",
+            Flaw::NoTables => "without their tables",
+            Flaw::Truncated { .. } => "cut off: the end is missing",
+            Flaw::UnexpectedMarker { .. } => "with a marker that cannot stand there",
+            Flaw::BrokenScan => "with unreadable scan data",
+        }
+    }
+}
+
 impl fmt::Display for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -2,6 +2,7 @@
 //! `--list` and `--check`. Cameras that fail are in `faults`.
 
 use crate::{
+    browser::Turn,
     camfeed::{Camfeed, Folder, SMALL, SOON, eventually, run},
     fakecam::{
         FakeCamera, decoded, difference, is_of_ring, picture, size_of, unmarked, wait_state,
@@ -440,6 +441,7 @@ fn jpegs_without_huffman_tables_show_everywhere() {
         format!("--screenshot={shot}"),
         format!("--user-data-dir={profile}"),
     );
+    let turn = Turn::take();
     let seen = run(
         "chromium",
         &[
@@ -455,6 +457,7 @@ fn jpegs_without_huffman_tables_show_everywhere() {
             &camfeed.url("/snapshot.jpg"),
         ],
     );
+    drop(turn);
     let painted = imgcodecs::imread(&shot, imgcodecs::IMREAD_COLOR).unwrap();
     assert_eq!(size_of(&painted), (640, 480), "{seen:?}");
     let error = difference(&painted, &expected, whole);
