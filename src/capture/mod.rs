@@ -11,6 +11,7 @@
 pub mod controls;
 pub mod draw;
 mod gst;
+mod missing_eoi;
 mod node;
 mod outage;
 mod pattern;

@@ -130,6 +130,7 @@ fn read(device: &Device, config: &CameraConfig, tally: &Mutex<Tally>) -> Result<
         cause: Cause::Silent,
         reason,
     };
+    tally.lock().begin(source.as_ref());
     let opened = Instant::now();
     let patience = READING.max(config.timeout.min(READING * 2));
     let is_over = || {

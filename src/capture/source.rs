@@ -30,6 +30,11 @@ pub trait Source {
     fn is_repeat(&self) -> Option<bool> {
         None
     }
+
+    /// Whether its JPEGs may come without their last bytes, lost on the way from the camera.
+    fn may_lose_bytes(&self) -> bool {
+        false
+    }
 }
 
 /// A source and what it really gives.

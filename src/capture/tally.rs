@@ -1,13 +1,12 @@
 //! The pictures that `--check` read: how many were whole, what was wrong with the others, and what
 //! becomes of them.
 
-use super::report::rate;
+use super::{missing_eoi::MissingEoi, report::rate, source::Source};
 use crate::{
     camera::Facts,
     config::{CameraConfig, Size},
-    encode::{Picture, Pixels},
+    encode::{Picture, Pixels, decodes_cleanly},
     frame::placeholder_reason,
-    jpeg,
 };
 use opencv::prelude::*;
 use std::{cmp::Reverse, collections::BTreeMap, time::Instant};
@@ -15,6 +14,7 @@ use std::{cmp::Reverse, collections::BTreeMap, time::Instant};
 /// What came of a source while it was read.
 #[derive(Debug, Default)]
 pub struct Tally {
+    missing_eoi: MissingEoi,
     whole: u32,
     /// How many had which defect.
     broken: BTreeMap<&'static str, u32>,
@@ -31,6 +31,11 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// For the pictures of a source just opened.
+    pub fn begin(&mut self, source: &dyn Source) {
+        self.missing_eoi = MissingEoi::new(source);
+    }
+
     /// Counts a picture; the reason in a placeholder, which is none.
     pub fn take(&mut self, picture: &Picture, captured: Instant) -> Result<(), String> {
         let (width, height) = match picture {
@@ -43,7 +48,7 @@ impl Tally {
                 if let Some(reason) = placeholder_reason(data) {
                     return Err(reason);
                 }
-                match jpeg::inspect(data) {
+                match self.missing_eoi.inspect(data, decodes_cleanly) {
                     Ok(layout) => {
                         self.jpegs += 1;
                         self.bytes += layout.len;

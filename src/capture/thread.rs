@@ -7,15 +7,16 @@
 
 use super::{
     controls,
+    missing_eoi::MissingEoi,
     source::{self, Opened, Source},
 };
 use crate::{
     camera::{Camera, Facts},
     config::{Device, Size},
-    encode::{Encoders, Job, Picture},
+    encode::{Encoders, Job, Picture, decodes_cleanly},
     error::{Cause, Error},
     frame::{Frame, Stamp, placeholder_reason},
-    jpeg::{self, Flaw, Layout},
+    jpeg::{Flaw, Layout},
     shutdown::Stop,
 };
 use crossbeam_channel::Sender;
@@ -177,7 +178,8 @@ impl Capture {
         if let Some(node) = &facts.node {
             self.set_controls(node);
         }
-        let mut buffer = self.learn(source.as_mut(), &mut facts)?;
+        let mut missing_eoi = MissingEoi::new(source.as_ref());
+        let mut buffer = self.learn(source.as_mut(), &mut missing_eoi, &mut facts)?;
         let pass_through = facts.pass_through;
         let shown = facts.source.clone();
         self.tell(What::Online(facts));
@@ -227,7 +229,7 @@ impl Capture {
                 continue;
             }
             self.camera.note_picture(captured.at);
-            match self.inspect(&picture) {
+            match inspect(&picture, &mut missing_eoi) {
                 Ok(layout) => {
                     last_whole = Instant::now();
                     buffer = self.hand_on(picture, layout.filter(|_| pass_through), captured);
@@ -242,19 +244,6 @@ impl Capture {
                     buffer = take_buffer(picture);
                 }
             }
-        }
-    }
-
-    /// The layout of a JPEG that can be sent; `None` for raw pixels.
-    fn inspect(&self, picture: &Picture) -> Result<Option<Layout>, Unusable> {
-        let Picture::Jpeg(mat) = picture else {
-            return Ok(None);
-        };
-        let bytes = mat.data_bytes().unwrap_or_default();
-        let layout = jpeg::inspect(bytes).map_err(Unusable::Broken)?;
-        match placeholder_reason(bytes) {
-            Some(reason) => Err(Unusable::Placeholder(source::no_picture_there(&reason))),
-            None => Ok(Some(layout)),
         }
     }
 
@@ -277,7 +266,12 @@ impl Capture {
 
     /// Reads the first whole picture and corrects `facts` by it; cameras often begin with broken
     /// ones. Gives back the buffer.
-    fn learn(&self, source: &mut dyn Source, facts: &mut Facts) -> Result<Mat, Error> {
+    fn learn(
+        &self,
+        source: &mut dyn Source,
+        missing_eoi: &mut MissingEoi,
+        facts: &mut Facts,
+    ) -> Result<Mat, Error> {
         let asked = Instant::now();
         let mut buffer = Mat::default();
         let mut reason = "it gives no picture".to_owned();
@@ -287,7 +281,7 @@ impl Capture {
             }
             self.lease.note_picture();
             let picture = source.retrieve(buffer)?;
-            let layout = match self.inspect(&picture) {
+            let layout = match inspect(&picture, missing_eoi) {
                 Ok(layout) => layout,
                 Err(unusable) => {
                     reason = match unusable {
@@ -411,6 +405,21 @@ impl Drop for Farewell {
                 what: What::Ended(error),
             });
         }
+    }
+}
+
+/// The layout of a JPEG that can be sent; `None` for raw pixels.
+fn inspect(picture: &Picture, missing_eoi: &mut MissingEoi) -> Result<Option<Layout>, Unusable> {
+    let Picture::Jpeg(mat) = picture else {
+        return Ok(None);
+    };
+    let bytes = mat.data_bytes().unwrap_or_default();
+    let layout = missing_eoi
+        .inspect(bytes, decodes_cleanly)
+        .map_err(Unusable::Broken)?;
+    match placeholder_reason(bytes) {
+        Some(reason) => Err(Unusable::Placeholder(source::no_picture_there(&reason))),
+        None => Ok(Some(layout)),
     }
 }
 

@@ -6,7 +6,7 @@
 //! how long the failure took.
 
 use super::{
-    node, raw,
+    missing_eoi, node, raw,
     source::{Opened, Source},
 };
 use crate::{
@@ -221,6 +221,10 @@ impl Source for Reader {
             true => Picture::Raw(buffer, raw.pixels),
             false => Picture::Jpeg(Mat::default()),
         })
+    }
+
+    fn may_lose_bytes(&self) -> bool {
+        missing_eoi::opencv_loses_bytes()
     }
 }
 

@@ -19,10 +19,12 @@
 enum fault {
 	FAULT_NONE, FAULT_HANG, FAULT_EIO, FAULT_SLOW, FAULT_TRUNCATED, FAULT_GARBAGE, FAULT_EMPTY, FAULT_NODHT,
 	FAULT_PADDING, FAULT_EOILOSS, FAULT_FREEZE, FAULT_HUGE, FAULT_ERRFLAG, FAULT_DROP,
+	FAULT_NOEOI, FAULT_UNEVEN,
 };
 static const char *const FAULT_NAMES[] = {
 	"none", "hang", "eio", "slow", "truncated", "garbage", "empty", "nodht",
 	"padding", "eoiloss", "freeze", "huge", "errflag", "drop",
+	"noeoi", "uneven",
 };
 
 struct size { int w, h; };

@@ -55,7 +55,8 @@
  * fails with EIO once a frame), slow (a frame each slow_ms), truncated (cut in the scan data; each
  * fourth right after the headers), errflag (truncated, and V4L2_BUF_FLAG_ERROR says so), garbage
  * (random bytes), empty (bytesused 0), nodht (no Huffman tables), padding (after EOI), eoiloss (the
- * last 1 to 3 bytes missing), freeze (the same bytes for ever), huge (valid, as large as the buffer).
+ * last 1 to 3 bytes missing), noeoi (the last 2), uneven (whole; by turns 1, 2 or 3 bytes less than a
+ * multiple of 4, and just that: OpenCV up to 4.10 then loses as many of the latter), freeze (the same bytes for ever), huge (valid, as large as the buffer).
  *
  * True age: an MJPG frame carries, right after SOI, a COM segment
  * `fakecam seq=N mono_us=N unix_us=N`; a YUYV frame has sequence and time in black and white blocks

@@ -272,18 +272,28 @@ static size_t fill_random(uint8_t *dst, size_t n, uint32_t seq)
 	return n;
 }
 
+#define UNEVEN_STEP 1024 /* of `fault uneven`: pictures of about the same length get the same */
+
 /* Copies the JPEG into dst with the time inside and the fault applied. Returns its length. */
 static size_t compose_mjpg(uint8_t *dst, size_t cap, int w, int h, const struct shot *s,
 			   enum fault fault, int pad, int pad_byte)
 {
 	const struct jpeg *j = jpeg_of(w, h, s->seq);
-	char text[128];
+	char text[128 + UNEVEN_STEP];
 	int n = snprintf(text, sizeof text, "fakecam seq=%u mono_us=%llu unix_us=%llu", s->seq,
 			 (unsigned long long)s->mono_us, (unsigned long long)s->unix_us);
 	uint64_t r = random_of(s->seq);
 
-	if (!j || fault == FAULT_EMPTY || j->len + 256 > cap)
+	if (!j || fault == FAULT_EMPTY || j->len + sizeof text + 128 > cap)
 		return 0;
+	if (fault == FAULT_UNEVEN) { /* spaces fill each second one up to a round length, the others nearly */
+		size_t len = j->len + 4 + (size_t)n + 3;
+		size_t fill = 3 + (UNEVEN_STEP - len % UNEVEN_STEP) % UNEVEN_STEP;
+		if (s->seq % 2 == 0)
+			fill -= 1 + s->seq / 2 % 3;
+		memset(text + n, ' ', fill);
+		n += (int)fill;
+	}
 	if (fault == FAULT_GARBAGE)
 		return fill_random(dst, j->len, s->seq);
 
@@ -317,6 +327,8 @@ static size_t compose_mjpg(uint8_t *dst, size_t cap, int w, int h, const struct 
 	}
 	if (fault == FAULT_EOILOSS)
 		return len - 1 - s->seq % 3;
+	if (fault == FAULT_NOEOI)
+		return len - 2;
 	if (fault == FAULT_PADDING) {
 		size_t room = cap - len;
 		size_t more = (size_t)pad < room ? (size_t)pad : room;
