@@ -5,7 +5,7 @@
 
 use crate::{
     log_limit::LogLimiter,
-    stats::{Counter, Pulse},
+    stats::{Counter, Rate},
 };
 use log::info;
 use parking_lot::{Condvar, Mutex};
@@ -73,7 +73,7 @@ pub struct Viewer {
     /// When it was admitted.
     pub since: Instant,
     /// Parts a second, repeats not counted.
-    rate: Pulse,
+    rate: Rate,
     /// Frames sent, repeats not counted.
     pub sent: Counter,
     /// Frames that were there for it and never sent, because it was slow.
@@ -116,7 +116,7 @@ impl fmt::Display for Leaving {
 impl Viewer {
     /// Parts a second, repeats not counted.
     pub fn fps(&self) -> f64 {
-        self.rate.per_second(self.since.elapsed())
+        self.rate.per_second(Instant::now())
     }
 }
 
@@ -139,7 +139,7 @@ impl Clients {
             id,
             peer,
             since: Instant::now(),
-            rate: Pulse::default(),
+            rate: Rate::default(),
             sent: Counter::default(),
             missed: Counter::default(),
             bytes: Counter::default(),
@@ -224,7 +224,7 @@ impl Admission {
         if missed > 0 {
             viewer.missed.add(missed);
         }
-        viewer.rate.beat(now - viewer.since);
+        viewer.rate.tick(now);
     }
 
     /// Counts a part that was sent once more.
