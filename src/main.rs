@@ -120,7 +120,7 @@ fn run(
 ) -> Result<Infallible, Error> {
     let mut wishes = Wishes::hook()?;
     let (stop, unwatched) = (Arc::new(Stop::default()), Arc::new(Stop::default()));
-    let limits = config.server.wanted.fit()?;
+    let limits = config.server.limits.resolve()?;
     let camera = Arc::new(Camera::new(config.camera.clone()));
     let server = Server::bind(&config.server, passed)?;
     info!("listening on {}", server.address());
