@@ -9,7 +9,7 @@ use crate::config::{
     shown_word,
 };
 use argh::{EarlyExit, FromArgs};
-use std::{cmp::Reverse, env, path::PathBuf, process};
+use std::{cmp::Reverse, env, path::PathBuf};
 
 /// Turns a camera into a live feed that every browser, script and program on the network can
 /// watch at once.
@@ -163,30 +163,30 @@ pub struct Args {
 /// Options behind which no value stands.
 const SWITCHES: [&str; 4] = ["--no-controls", "--list", "--check", "--version"];
 
-/// The words of the command line behind the program's name, and what they say. Ends the program when
-/// they ask for help or are wrong.
-pub fn from_env() -> (Vec<String>, Args) {
+/// The words of the command line behind the program's name, and what they say. When they ask for help or
+/// are wrong, prints that; the error is the exit code.
+pub fn from_env() -> Result<(Vec<String>, Args), u8> {
     let words: Result<Vec<String>, _> = env::args_os()
         .skip(1)
         .map(|word| word.into_string())
         .collect();
     let Ok(words) = words else {
         eprintln!("an option is no UTF-8: allowed are letters in UTF-8, and %XX in addresses");
-        process::exit(1);
+        return Err(1);
     };
     let parsed = parse(&words.iter().map(String::as_str).collect::<Vec<_>>());
     match parsed {
-        Ok(args) => (words, args),
+        Ok(args) => Ok((words, args)),
         Err(EarlyExit {
             output,
             status: Ok(()),
         }) => {
             println!("{output}");
-            process::exit(0);
+            Err(0)
         }
         Err(EarlyExit { output, .. }) => {
             eprintln!("{output}\nRun camfeed --help for more information.");
-            process::exit(1);
+            Err(1)
         }
     }
 }

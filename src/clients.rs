@@ -4,8 +4,8 @@
 //! thread that panics leaves nothing behind. Knows nothing of HTTP.
 
 use crate::{
-    seldom::{Seldom, Unsaid},
-    stats::{Counter, Pulse},
+    log_limit::LogLimiter,
+    stats::{Counter, Rate},
 };
 use log::info;
 use parking_lot::{Condvar, Mutex};
@@ -31,9 +31,9 @@ pub struct Clients {
     /// Viewers that took no byte for too long and were let go.
     pub evicted: Counter,
     /// Lines about those who come and go.
-    lines: Seldom,
+    lines: LogLimiter,
     /// Lines about those who were let go, which the others do not crowd out.
-    stalls: Seldom,
+    stall_lines: LogLimiter,
 }
 
 /// Who watches, and what those were sent who do not any more. Under one lock, so that no viewer
@@ -73,7 +73,7 @@ pub struct Viewer {
     /// When it was admitted.
     pub since: Instant,
     /// Parts a second, repeats not counted.
-    rate: Pulse,
+    rate: Rate,
     /// Frames sent, repeats not counted.
     pub sent: Counter,
     /// Frames that were there for it and never sent, because it was slow.
@@ -116,7 +116,7 @@ impl fmt::Display for Leaving {
 impl Viewer {
     /// Parts a second, repeats not counted.
     pub fn fps(&self) -> f64 {
-        self.rate.per_second(self.since.elapsed())
+        self.rate.per_second(Instant::now())
     }
 }
 
@@ -128,8 +128,8 @@ impl Clients {
             viewers: Mutex::default(),
             left: Condvar::new(),
             evicted: Counter::default(),
-            lines: Seldom::lines(LINES),
-            stalls: Seldom::lines(LINES / 2),
+            lines: LogLimiter::per_minute(LINES),
+            stall_lines: LogLimiter::per_minute(LINES / 2),
         })
     }
 
@@ -139,7 +139,7 @@ impl Clients {
             id,
             peer,
             since: Instant::now(),
-            rate: Pulse::default(),
+            rate: Rate::default(),
             sent: Counter::default(),
             missed: Counter::default(),
             bytes: Counter::default(),
@@ -152,11 +152,10 @@ impl Clients {
             viewers.by_id.insert(id, Arc::clone(&viewer));
             viewers.by_id.len()
         };
-        if let Some(unsaid) = self.lines.note() {
+        if let Some(suppressed) = self.lines.permit() {
             info!(
-                "viewer joined id={id} peer={} viewers={count}{}",
-                viewer.peer,
-                Unsaid(unsaid)
+                "viewer joined id={id} peer={} viewers={count}{suppressed}",
+                viewer.peer
             );
         }
         Some(Admission {
@@ -225,7 +224,7 @@ impl Admission {
         if missed > 0 {
             viewer.missed.add(missed);
         }
-        viewer.rate.beat(now - viewer.since);
+        viewer.rate.tick(now);
     }
 
     /// Counts a part that was sent once more.
@@ -253,11 +252,11 @@ impl Drop for Admission {
             self.clients.evicted.increment();
         }
         let lines = if is_stalled {
-            &self.clients.stalls
+            &self.clients.stall_lines
         } else {
             &self.clients.lines
         };
-        let Some(unsaid) = lines.note() else {
+        let Some(suppressed) = lines.permit() else {
             return;
         };
         let viewer = &self.viewer;
@@ -265,13 +264,12 @@ impl Drop for Admission {
             .leaving
             .map_or_else(|| "internal error".to_owned(), |why| why.to_string());
         info!(
-            "viewer left id={} peer={} viewers={count} seconds={:.1} sent={} missed={} reason={reason:?}{}",
+            "viewer left id={} peer={} viewers={count} seconds={:.1} sent={} missed={} reason={reason:?}{suppressed}",
             viewer.id,
             viewer.peer,
             viewer.since.elapsed().as_secs_f64(),
             viewer.sent.get(),
             viewer.missed.get(),
-            Unsaid(unsaid),
         );
     }
 }

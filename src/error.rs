@@ -61,6 +61,12 @@ pub enum Error {
     },
     /// Signals could not be hooked at start.
     Signals(io::Error),
+    /// The camera's supervisor panicked. Nobody else knows what is open and what is shown.
+    Supervisor,
+    /// This many capture threads were given up and never came back from the driver.
+    Stuck(usize),
+    /// The server did not answer its own requests for long.
+    Deaf,
     /// A device could not be opened; `reason` is for people, with advice where there is any. It names
     /// no source before its first colon.
     Open {
@@ -107,6 +113,19 @@ pub enum Cause {
 }
 
 impl Error {
+    /// What the program ends with because of this, where sysexits.h has a number for it.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            // EX_SOFTWARE: the service starts all anew.
+            Error::Supervisor | Error::Deaf => 70,
+            // EX_TEMPFAIL: the service starts all anew.
+            Error::Stuck(_) => 75,
+            // EX_CONFIG: the service is not started again.
+            Error::ConfigFile { .. } | Error::ConfigLine { .. } => 78,
+            _ => 1,
+        }
+    }
+
     /// Why a device gives no pictures.
     pub fn cause(&self) -> Cause {
         match self {
@@ -174,6 +193,12 @@ impl fmt::Display for Error {
             Error::Thread { name, source } => write!(f, "cannot start thread `{name}`: {source}"),
             Error::Secret { place, reason } => write!(f, "{place}: {reason}"),
             Error::Signals(source) => write!(f, "cannot hook signals: {source}"),
+            Error::Supervisor => f.write_str("the camera's supervisor failed: ending"),
+            Error::Stuck(count) => write!(
+                f,
+                "{count} capture threads hang in the driver and never come back; ending"
+            ),
+            Error::Deaf => f.write_str("the server does not answer itself; ending"),
             Error::Open { device, reason, .. } => write!(f, "cannot open {device}: {reason}"),
             Error::Read { device, reason, .. } => write!(f, "{device}: {reason}"),
             Error::Picture { operation, reason } => write!(f, "cannot {operation}: {reason}"),
@@ -192,6 +217,9 @@ impl error::Error for Error {
             | Error::Passed(_)
             | Error::ConfigLine { .. }
             | Error::Secret { .. }
+            | Error::Supervisor
+            | Error::Stuck(_)
+            | Error::Deaf
             | Error::Open { .. }
             | Error::Read { .. }
             | Error::Picture { .. } => None,
@@ -202,6 +230,24 @@ impl error::Error for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_ends_the_program_has_the_exit_code_that_its_service_knows() {
+        let line = Error::ConfigLine {
+            path: PathBuf::from("x"),
+            line: 1,
+            reason: String::new(),
+        };
+        for (error, code) in [
+            (Error::Supervisor, 70),
+            (Error::Deaf, 70),
+            (Error::Stuck(3), 75),
+            (line, 78),
+            (Error::Passed(String::new()), 1),
+        ] {
+            assert_eq!(error.exit_code(), code, "{error}");
+        }
+    }
 
     #[test]
     fn without_names_an_error_still_says_why() {

@@ -28,12 +28,12 @@ const HOT: f64 = 80.0;
 
 /// What is known of the machine; `None` is unknown.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Vitals {
+pub struct MachineHealth {
     /// Of the processor, °C.
     pub temperature: Option<f64>,
     /// The supply's voltage is too low, or was so a moment ago.
     pub under_voltage: Option<bool>,
-    /// It has been too low since the machine was booted.
+    /// It has been too low since the machine was booted; known only when this program has seen it.
     pub under_voltage_since_boot: Option<bool>,
     /// The processor is slowed down.
     pub throttled: Option<bool>,
@@ -41,31 +41,31 @@ pub struct Vitals {
     pub wifi_signal: Option<i32>,
 }
 
-impl Vitals {
+impl MachineHealth {
     /// True when the machine has told something.
-    pub fn are_known(self) -> bool {
-        self != Vitals::default()
+    pub fn is_known(self) -> bool {
+        self != MachineHealth::default()
     }
 }
 
-/// The machine's health, as last seen.
+/// The machine's health as last read; the thread of [`start`] writes it, answers read it.
 #[derive(Debug, Default)]
-pub struct Health(Mutex<Vitals>);
+pub struct LatestHealth(Mutex<MachineHealth>);
 
-impl Health {
-    /// As last seen.
-    pub fn vitals(&self) -> Vitals {
+impl LatestHealth {
+    /// As last read.
+    pub fn get(&self) -> MachineHealth {
         *self.0.lock()
     }
 }
 
 /// Starts the thread that looks, until `stop`. Without it all is unknown, and the feed goes on.
-pub fn start(stop: &Arc<Stop>) -> Arc<Health> {
-    let health = Arc::<Health>::default();
-    let (seen, stop) = (Arc::clone(&health), Arc::clone(stop));
+pub fn start(stop: &Arc<Stop>) -> Arc<LatestHealth> {
+    let health = Arc::<LatestHealth>::default();
+    let (latest, stop) = (Arc::clone(&health), Arc::clone(stop));
     let spawned = thread::Builder::new()
         .name("health".to_owned())
-        .spawn(move || watch(&root(), &seen, &stop));
+        .spawn(move || watch(&root(), &latest, &stop));
     if let Err(error) = spawned {
         debug!("the machine's health is not watched: {error}");
     }
@@ -80,56 +80,56 @@ fn root() -> PathBuf {
 }
 
 /// Runs until the program ends.
-fn watch(root: &Path, health: &Health, stop: &Stop) {
-    let mut supply = Supply::default();
+fn watch(root: &Path, latest: &LatestHealth, stop: &Stop) {
+    let mut under_voltage = UnderVoltage::default();
     loop {
         let now = Instant::now();
-        let mut vitals = look(root);
-        match supply.judge(vitals.under_voltage == Some(true), now) {
-            Some(News::Low) => warn!(
+        let mut health = read_health(root);
+        match under_voltage.update(health.under_voltage == Some(true), now) {
+            Some(Event::Began) => warn!(
                 "under-voltage: the power supply or its cable is too weak; \
                  it can take USB cameras away"
             ),
-            Some(News::Calm(time)) => {
+            Some(Event::Ended(time)) => {
                 info!("under-voltage is over after seconds={}", time.as_secs());
             }
             None => {}
         }
-        if supply.was_low {
-            vitals.under_voltage_since_boot = Some(true);
+        if under_voltage.was_seen {
+            health.under_voltage_since_boot = Some(true);
         }
-        *health.0.lock() = vitals;
+        *latest.0.lock() = health;
         if stop.wait_until(now + PERIOD) {
             return;
         }
     }
 }
 
-/// The power supply over time.
+/// Under-voltage over time.
 #[derive(Debug, Default)]
-struct Supply {
-    /// It has been too low since this program began.
-    was_low: bool,
-    /// When the present outage began, and when the voltage was last too low.
-    outage: Option<(Instant, Instant)>,
+struct UnderVoltage {
+    /// There has been some since this program began.
+    was_seen: bool,
+    /// When the present period of it began, and when the voltage was last too low.
+    period: Option<(Instant, Instant)>,
 }
 
-/// What is worth a line.
+/// What is worth a log line.
 #[derive(Debug, PartialEq)]
-enum News {
+enum Event {
     /// The voltage is too low.
-    Low,
+    Began,
     /// It has not been too low for [`CALM`]; before that it was, on and off, for so long.
-    Calm(Duration),
+    Ended(Duration),
 }
 
-impl Supply {
-    fn judge(&mut self, is_low: bool, now: Instant) -> Option<News> {
-        self.was_low |= is_low;
-        match &mut self.outage {
+impl UnderVoltage {
+    fn update(&mut self, is_low: bool, now: Instant) -> Option<Event> {
+        self.was_seen |= is_low;
+        match &mut self.period {
             None if is_low => {
-                self.outage = Some((now, now));
-                Some(News::Low)
+                self.period = Some((now, now));
+                Some(Event::Began)
             }
             Some((_, last)) if is_low => {
                 *last = now;
@@ -137,33 +137,27 @@ impl Supply {
             }
             Some((began, last)) if now >= *last + CALM => {
                 let time = last.duration_since(*began);
-                self.outage = None;
-                Some(News::Calm(time))
+                self.period = None;
+                Some(Event::Ended(time))
             }
             _ => None,
         }
     }
 }
 
-/// Looks at the files below `root`.
-fn look(root: &Path) -> Vitals {
+/// Reads the files below `root`.
+fn read_health(root: &Path) -> MachineHealth {
     let temperature = temperature(root);
-    let firmware = match under_voltage_alarm(root) {
-        // The driver behind this file asks the firmware every two seconds and clears what that has
-        // kept, so what has been before is not known. It has no word on throttling either. The
-        // older file has, but reading it makes the kernel complain with a stack trace (a
-        // WARN_ONCE, "deprecated, use hwmon sysfs instead").
-        Some(under_voltage) => Vitals {
-            under_voltage: Some(under_voltage),
-            throttled: temperature.map(|degrees| degrees >= HOT),
-            ..Vitals::default()
-        },
-        None => throttled_bits(root).map_or_else(Vitals::default, decode),
-    };
-    Vitals {
+    let under_voltage = under_voltage_alarm(root);
+    // A Pi's kernel has no file for throttling but get_throttled, and a read of that one logs a stack
+    // trace ("deprecated, use hwmon sysfs instead"); so the temperature says it.
+    let throttled = under_voltage.and(temperature).map(|degrees| degrees >= HOT);
+    MachineHealth {
         temperature,
+        under_voltage,
+        under_voltage_since_boot: None,
+        throttled,
         wifi_signal: wifi_signal(root),
-        ..firmware
     }
 }
 
@@ -185,7 +179,8 @@ fn temperature(root: &Path) -> Option<f64> {
         .reduce(f64::max)
 }
 
-/// The alarm of the kernel's driver raspberrypi-hwmon: under-voltage within the last two seconds.
+/// The alarm of the kernel's driver raspberrypi-hwmon: under-voltage within the last two seconds. The
+/// driver clears what the firmware has kept since the boot.
 fn under_voltage_alarm(root: &Path) -> Option<bool> {
     let is_supply =
         |monitor: &PathBuf| read(&monitor.join("name")).is_some_and(|name| name == "rpi_volt");
@@ -194,24 +189,6 @@ fn under_voltage_alarm(root: &Path) -> Option<bool> {
         "0" => Some(false),
         "1" => Some(true),
         _ => None,
-    }
-}
-
-/// The firmware's own word, from kernels without that driver (before 4.19).
-fn throttled_bits(root: &Path) -> Option<u32> {
-    let text = read(&root.join("sys/devices/platform/soc/soc:firmware/get_throttled"))?;
-    u32::from_str_radix(text.trim_start_matches("0x"), 16).ok()
-}
-
-/// The bits as `vcgencmd get_throttled` has them: 0 under-voltage, 1 frequency capped, 2 throttled,
-/// 3 soft temperature limit; 16 to 19 the same, some time since the boot.
-fn decode(bits: u32) -> Vitals {
-    let has = |mask: u32| Some(bits & mask != 0);
-    Vitals {
-        under_voltage: has(1),
-        under_voltage_since_boot: has(1 | 1 << 16),
-        throttled: has(0b1110),
-        ..Vitals::default()
     }
 }
 

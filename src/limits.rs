@@ -1,36 +1,32 @@
-//! What the system allows: how many connections and viewers its limits can hold.
+//! How many connections and viewers the system's limits can hold.
 //!
-//! Asked once, before anything is served. What the user asked for and the system cannot hold is an
-//! error now, not at three in the morning; what is only our default is lowered, and said.
+//! Read once at the start. An explicit option that cannot be held is an error then; defaults are lowered,
+//! with a warning. What else the user's or the group's processes use is not counted: a client for which
+//! no thread can be started gets a 503.
 
 use crate::error::Error;
 use log::warn;
 use rustix::process::{Resource, geteuid, getrlimit, setrlimit};
-use std::{
-    fs,
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
-/// Descriptors beside those of connections: the camera and its libraries, the log, the threads of
-/// the server.
+/// Descriptors beside those of connections: the camera and its libraries, the log, the server's own.
 const OTHER_FILES: usize = 32;
 
-/// Threads beside those that answer: the program's own, tiny_http's, OpenCV's.
+/// Threads beside those of connections: the program's own, OpenCV's, FFmpeg's, GStreamer's.
 const OTHER_THREADS: usize = 28;
 
 /// Connections that no viewer can take, so that `/state` and `/snapshot` still answer.
 const RESERVED: usize = 16;
 
-/// Viewers, when nobody says how many.
+/// Default of `--max-viewers`.
 const VIEWERS: usize = 100;
 
-/// Connections, when nobody says how many.
+/// Default of `--max-connections`; more viewers get more.
 const CONNECTIONS: usize = 512;
 
-/// What was asked for on the command line.
+/// What the options ask for.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Wanted {
+pub struct RequestedLimits {
     /// `--max-viewers`.
     pub viewers: Option<usize>,
     /// `--max-connections`.
@@ -46,73 +42,57 @@ pub struct Limits {
     pub connections: usize,
 }
 
-/// What the system gives.
+/// What the system allows. Each connection has a descriptor and a thread.
 #[derive(Debug, Clone, Copy)]
-struct Room {
+struct SystemLimits {
     files: usize,
     threads: usize,
 }
 
-impl Wanted {
-    /// Raises the descriptor limit as far as the system lets us, and fits what is wanted into it
-    /// and into the limit of threads.
+impl RequestedLimits {
+    /// Raises the descriptor limit to its hard limit, and fits the request into what the system allows.
     ///
     /// # Errors
     ///
-    /// When what was asked for does not fit.
-    pub fn fit(self) -> Result<Limits, Error> {
-        raise_file_limit();
-        let files = getrlimit(Resource::Nofile)
-            .current
-            .map_or(usize::MAX, whole);
-        let room = Room {
-            files,
-            threads: free_threads(),
-        };
-        let limits = self.fit_into(room)?;
-        let endless = Room {
-            files: usize::MAX,
-            threads: usize::MAX,
-        };
-        if self.fit_into(endless).is_ok_and(|most| most != limits) {
+    /// When an explicit option cannot be held.
+    pub fn resolve(self) -> Result<Limits, Error> {
+        let system = SystemLimits::read();
+        let limits = self.resolve_in(system)?;
+        if limits.connections < self.connections.unwrap_or(self.default_connections()) {
+            let (_, reason) = system.connections();
             let Limits {
                 viewers,
                 connections,
             } = limits;
             warn!(
-                "the system's limits allow {viewers} viewers and {connections} connections at \
-                 once: {} files may be open (`ulimit -n`, LimitNOFILE=) and {} threads started \
-                 (`ulimit -u`, TasksMax=)",
-                files,
-                Number(room.threads),
+                "lowered to {viewers} viewers and {connections} connections at once: {reason} \
+                 (LimitNOFILE= and TasksMax=, or `ulimit -n` and `ulimit -u`)"
             );
         }
         Ok(limits)
     }
 
-    fn fit_into(self, room: Room) -> Result<Limits, Error> {
-        let most_connections = room.files.saturating_sub(OTHER_FILES);
-        let wanted_viewers = self.viewers.unwrap_or(VIEWERS);
-        let roomy = CONNECTIONS.max(wanted_viewers + wanted_viewers / 4 + 4 * RESERVED);
-        let connections = self.connections.unwrap_or(roomy.min(most_connections));
-        if connections > most_connections {
+    fn resolve_in(self, system: SystemLimits) -> Result<Limits, Error> {
+        let (most, reason) = system.connections();
+        let default = self.default_connections().min(most);
+        let connections = self.connections.unwrap_or(default);
+        if connections > most {
             return Err(Error::Limit {
                 option: "--max-connections",
                 value: connections,
-                most: most_connections,
-                reason: format!("only {} files may be open", room.files),
+                most,
+                reason,
             });
         }
         let reserved = RESERVED.min(connections / 2);
-        let most_threads = room.threads.saturating_sub(OTHER_THREADS);
-        let most_viewers = (connections - reserved).min(most_threads.saturating_sub(reserved));
-        let reason = if most_viewers < connections - reserved {
-            format!("only {} threads can be started", room.threads)
-        } else {
-            format!("of {connections} connections {reserved} are kept for others")
-        };
-        let viewers = self.viewers.unwrap_or(wanted_viewers.min(most_viewers));
+        let most_viewers = connections - reserved;
+        let viewers = self.viewers.unwrap_or(VIEWERS.min(most_viewers));
         if viewers > most_viewers || viewers == 0 {
+            let reason = if self.connections.is_some() {
+                format!("of {connections} connections {reserved} are kept for others")
+            } else {
+                reason
+            };
             return Err(Error::Limit {
                 option: "--max-viewers",
                 value: viewers.max(1),
@@ -125,109 +105,71 @@ impl Wanted {
             connections,
         })
     }
-}
 
-/// A number, or that there is none.
-struct Number(usize);
-
-impl std::fmt::Display for Number {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 {
-            usize::MAX => f.write_str("any number of"),
-            number => number.fmt(f),
-        }
+    /// Leaves room for clients that are no viewers.
+    fn default_connections(self) -> usize {
+        let viewers = self.viewers.unwrap_or(VIEWERS);
+        CONNECTIONS.max(viewers + viewers / 4 + 4 * RESERVED)
     }
 }
 
-fn raise_file_limit() {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    let _ = setrlimit(Resource::Nofile, limit);
+impl SystemLimits {
+    fn read() -> SystemLimits {
+        let number = |limit| usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut files = getrlimit(Resource::Nofile);
+        files.current = files.maximum;
+        let _ = setrlimit(Resource::Nofile, files);
+        // Root is not bound by RLIMIT_NPROC.
+        let threads = getrlimit(Resource::Nproc).current;
+        let threads = threads.filter(|_| !geteuid().is_root());
+        SystemLimits {
+            files: getrlimit(Resource::Nofile)
+                .current
+                .map_or(usize::MAX, number),
+            threads: threads
+                .map_or(usize::MAX, number)
+                .min(threads_of_group(Path::new("/")).unwrap_or(usize::MAX)),
+        }
+    }
+
+    /// Connections that can be held, and the limit that allows no more.
+    fn connections(self) -> (usize, String) {
+        let by_files = self.files.saturating_sub(OTHER_FILES);
+        let by_threads = self.threads.saturating_sub(OTHER_THREADS);
+        let reason = if by_threads < by_files {
+            format!("only {} threads can be started", self.threads)
+        } else {
+            format!("only {} files may be open", self.files)
+        };
+        (by_files.min(by_threads), reason)
+    }
 }
 
-/// Threads that can still be started, as far as can be told.
-fn free_threads() -> usize {
-    threads_of_group().min(threads_of_user())
-}
-
-/// What the control groups we are in leave, in either layout of their file system.
-fn threads_of_group() -> usize {
-    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    groups
-        .lines()
-        .filter_map(|line| {
-            let mut fields = line.splitn(3, ':').skip(1);
-            let (controller, path) = (fields.next()?, fields.next()?);
-            let root = match controller {
-                "" => Path::new("/sys/fs/cgroup"),
-                "pids" => Path::new("/sys/fs/cgroup/pids"),
-                _ => return None,
-            };
-            let mut group = PathBuf::from(root);
-            group.push(path.trim_start_matches('/'));
-            group
-                .ancestors()
-                .take_while(|folder| folder.starts_with(root))
-                .filter_map(threads_left)
-                .min()
-        })
-        .min()
-        .unwrap_or(usize::MAX)
-}
-
-fn threads_left(group: &Path) -> Option<usize> {
-    let number = |file| {
-        fs::read_to_string(group.join(file))
-            .ok()?
-            .trim()
-            .parse()
-            .ok()
-    };
-    let most: usize = number("pids.max")?;
-    Some(most.saturating_sub(number("pids.current").unwrap_or(0)))
-}
-
-/// What RLIMIT_NPROC leaves to this user; it does not bind root.
-fn threads_of_user() -> usize {
-    let user = geteuid();
-    let Some(most) = getrlimit(Resource::Nproc)
-        .current
-        .filter(|_| !user.is_root())
-    else {
-        return usize::MAX;
-    };
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let threads: usize = processes
-        .filter(|process| {
-            let is_own = |data: fs::Metadata| data.uid() == user.as_raw();
-            process.metadata().is_ok_and(is_own)
-        })
-        .filter_map(|process| fs::read_dir(process.path().join("task")).ok())
-        .map(Iterator::count)
-        .sum();
-    whole(most).saturating_sub(threads)
-}
-
-fn whole(number: u64) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
+/// Threads that our own control group may have: TasksMax= of a service, `--pids-limit` of a container.
+/// `None` without a limit, or with the older layout of the file system.
+fn threads_of_group(root: &Path) -> Option<usize> {
+    let groups = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
+    let group = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
+    let file = root.join("sys/fs/cgroup").join(group).join("pids.max");
+    fs::read_to_string(file).ok()?.trim().parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn fit(
+    fn resolve(
         viewers: Option<usize>,
         connections: Option<usize>,
         files: usize,
         threads: usize,
     ) -> Result<(usize, usize), String> {
-        let wanted = Wanted {
+        let requested = RequestedLimits {
             viewers,
             connections,
         };
-        wanted
-            .fit_into(Room { files, threads })
+        requested
+            .resolve_in(SystemLimits { files, threads })
             .map(|limits| (limits.viewers, limits.connections))
             .map_err(|error| error.to_string())
     }
@@ -240,15 +182,37 @@ mod tests {
             (Some(500), None, 20_000, any, (500, 689)),
             (None, Some(64), 20_000, any, (48, 64)),
             (None, None, 64, any, (16, 32)),
-            (None, None, 1024, 64, (20, 512)),
+            (None, None, 1024, 64, (20, 36)),
             (None, None, 256, 1000, (100, 224)),
         ] {
             assert_eq!(
-                fit(viewers, connections, files, threads),
+                resolve(viewers, connections, files, threads),
                 Ok(fits),
                 "{files} files, {threads} threads"
             );
         }
+    }
+
+    #[test]
+    fn the_threads_of_the_own_group_are_read_where_there_is_a_limit() {
+        let root = std::env::temp_dir().join(format!("camfeed-limits-{}", std::process::id()));
+        let group = "sys/fs/cgroup/system.slice/camfeed.service";
+        for (groups, pids_max, threads) in [
+            ("0::/system.slice/camfeed.service\n", "640\n", Some(640)),
+            ("0::/system.slice/camfeed.service\n", "max\n", None),
+            ("1:name=systemd:/\n0::/\n", "640\n", None),
+        ] {
+            for (path, text) in [
+                ("proc/self/cgroup", groups),
+                (&format!("{group}/pids.max"), pids_max),
+            ] {
+                let path = root.join(path);
+                fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+                fs::write(path, text).expect("written");
+            }
+            assert_eq!(threads_of_group(&root), threads, "{groups}{pids_max}");
+        }
+        fs::remove_dir_all(&root).expect("removed");
     }
 
     #[test]
@@ -280,12 +244,19 @@ mod tests {
                 None,
                 None,
                 1024,
-                30,
-                "--max-viewers `1`: at most 0 can be held: only 30 threads can be started",
+                28,
+                "--max-viewers `1`: at most 0 can be held: only 28 threads can be started",
+            ),
+            (
+                None,
+                Some(512),
+                1024,
+                500,
+                "--max-connections `512`: at most 472 can be held: only 500 threads can be started",
             ),
         ] {
             assert_eq!(
-                fit(viewers, connections, files, threads),
+                resolve(viewers, connections, files, threads),
                 Err(said.to_owned())
             );
         }

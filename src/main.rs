@@ -34,10 +34,10 @@ mod health;
 mod journal;
 mod jpeg;
 mod limits;
+mod log_limit;
 mod multipart;
 mod process;
 mod reload;
-mod seldom;
 mod server;
 mod service;
 mod shutdown;
@@ -52,55 +52,56 @@ use crate::{
     error::Error,
     server::{Gate, Server},
     shutdown::Stop,
-    signals::{Wish, Wishes},
+    signals::SignalEvent,
     watchdog::Watchdog,
 };
+use crossbeam_channel::{select, unbounded};
 use log::{error, info};
 use signal_hook::low_level;
-use std::{convert::Infallible, os::fd::OwnedFd, process::ExitCode, sync::Arc, time::Duration};
+use std::{os::fd::OwnedFd, sync::Arc, time::Duration};
 
 /// Requests get this long to be answered when the program ends.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
-/// A file of options that is refused: the service is not started again. By sysexits.h.
-const EXIT_CONFIG: u8 = 78;
-
 /// Viewers get this long to take their last bytes when the program ends.
 const FAREWELL: Duration = Duration::from_millis(1500);
 
-fn main() -> ExitCode {
-    let (words, args) = cli::from_env();
+/// The one exit. Allowed besides: a second signal, and the watchdog when this thread hangs.
+fn main() {
+    let code = run().unwrap_or_else(|error| {
+        error!("{error}");
+        error.exit_code()
+    });
+    log::logger().flush();
+    // Not through `exit`: a capture thread may be inside OpenCV, whose static objects `exit` would
+    // destroy under it.
+    low_level::exit(code.into())
+}
+
+/// Does what the command line says; the exit code.
+fn run() -> Result<u8, Error> {
+    let (words, args) = match cli::from_env() {
+        Ok(read) => read,
+        Err(code) => return Ok(code),
+    };
     if args.version {
         println!("camfeed {}", env!("CARGO_PKG_VERSION"));
-        return ExitCode::SUCCESS;
+        return Ok(0);
     }
     let talkative = capture::prepare_opencv();
     let passed = service::take_socket();
     journal::start();
     let (is_list, is_check) = (args.list, args.check);
-    let (config, file) = match read_config(words, args) {
-        Ok(read) => read,
-        Err(error) => {
-            error!("{error}");
-            return ExitCode::from(EXIT_CONFIG);
-        }
-    };
+    let (config, file) = read_config(words, args)?;
     capture::warn_of_messages(&talkative, &config.camera.device);
     if is_list {
-        return ExitCode::from(capture::list(&config.camera));
+        return Ok(capture::list(&config.camera));
     }
     if is_check {
-        let code = capture::check(&config.camera);
-        // Not through `exit`; see the end of `run`.
-        low_level::exit(code.into());
+        return Ok(capture::check(&config.camera));
     }
-    match passed.and_then(|passed| run(&config, file, passed)) {
-        Ok(never) => match never {},
-        Err(error) => {
-            error!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    serve(&config, file, passed?)?;
+    Ok(0)
 }
 
 /// What the command line says, and the file it names.
@@ -112,15 +113,12 @@ fn read_config(words: Vec<String>, args: cli::Args) -> Result<(Config, Option<Co
     Ok((Config::from(file.args()), Some(file)))
 }
 
-/// Serves until a signal ends the program.
-fn run(
-    config: &Config,
-    file: Option<ConfigFile>,
-    passed: Option<OwnedFd>,
-) -> Result<Infallible, Error> {
-    let mut wishes = Wishes::hook()?;
+/// Serves until a signal or a fatal error ends the program.
+fn serve(config: &Config, file: Option<ConfigFile>, passed: Option<OwnedFd>) -> Result<(), Error> {
+    let signals = signals::start()?;
+    let (fatal, errors) = unbounded();
     let (stop, unwatched) = (Arc::new(Stop::default()), Arc::new(Stop::default()));
-    let limits = config.server.wanted.fit()?;
+    let limits = config.server.limits.resolve()?;
     let camera = Arc::new(Camera::new(config.camera.clone()));
     let server = Server::bind(&config.server, passed)?;
     info!("listening on {}", server.address());
@@ -129,7 +127,7 @@ fn run(
     }
     let gate = server.gate();
     let unix_path = server.unix_path();
-    capture::start(&camera, &stop)?;
+    capture::start(&camera, &stop, fatal.clone())?;
     let health = health::start(&stop);
     let serving = Arc::new(server.start(&config.server, limits, &camera, health)?);
     let watchdog = Watchdog {
@@ -137,20 +135,23 @@ fn run(
         clients: Arc::clone(serving.clients()),
         probe: serving.probe(),
         stop: Arc::clone(&unwatched),
+        fatal: fatal.clone(),
     };
     let watched = Arc::clone(&serving);
     watchdog.start(move || watched.is_full())?;
     let options = reload::Options::new(file, Arc::clone(&camera));
     let signal = loop {
-        match wishes.next() {
-            Wish::Reload => reload(&options, &gate),
-            Wish::End(signal) => break signal,
+        select! {
+            recv(signals) -> event => match event.expect("the thread of signals never ends") {
+                SignalEvent::Reload => reload(&options, &gate),
+                SignalEvent::End(signal) => break signal,
+            },
+            recv(errors) -> error => return Err(error.expect("`fatal` is here")),
         }
     };
     let name = low_level::signal_name(signal).unwrap_or("a signal");
     info!("ending on {name}");
     service::tell_stopping();
-    wishes.end_at_next();
     // A server that accepts nothing more is not deaf.
     unwatched.set();
     serving.drain(LAST_ANSWERS);
@@ -160,10 +161,7 @@ fn run(
     if let Some(path) = unix_path {
         let _ = std::fs::remove_file(path);
     }
-    log::logger().flush();
-    // Not through `exit`: a capture thread may be inside OpenCV, whose static objects `exit` would
-    // destroy under it.
-    low_level::exit(0)
+    Ok(())
 }
 
 /// Everything that is read again on SIGHUP, or `systemctl reload`.

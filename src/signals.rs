@@ -5,10 +5,10 @@
 //! opened any more.
 
 use crate::error::Error;
+use crossbeam_channel::{Receiver, unbounded};
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
-    iterator::Signals,
-    low_level,
+    iterator, low_level,
 };
 use std::{
     fs::{self, File},
@@ -17,51 +17,44 @@ use std::{
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
+pub enum SignalEvent {
     /// Read the options again.
     Reload,
     /// End, because of this signal.
     End(i32),
 }
 
-/// See the module.
-#[derive(Debug)]
-pub struct Wishes {
-    signals: Signals,
-    had_terminal: bool,
-}
-
-impl Wishes {
-    /// From now on signals come here.
-    pub fn hook() -> Result<Wishes, Error> {
-        let mut wanted = vec![SIGINT, SIGTERM];
-        // Who starts a program with nohup wants it left alone.
-        if !is_ignored(SIGHUP) {
-            wanted.push(SIGHUP);
-        }
-        Ok(Wishes {
-            signals: Signals::new(wanted).map_err(Error::Signals)?,
-            had_terminal: has_terminal(),
+/// Starts the thread that receives signals from now on. The first one that ends the program is an event;
+/// a second one ends it at once, whatever hangs.
+pub fn start() -> Result<Receiver<SignalEvent>, Error> {
+    let mut wanted = vec![SIGINT, SIGTERM];
+    // Who starts a program with nohup wants it left alone.
+    if !is_ignored(SIGHUP) {
+        wanted.push(SIGHUP);
+    }
+    let mut signals = iterator::Signals::new(wanted).map_err(Error::Signals)?;
+    let had_terminal = has_terminal();
+    let (sender, events) = unbounded();
+    let name = "signals".to_owned();
+    thread::Builder::new()
+        .name(name.clone())
+        .spawn(move || {
+            let mut is_ending = false;
+            for signal in signals.forever() {
+                let is_reload = signal == SIGHUP && (!had_terminal || has_terminal());
+                let event = if is_reload {
+                    SignalEvent::Reload
+                } else if is_ending {
+                    low_level::exit(1);
+                } else {
+                    is_ending = true;
+                    SignalEvent::End(signal)
+                };
+                let _ = sender.send(event);
+            }
         })
-    }
-
-    /// Waits for the next one.
-    pub fn next(&mut self) -> Wish {
-        match self.signals.forever().next() {
-            Some(SIGHUP) if !self.had_terminal || has_terminal() => Wish::Reload,
-            Some(signal) => Wish::End(signal),
-            // Only when somebody closes the iterator, and nobody does.
-            None => Wish::End(SIGTERM),
-        }
-    }
-
-    /// From now on a signal to end ends the program at once, whatever hangs.
-    pub fn end_at_next(mut self) {
-        thread::spawn(move || {
-            while let Wish::Reload = self.next() {}
-            low_level::exit(1);
-        });
-    }
+        .map_err(|source| Error::Thread { name, source })?;
+    Ok(events)
 }
 
 fn has_terminal() -> bool {

@@ -1,11 +1,10 @@
-//! Live numbers: counters anybody may bump, a rate over the last seconds, and how long things take.
+//! Live numbers: counters anybody may increment, a rate over the last seconds, and how long things take.
 //!
 //! Settings stand in `config`; what changes while the program runs stands here. Counters are
 //! relaxed atomics: each is read alone, for people, and orders nothing.
 
 use parking_lot::Mutex;
 use std::{
-    collections::VecDeque,
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
@@ -54,95 +53,77 @@ pub struct CameraStats {
     pub encode_times: Histogram,
 }
 
-/// Events a second over the last [`Rate::WINDOW`].
+/// Events a second over the last few seconds. An event costs a lock nobody else waits for: readers come
+/// once in a while and hold it for a division.
 #[derive(Debug, Default)]
-pub struct Rate {
-    /// Times of the last events, oldest first.
-    times: Mutex<VecDeque<Instant>>,
+pub struct Rate(Mutex<Option<Marks>>);
+
+/// The rate is that of the events from `older` to `last`.
+#[derive(Debug)]
+struct Marks {
+    older: Mark,
+    /// Takes the place of `older` when it is a [`Rate::WINDOW`] old.
+    newer: Mark,
+    last: Mark,
+}
+
+/// An event: when it was, and how many came before it.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    at: Instant,
+    number: u64,
 }
 
 impl Rate {
-    const WINDOW: Duration = Duration::from_secs(3);
-    /// Bounds the memory: at more than 85 events a second the window is shorter than it says.
-    const MOST: usize = 256;
+    /// The rate follows events of one to two windows.
+    const WINDOW: Duration = Duration::from_millis(1500);
 
     /// Counts one event.
     pub fn tick(&self, now: Instant) {
-        let mut times = self.times.lock();
-        if times.len() == Rate::MOST {
-            times.pop_front();
+        let mut marks = self.0.lock();
+        match marks.as_mut().filter(|marks| !marks.are_over(now)) {
+            Some(marks) => {
+                marks.last.at = now;
+                marks.last.number += 1;
+                if now.saturating_duration_since(marks.newer.at) >= Rate::WINDOW {
+                    marks.older = marks.newer;
+                    marks.newer = marks.last;
+                }
+            }
+            None => {
+                let first = Mark { at: now, number: 0 };
+                *marks = Some(Marks {
+                    older: first,
+                    newer: first,
+                    last: first,
+                });
+            }
         }
-        times.push_back(now);
     }
 
     /// Events a second; falls to 0 when they stop coming.
     pub fn per_second(&self, now: Instant) -> f64 {
-        let mut times = self.times.lock();
-        // The last two stay, so that a source slower than the window still has a rate.
-        while times.len() > 2 && now.duration_since(times[0]) > Rate::WINDOW {
-            times.pop_front();
-        }
-        let (Some(&first), Some(&last)) = (times.front(), times.back()) else {
-            return 0.0;
-        };
-        let intervals = (times.len() - 1) as f64;
-        let span = last.duration_since(first).as_secs_f64();
-        if intervals < 1.0 || span == 0.0 {
-            return 0.0;
-        }
-        if is_over(now.duration_since(last), span / intervals) {
-            0.0
-        } else {
-            intervals / span
-        }
+        let marks = self.0.lock();
+        let marks = marks.as_ref().filter(|marks| !marks.are_over(now));
+        let interval = marks.and_then(Marks::interval);
+        interval.map_or(0.0, |interval| 1.0 / interval)
     }
 }
 
-/// Events a second of late, counted by one thread and read by others. Nothing is locked and next to
-/// nothing stored: there is one for each viewer, and each of its parts touches it.
-#[derive(Debug, Default)]
-pub struct Pulse {
-    /// Time of the last event, in microseconds since a moment of the owner's; 0 before the first.
-    last: AtomicU64,
-    /// Mean time between two, in nanoseconds; 0 before the second.
-    interval: AtomicU64,
-}
-
-impl Pulse {
-    /// The mean follows the last so many.
-    const EVENTS: u64 = 16;
-
-    /// Counts one event, so long after the owner's moment.
-    pub fn beat(&self, at: Duration) {
-        let at = u64::try_from(at.as_micros()).unwrap_or(u64::MAX).max(1);
-        let last = self.last.load(Ordering::Relaxed);
-        self.last.store(at, Ordering::Relaxed);
-        if last == 0 {
-            return;
-        }
-        let new = at.saturating_sub(last).saturating_mul(1000);
-        let mean = match self.interval.load(Ordering::Relaxed) {
-            0 => new,
-            old => old - old / Pulse::EVENTS + new / Pulse::EVENTS,
-        };
-        self.interval.store(mean, Ordering::Relaxed);
+impl Marks {
+    /// Mean time between two events, in seconds; `None` before the second event.
+    fn interval(&self) -> Option<f64> {
+        let span = self.last.at.saturating_duration_since(self.older.at);
+        let events = self.last.number - self.older.number;
+        (!span.is_zero()).then(|| span.as_secs_f64() / events as f64)
     }
 
-    /// Events a second; falls to 0 when they stop coming.
-    pub fn per_second(&self, now: Duration) -> f64 {
-        let last = Duration::from_micros(self.last.load(Ordering::Relaxed));
-        let interval = self.interval.load(Ordering::Relaxed) as f64 / 1e9;
-        if interval == 0.0 || is_over(now.saturating_sub(last), interval) {
-            0.0
-        } else {
-            1.0 / interval
-        }
+    /// True when the gap since the last event is much longer than usual: the events have stopped.
+    fn are_over(&self, now: Instant) -> bool {
+        let gap = now.saturating_duration_since(self.last.at).as_secs_f64();
+        self.interval()
+            .is_some_and(|interval| gap > 3.0 * interval + 0.5)
     }
-}
-
-/// A gap much longer than usual means that a rate is falling, and is said at once.
-fn is_over(silence: Duration, interval: f64) -> bool {
-    silence.as_secs_f64() > 3.0 * interval + 0.5
 }
 
 /// A mean that follows the last few dozen values.
@@ -235,20 +216,32 @@ mod tests {
     }
 
     #[test]
-    fn a_pulse_follows_its_events_and_ends_with_them() {
-        let pulse = Pulse::default();
-        let millis = Duration::from_millis;
-        assert_eq!(pulse.per_second(millis(0)), 0.0);
-        for beat in 0..60 {
-            pulse.beat(millis(beat * 40));
-        }
-        assert!((pulse.per_second(millis(2400)) - 25.0).abs() < 0.01);
+    fn the_rate_follows_its_events_and_a_gap_is_no_part_of_it() {
+        let rate = Rate::default();
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        (0..60).for_each(|tick| rate.tick(at(tick * 40)));
+        assert!((rate.per_second(at(2400)) - 25.0).abs() < 0.01);
         // Slower from now on.
-        for beat in 0..60 {
-            pulse.beat(millis(2400 + beat * 100));
+        (0..60).for_each(|tick| rate.tick(at(2400 + tick * 100)));
+        assert!((rate.per_second(at(8400)) - 10.0).abs() < 0.01);
+        assert_eq!(rate.per_second(at(10_000)), 0.0);
+        // A minute later they come again.
+        (0..3).for_each(|tick| rate.tick(at(68_000 + tick * 40)));
+        assert!((rate.per_second(at(68_100)) - 25.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn jitter_of_single_events_does_not_show() {
+        let rate = Rate::default();
+        let start = Instant::now();
+        for tick in 0..300 {
+            let jitter = [0, 12, 3, 17, 8][tick as usize % 5];
+            let now = start + Duration::from_millis(tick * 40 + jitter);
+            rate.tick(now);
+            let fps = rate.per_second(now);
+            assert!(tick < 50 || (fps - 25.0).abs() < 0.4, "{fps} at {tick}");
         }
-        assert!((pulse.per_second(millis(8400)) - 10.0).abs() < 0.5);
-        assert_eq!(pulse.per_second(millis(10_000)), 0.0);
     }
 
     #[test]

@@ -14,7 +14,8 @@ use crate::{
     service,
     shutdown::Stop,
 };
-use log::{debug, error, info};
+use crossbeam_channel::Sender;
+use log::{debug, info};
 use signal_hook::low_level;
 use std::{
     io,
@@ -35,8 +36,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// As many questions in a row without an answer: the server does not accept any more.
 const MOST_UNANSWERED: u32 = 5;
 
-/// What the program then ends with: an internal failure, by sysexits.h.
-const EXIT_DEAF: i32 = 70;
+/// When the main thread has not ended the program after this long, it hangs, too.
+const LAST_RESORT: Duration = Duration::from_secs(5);
 
 /// The camera's own thread notices a silent camera; only when it is this late itself, it hangs.
 const SLACK: Duration = Duration::from_secs(5);
@@ -51,6 +52,8 @@ pub struct Watchdog {
     pub probe: Probe,
     /// Ends the watchdog before the program stops accepting.
     pub stop: Arc<Stop>,
+    /// Ends the program.
+    pub fatal: Sender<Error>,
 }
 
 impl Watchdog {
@@ -86,7 +89,7 @@ impl Watchdog {
                 unanswered += 1;
                 debug!("no answer of the own server: {failure}");
                 if unanswered >= MOST_UNANSWERED {
-                    escalate();
+                    return self.escalate();
                 }
             } else {
                 if unanswered > 0 {
@@ -148,13 +151,15 @@ impl Watchdog {
         };
         format!("{camera}, {viewers}")
     }
-}
 
-/// Ends the program, for its service to start it anew.
-fn escalate() {
-    error!("the server does not answer itself; ending");
-    log::logger().flush();
-    low_level::exit(EXIT_DEAF);
+    /// Has the main thread end the program, or ends it when that one hangs.
+    fn escalate(&self) {
+        let _ = self.fatal.send(Error::Deaf);
+        if !self.stop.wait_until(Instant::now() + LAST_RESORT) {
+            log::logger().flush();
+            low_level::exit(Error::Deaf.exit_code().into());
+        }
+    }
 }
 
 /// The flow of pictures, as last seen.

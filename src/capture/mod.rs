@@ -30,18 +30,14 @@ mod watch;
 
 pub use report::{check, list};
 
-use crate::{camera::Camera, config::Device, encode, error::Error, shutdown::Stop};
-use log::{error, warn};
-use signal_hook::low_level;
+use crate::{camera::Camera, config::Device, encode, error::Error, fault, shutdown::Stop};
+use crossbeam_channel::Sender;
+use log::warn;
 use std::{
     env,
     panic::{self, AssertUnwindSafe},
     sync::Arc,
 };
-
-/// What the program ends with when a part fails that cannot be begun again: an internal error, by
-/// sysexits.h.
-const EXIT_BROKEN: i32 = 70;
 
 /// FFmpeg's own number for silence.
 const AV_LOG_QUIET: &str = "-8";
@@ -65,19 +61,21 @@ pub fn warn_of_messages(asked: &[&str], device: &Device) {
     }
 }
 
-/// Starts the encoders and the supervisor of `camera`, which run until `stop`.
-pub fn start(camera: &Arc<Camera>, stop: &Arc<Stop>) -> Result<(), Error> {
+/// Starts the encoders and the supervisor of `camera`, which run until `stop`. An error in
+/// `fatal` is to end the program, and a service then starts all anew.
+pub fn start(camera: &Arc<Camera>, stop: &Arc<Stop>, fatal: Sender<Error>) -> Result<(), Error> {
     let encoders = encode::start(camera)?;
     let supervisor = supervisor::Supervisor::new(Arc::clone(camera), encoders, Arc::clone(stop));
     let name = "camera".to_owned();
     std::thread::Builder::new()
         .name(name.clone())
         .spawn(move || {
-            if panic::catch_unwind(AssertUnwindSafe(|| supervisor.run())).is_err() {
-                // Nobody else knows what is open and what is shown; a service starts all anew.
-                error!("the camera's supervisor failed: ending");
-                log::logger().flush();
-                low_level::exit(EXIT_BROKEN);
+            let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
+                assert!(!fault::is_due("supervisor"), "a fault on purpose");
+                supervisor.run()
+            }));
+            if let Err(error) = outcome.unwrap_or(Err(Error::Supervisor)) {
+                let _ = fatal.send(error);
             }
         })
         .map(drop)

@@ -21,7 +21,7 @@ use crate::{
     shutdown::Stop,
 };
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
-use log::{Level, debug, error, info, warn};
+use log::{Level, debug, info, warn};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -55,9 +55,6 @@ const LETTING_GO: Duration = Duration::from_secs(2);
 
 /// As many threads that never come back end the program.
 const MOST_STUCK: usize = 3;
-
-/// What the program then ends with: a temporary failure, by sysexits.h.
-const EXIT_STUCK: i32 = 75;
 
 /// See the module.
 pub struct Supervisor {
@@ -147,30 +144,31 @@ impl Supervisor {
         }
     }
 
-    /// Runs until the program ends.
-    pub fn run(mut self) {
+    /// Runs until the program ends; an error is to end it.
+    pub fn run(mut self) -> Result<(), Error> {
         while !self.stop.is_set() {
-            self.act(Instant::now());
+            self.act(Instant::now())?;
             let wait = self.deadline().saturating_duration_since(Instant::now());
             select! {
                 recv(self.inbox) -> event => match event {
                     Ok(Event { lease, what: What::Online(facts) }) => self.online(lease, facts),
                     Ok(Event { lease, what: What::Ended(error) }) => self.ended(lease, &error),
-                    Err(_) => return,
+                    Err(_) => break,
                 },
-                recv(self.watched) -> _ => self.watched(),
+                recv(self.watched) -> _ => self.watched()?,
                 recv(self.plugged) -> _ => self.plugged(),
                 default(wait) => {}
             }
         }
         self.lease.revoke();
+        Ok(())
     }
 
     /// Does what is due.
-    fn act(&mut self, now: Instant) {
+    fn act(&mut self, now: Instant) -> Result<(), Error> {
         let timeout = self.camera.config.timeout;
         match self.phase {
-            Phase::Waiting { until } if now >= until => self.open(now, 0),
+            Phase::Waiting { until } if now >= until => self.open(now, 0)?,
             Phase::Opening { since } if now >= since + timeout + OPENING => {
                 self.give_up(now);
                 self.offline(&self.silent("it does not answer"), now);
@@ -195,6 +193,7 @@ impl Supervisor {
             self.scout.next = now + SCOUT_AGAIN;
             self.look_for_cameras(now);
         }
+        Ok(())
     }
 
     /// When something may be due next, whatever else happens.
@@ -224,7 +223,7 @@ impl Supervisor {
     }
 
     /// Opens the device, unless a thread that was given up may still hold it.
-    fn open(&mut self, now: Instant, warmup: u32) {
+    fn open(&mut self, now: Instant, warmup: u32) -> Result<(), Error> {
         let letting_go = self
             .given_up
             .iter()
@@ -232,7 +231,7 @@ impl Supervisor {
             .max();
         if let Some(until) = letting_go.filter(|until| *until > now) {
             self.phase = Phase::Waiting { until };
-            return;
+            return Ok(());
         }
         if self.given_up.len() >= MOST_STUCK {
             if !self.is_node() {
@@ -241,12 +240,9 @@ impl Supervisor {
                 self.phase = Phase::Waiting {
                     until: now + BACK_OFF.1,
                 };
-                return;
+                return Ok(());
             }
-            let count = self.given_up.len();
-            error!("{count} capture threads hang in the driver and never come back; ending");
-            log::logger().flush();
-            signal_hook::low_level::exit(EXIT_STUCK);
+            return Err(Error::Stuck(self.given_up.len()));
         }
         self.outages.note_try();
         match self
@@ -259,6 +255,7 @@ impl Supervisor {
             }
             Err(error) => self.offline(&error, now),
         }
+        Ok(())
     }
 
     /// What to try, best first. A camera that has been online is looked for under the name that
@@ -373,7 +370,7 @@ impl Supervisor {
     }
 
     /// Somebody begins to watch.
-    fn watched(&mut self) {
+    fn watched(&mut self) -> Result<(), Error> {
         let now = Instant::now();
         if matches!(self.phase, Phase::Idle) {
             let mut status = self.camera.status();
@@ -382,8 +379,9 @@ impl Supervisor {
             status.reason = Some("the camera is being woken".to_owned());
             drop(status);
             self.next_placeholder = now + PLACEHOLDER_PERIOD;
-            self.open(now, self.camera.config.warmup);
+            self.open(now, self.camera.config.warmup)?;
         }
+        Ok(())
     }
 
     /// A camera node may have come.

@@ -35,9 +35,8 @@ pub struct ConfigFile {
 struct Line {
     number: usize,
     name: String,
+    /// The rest of the line, without quotes around it.
     value: Option<String>,
-    /// What follows the name looks like another option.
-    has_more: bool,
 }
 
 impl ConfigFile {
@@ -133,17 +132,10 @@ impl Line {
             Some((name, rest)) => (name, Some(rest.trim())),
             None => (line, None),
         };
-        let quoted = rest.and_then(unquoted);
-        let looks_like_option = |word: &str| {
-            word.strip_prefix("--")
-                .is_some_and(|name| name.starts_with(char::is_alphabetic))
-        };
         Some(Line {
             number,
             name: name.to_owned(),
-            value: quoted.or(rest).map(str::to_owned),
-            has_more: quoted.is_none()
-                && rest.is_some_and(|rest| rest.split_whitespace().any(looks_like_option)),
+            value: rest.map(|rest| unquote(rest).to_owned()),
         })
     }
 
@@ -152,10 +144,10 @@ impl Line {
     }
 }
 
-/// A value needs no quotes here, because it ends with its line; who is used to them may set them.
-fn unquoted(value: &str) -> Option<&str> {
+/// Removes quotes around a value. None are needed, because a value ends with its line.
+fn unquote(value: &str) -> &str {
     let within = |quote| value.strip_prefix(quote)?.strip_suffix(quote);
-    within('"').or_else(|| within('\''))
+    within('"').or_else(|| within('\'')).unwrap_or(value)
 }
 
 /// Why `line`, whose option is the last of `args`, is refused.
@@ -171,19 +163,18 @@ fn judge(line: &Line, args: &[&str]) -> Result<(), String> {
     if ONLY_TYPED.contains(&name) {
         return Err(format!("`{name}` is for the command line only"));
     }
-    if line.has_more {
-        return Err(format!(
-            "more than `{}`: allowed is one option a line (a value that looks like one needs \
-             quotes)",
-            shown_word(name)
-        ));
-    }
     match cli::parse(args) {
         Ok(_) => Ok(()),
         Err(exit) => {
             let reason = exit.output.trim_end();
             let hint = if reason.contains("Unrecognized") {
                 " (`camfeed --help` shows what is allowed)"
+            } else if line
+                .value
+                .as_ref()
+                .is_some_and(|value| value.contains(" --"))
+            {
+                " (allowed is one option a line)"
             } else {
                 ""
             };
@@ -219,8 +210,10 @@ mod tests {
             let args = parsed(line, &[]).expect("good").args();
             assert_eq!(args.overlay.expect("given").0, "Garden %H:%M");
         }
-        let dashes = parsed("--overlay \"a --b\"", &[]).expect("good").args();
-        assert_eq!(dashes.overlay.expect("given").0, "a --b");
+        for line in ["--overlay a --b", "--overlay \"a --b\""] {
+            let dashes = parsed(line, &[]).expect("good").args();
+            assert_eq!(dashes.overlay.expect("given").0, "a --b");
+        }
     }
 
     #[test]
@@ -267,6 +260,7 @@ mod tests {
             "--source=http://cam/SECRET\n",
             "--sorce http://cam/SECRET\n",
             "--source=http://cam/SECRET --fps 5\n",
+            "--quality 70 --source http://ann:SECRET@cam/SECRET\n",
             "http://cam/SECRET\n",
             "source=http://cam/SECRET\n",
             "ann:SECRET@cam/x\n",

@@ -19,7 +19,7 @@ pub use values::{
     Rotate, Seconds, Settings, Size, Turn, Viewers, Warmup, Workers,
 };
 
-use crate::{cli::Args, limits::Wanted};
+use crate::{cli::Args, limits::RequestedLimits};
 use std::time::Duration;
 
 /// Everything the program was told, checked.
@@ -75,7 +75,7 @@ pub struct ServerConfig {
     /// Where to listen.
     pub listen: Listen,
     /// Streams and connections at once.
-    pub wanted: Wanted,
+    pub limits: RequestedLimits,
     /// Connections of one address at once.
     pub max_per_address: Option<usize>,
     /// A client that takes no byte for so long has stalled.
@@ -117,7 +117,7 @@ impl From<Args> for Config {
             },
             server: ServerConfig {
                 listen: args.listen,
-                wanted: Wanted {
+                limits: RequestedLimits {
                     viewers: args.max_viewers.map(|viewers| viewers.0),
                     connections: args.max_connections.map(|connections| connections.0),
                 },

@@ -158,18 +158,18 @@ impl FromArgValue for Settings {
     }
 }
 
-/// Makes a number type of its own for an option: name, range and default stand together.
+/// Makes a number type of its own for an option: name, range and default, if it has one, stand together.
 macro_rules! whole_number {
-    ($(#[$doc:meta])* $name:ident, $inner:ty, $low:literal ..= $high:literal, $default:expr) => {
+    ($(#[$doc:meta])* $name:ident, $inner:ty, $low:literal ..= $high:literal $(, $default:expr)?) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub struct $name(pub $inner);
 
-        impl Default for $name {
+        $(impl Default for $name {
             fn default() -> $name {
                 $name($default)
             }
-        }
+        })?
 
         impl FromArgValue for $name {
             fn from_arg_value(value: &str) -> Result<$name, String> {
@@ -195,16 +195,16 @@ whole_number!(
     Warmup, u32, 0..=300, 5
 );
 whole_number!(
-    /// Streams served at once, 1 to 10000. Defaults to 100.
-    Viewers, usize, 1..=10_000, 100
+    /// Streams served at once, 1 to 10000. `limits` has its default.
+    Viewers, usize, 1..=10_000
 );
 whole_number!(
-    /// Connections at once, 8 to 20000. Defaults to 512, and more for more viewers.
-    Connections, usize, 8..=20_000, 512
+    /// Connections at once, 8 to 20000. `limits` has its default.
+    Connections, usize, 8..=20_000
 );
 whole_number!(
     /// Connections of one address at once, 1 to 20000.
-    PerAddress, usize, 1..=20_000, 64
+    PerAddress, usize, 1..=20_000
 );
 
 /// How the picture is turned; rotation first, then the mirror.

@@ -22,9 +22,10 @@ use crate::{
     fault,
     frame::{Frame, Stamp},
     jpeg,
+    log_limit::LogLimiter,
 };
 use crossbeam_channel::{Receiver, Sender, bounded};
-use log::{debug, error, warn};
+use log::{error, warn};
 use opencv::{
     core::{self, Mat},
     prelude::*,
@@ -170,19 +171,16 @@ pub fn start(camera: &Arc<Camera>) -> Result<Encoders, Error> {
     })
 }
 
-/// Runs until the capture side is gone; a picture that cannot be encoded is dropped and said once.
+/// Runs until the capture side is gone; a picture that cannot be encoded is dropped, with a line a minute.
 fn work(camera: &Camera, queue: &Receiver<Task>, emptied: &Sender<Mat>) {
     let mut encoder = Encoder::new(camera.quality());
-    let mut has_complained = false;
+    let dropped_lines = LogLimiter::per_minute(1);
     for Task { shared, stripe } in queue {
         assert!(!fault::is_due("encode"), "a fault on purpose");
         let jpeg = encode_stripe(&mut encoder, &shared, stripe, camera);
         if let Err(error) = &jpeg {
-            if has_complained {
-                debug!("picture dropped: {error}");
-            } else {
-                warn!("picture dropped: {error} (further ones are counted in /state)");
-                has_complained = true;
+            if let Some(suppressed) = dropped_lines.permit() {
+                warn!("picture dropped: {error}{suppressed}");
             }
         }
         let _ = shared.jpegs[stripe].set(jpeg.ok());

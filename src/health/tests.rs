@@ -28,7 +28,6 @@ impl Drop for Root {
     }
 }
 
-const BITS: &str = "sys/devices/platform/soc/soc:firmware/get_throttled";
 const ZONE: &str = "sys/class/thermal/thermal_zone0/type";
 const TEMP: &str = "sys/class/thermal/thermal_zone0/temp";
 const NAME: &str = "sys/class/hwmon/hwmon1/name";
@@ -42,17 +41,16 @@ const TITLES: &str = "Inter-| sta-|   Quality        |   Discarded packets
 #[test]
 fn a_machine_that_tells_nothing_is_unknown() {
     let root = Root::with(&[]);
-    assert_eq!(look(&root.0), Vitals::default());
-    assert!(!look(&root.0).are_known());
+    assert_eq!(read_health(&root.0), MachineHealth::default());
+    assert!(!read_health(&root.0).is_known());
     let root = Root::with(&[
         (ZONE, "cpu-thermal\n"),
         (TEMP, "warm\n"),
         (NAME, "rpi_volt\n"),
         (ALARM, "\n"),
-        (BITS, "zz\n"),
         (WIRELESS, TITLES),
     ]);
-    assert_eq!(look(&root.0), Vitals::default());
+    assert_eq!(read_health(&root.0), MachineHealth::default());
 }
 
 #[test]
@@ -69,33 +67,11 @@ fn the_temperature_is_that_of_the_processors_hottest_part() {
         ("sys/class/thermal/cooling_device0/type", "cpu-fan\n"),
         ("sys/class/thermal/cooling_device0/temp", "99000\n"),
     ]);
-    assert_eq!(look(&root.0).temperature, Some(51.0));
+    assert_eq!(read_health(&root.0).temperature, Some(51.0));
 }
 
 #[test]
-fn the_firmwares_bits_tell_now_from_since_boot() {
-    let vitals = |low, was_low, throttled| Vitals {
-        under_voltage: Some(low),
-        under_voltage_since_boot: Some(was_low),
-        throttled: Some(throttled),
-        ..Vitals::default()
-    };
-    for (text, expected) in [
-        ("0\n", vitals(false, false, false)),
-        ("50000\n", vitals(false, true, false)),
-        ("50005\n", vitals(true, true, true)),
-        ("0x1\n", vitals(true, true, false)),
-        ("20002\n", vitals(false, false, true)),
-        ("80008\n", vitals(false, false, true)),
-        ("e0000\n", vitals(false, false, false)),
-    ] {
-        let root = Root::with(&[(BITS, text)]);
-        assert_eq!(look(&root.0), expected, "{text}");
-    }
-}
-
-#[test]
-fn the_voltage_alarm_goes_before_the_file_the_kernel_complains_of() {
+fn a_pi_tells_of_under_voltage_by_its_alarm_and_is_throttled_when_hot() {
     for (alarm, temp, low, throttled) in [
         ("1\n", "60000\n", true, false),
         ("0\n", "81000\n", false, true),
@@ -107,20 +83,19 @@ fn the_voltage_alarm_goes_before_the_file_the_kernel_complains_of() {
             (ALARM, alarm),
             (ZONE, "cpu-thermal\n"),
             (TEMP, temp),
-            (BITS, "f000f\n"),
         ]);
-        let vitals = look(&root.0);
-        assert_eq!(vitals.under_voltage, Some(low));
-        assert_eq!(vitals.under_voltage_since_boot, None);
-        assert_eq!(vitals.throttled, Some(throttled));
+        let health = read_health(&root.0);
+        assert_eq!(health.under_voltage, Some(low));
+        assert_eq!(health.under_voltage_since_boot, None);
+        assert_eq!(health.throttled, Some(throttled));
     }
 }
 
 #[test]
 fn a_hot_pc_is_not_said_to_be_slowed_down() {
     let root = Root::with(&[(ZONE, "x86_pkg_temp\n"), (TEMP, "90000\n")]);
-    let vitals = look(&root.0);
-    assert_eq!((vitals.temperature, vitals.throttled), (Some(90.0), None));
+    let health = read_health(&root.0);
+    assert_eq!((health.temperature, health.throttled), (Some(90.0), None));
 }
 
 #[test]
@@ -143,17 +118,17 @@ fn the_signal_is_that_of_the_strongest_network_in_either_notation() {
         ("", None),
     ] {
         let root = Root::with(&[(WIRELESS, &format!("{TITLES}{lines}"))]);
-        assert_eq!(look(&root.0).wifi_signal, expected, "{lines}");
+        assert_eq!(read_health(&root.0).wifi_signal, expected, "{lines}");
     }
 }
 
 #[test]
 fn under_voltage_that_comes_and_goes_is_said_once_and_summed_up_when_over() {
-    let mut supply = Supply::default();
+    let mut under_voltage = UnderVoltage::default();
     let start = Instant::now();
     let at = |seconds| start + Duration::from_secs(seconds);
-    assert_eq!(supply.judge(false, at(0)), None);
-    assert_eq!(supply.judge(true, at(5)), Some(News::Low));
+    assert_eq!(under_voltage.update(false, at(0)), None);
+    assert_eq!(under_voltage.update(true, at(5)), Some(Event::Began));
     for (seconds, is_low) in [
         (10, false),
         (15, true),
@@ -161,11 +136,14 @@ fn under_voltage_that_comes_and_goes_is_said_once_and_summed_up_when_over() {
         (60, true),
         (119, false),
     ] {
-        assert_eq!(supply.judge(is_low, at(seconds)), None, "{seconds}");
+        assert_eq!(under_voltage.update(is_low, at(seconds)), None, "{seconds}");
     }
     let time = Duration::from_secs(55);
-    assert_eq!(supply.judge(false, at(120)), Some(News::Calm(time)));
-    assert_eq!(supply.judge(false, at(125)), None);
-    assert!(supply.was_low);
-    assert_eq!(supply.judge(true, at(130)), Some(News::Low));
+    assert_eq!(
+        under_voltage.update(false, at(120)),
+        Some(Event::Ended(time))
+    );
+    assert_eq!(under_voltage.update(false, at(125)), None);
+    assert!(under_voltage.was_seen);
+    assert_eq!(under_voltage.update(true, at(130)), Some(Event::Began));
 }

@@ -12,11 +12,7 @@ use super::{
     listen::Listening,
     serve,
 };
-use crate::{
-    error::Error,
-    fault,
-    seldom::{Seldom, Unsaid},
-};
+use crate::{error::Error, fault, log_limit::LogLimiter};
 use log::{debug, error, warn};
 use parking_lot::Mutex;
 use rustix::{
@@ -56,9 +52,9 @@ pub struct Acceptor {
     /// Ends the wait for connections.
     wake: OwnedFd,
     /// Log lines about connections that wait because all are in a request.
-    full: Seldom,
+    full_lines: LogLimiter,
     /// Log lines about accept errors.
-    failed: Seldom,
+    failure_lines: LogLimiter,
 }
 
 impl Acceptor {
@@ -75,8 +71,8 @@ impl Acceptor {
             limit: Arc::clone(&app.connections),
             app,
             wake: wake.map_err(|errno| thread_error(errno.into()))?,
-            full: Seldom::lines(1),
-            failed: Seldom::lines(1),
+            full_lines: LogLimiter::per_minute(1),
+            failure_lines: LogLimiter::per_minute(1),
         });
         let running = Arc::clone(&acceptor);
         thread::Builder::new()
@@ -133,11 +129,10 @@ impl Acceptor {
     /// Evicts a connection, or waits until one is closed.
     fn make_room(&self) {
         if !self.limit.evict() {
-            if let Some(unsaid) = self.full.note() {
+            if let Some(suppressed) = self.full_lines.permit() {
                 warn!(
-                    "all {} connections are in a request and new ones wait (--max-connections){}",
-                    self.limit.max(),
-                    Unsaid(unsaid)
+                    "all {} connections are in a request and new ones wait (--max-connections){suppressed}",
+                    self.limit.max()
                 );
             }
         }
@@ -146,12 +141,9 @@ impl Acceptor {
     }
 
     fn note_failure(&self, errno: Errno) {
-        if let Some(unsaid) = self.failed.note() {
+        if let Some(suppressed) = self.failure_lines.permit() {
             let error = io::Error::from(errno);
-            error!(
-                "cannot accept a connection, trying on: {error}{}",
-                Unsaid(unsaid)
-            );
+            error!("cannot accept a connection, trying on: {error}{suppressed}");
         }
         let is_shortage = matches!(
             errno,

@@ -5,7 +5,7 @@ use crate::{
     camera::Camera,
     clients::Clients,
     config::{FrameAncestors, Origin},
-    health::Health,
+    health::LatestHealth,
 };
 use std::{
     sync::Arc,
@@ -22,7 +22,7 @@ pub struct App {
     /// Who may look.
     pub gate: Arc<Gate>,
     /// The machine's.
-    pub health: Arc<Health>,
+    pub health: Arc<LatestHealth>,
     /// The open connections.
     pub connections: Arc<ConnectionLimit>,
     /// Who may wait for a picture.

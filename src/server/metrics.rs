@@ -190,31 +190,31 @@ fn describe_connections(text: &mut Exposition, app: &App) {
 }
 
 fn describe_machine(text: &mut Exposition, app: &App) {
-    let vitals = app.health.vitals();
+    let health = app.health.get();
     text.gauge_if_known(
         "camfeed_machine_temperature_celsius",
         "Temperature of the processor.",
-        vitals.temperature,
+        health.temperature,
     );
     text.flag(
         "camfeed_machine_under_voltage",
         "1 while the power supply of a Raspberry Pi is too weak.",
-        vitals.under_voltage,
+        health.under_voltage,
     );
     text.flag(
         "camfeed_machine_under_voltage_since_boot",
         "1 when it has been too weak since the boot; absent when that is not known.",
-        vitals.under_voltage_since_boot,
+        health.under_voltage_since_boot,
     );
     text.flag(
         "camfeed_machine_throttled",
         "1 while a Raspberry Pi slows its processor down.",
-        vitals.throttled,
+        health.throttled,
     );
     text.gauge_if_known(
         "camfeed_machine_wifi_signal_dbm",
         "Signal of the strongest Wi-Fi network the machine is in.",
-        vitals.wifi_signal,
+        health.wifi_signal,
     );
 }
 

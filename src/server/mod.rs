@@ -39,7 +39,7 @@ mod wire;
 mod wish;
 
 use crate::{
-    camera::Camera, clients::Clients, config::ServerConfig, error::Error, health::Health,
+    camera::Camera, clients::Clients, config::ServerConfig, error::Error, health::LatestHealth,
     limits::Limits,
 };
 use accept::Acceptor;
@@ -130,7 +130,7 @@ impl Server {
         config: &ServerConfig,
         limits: Limits,
         camera: &Arc<Camera>,
-        health: Arc<Health>,
+        health: Arc<LatestHealth>,
     ) -> Result<Serving, Error> {
         self.gate.announce(self.listening.ip());
         let app = Arc::new(App {

@@ -4,7 +4,7 @@ use super::{app::App, response::Response};
 use crate::{
     camera::{State, Status},
     frame::Stamp,
-    health::Vitals,
+    health::MachineHealth,
 };
 use serde::Serialize;
 use std::time::{Duration, Instant};
@@ -247,18 +247,18 @@ fn describe(app: &App) -> StateAnswer {
             timed_out: connections.timed_out.get(),
             malformed: connections.malformed.get(),
         },
-        health: describe_health(app.health.vitals()),
+        health: describe_health(app.health.get()),
         viewers,
     }
 }
 
-fn describe_health(vitals: Vitals) -> Option<HealthAnswer> {
-    vitals.are_known().then_some(HealthAnswer {
-        temperature_c: vitals.temperature.map(rounded),
-        under_voltage: vitals.under_voltage,
-        under_voltage_since_boot: vitals.under_voltage_since_boot,
-        throttled: vitals.throttled,
-        wifi_signal_dbm: vitals.wifi_signal,
+fn describe_health(health: MachineHealth) -> Option<HealthAnswer> {
+    health.is_known().then_some(HealthAnswer {
+        temperature_c: health.temperature.map(rounded),
+        under_voltage: health.under_voltage,
+        under_voltage_since_boot: health.under_voltage_since_boot,
+        throttled: health.throttled,
+        wifi_signal_dbm: health.wifi_signal,
     })
 }
 

@@ -1,7 +1,7 @@
 //! Parts that fail and heal by themselves, with a viewer beside them who must not notice.
 
 use crate::{
-    camfeed::{Camfeed, SMALL, eventually},
+    camfeed::{Camfeed, SMALL, SOON, eventually},
     http::{Parts, get, send},
 };
 use rustix::process::{Resource, Rlimit, prlimit};
@@ -83,6 +83,15 @@ fn descriptors_that_run_out_cost_nobody_who_is_there_anything() {
     assert_eq!(&answer, b"HTTP/1.1 200");
     assert_eq!(get(camfeed.address, "/healthz").status, 200);
     viewer.next_part();
+}
+
+#[test]
+fn a_supervisor_that_panics_ends_the_program_for_its_service_to_start_it() {
+    let args = ["--source", SMALL];
+    let fault = [("CAMFEED_FAULT", "supervisor")];
+    let camfeed = Camfeed::start_with("127.0.0.1:0", &args, &fault);
+    camfeed.wait_log("ERROR] the camera's supervisor failed: ending");
+    assert_eq!(camfeed.wait(SOON).code(), Some(70));
 }
 
 #[test]

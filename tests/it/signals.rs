@@ -45,8 +45,8 @@ fn a_signal_ends_it_while_opening_hangs() {
     assert!(took < LIMIT, "{took:?}");
 }
 
-#[test]
-fn a_signal_ends_it_while_a_viewer_takes_no_bytes() {
+/// A server with a viewer that takes no bytes.
+fn with_stalled_viewer() -> (Camfeed, Parts) {
     let camfeed = Camfeed::online(&["--source", "test:1280x720@30"]);
     let mut stalled = Parts::open(camfeed.address, "/stream");
     stalled.next_part();
@@ -56,7 +56,24 @@ fn a_signal_ends_it_while_a_viewer_takes_no_bytes() {
         let sent = state["viewers"][0]["sent"].as_u64().unwrap_or(0);
         state["stream"]["sequence"].as_u64().unwrap() > sent + 30
     }));
+    (camfeed, stalled)
+}
+
+#[test]
+fn a_signal_ends_it_while_a_viewer_takes_no_bytes() {
+    let (camfeed, _stalled) = with_stalled_viewer();
     let (status, took) = camfeed.end(Signal::TERM);
     assert_eq!(status.code(), Some(0));
     assert!(took < LIMIT, "{took:?}");
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let (camfeed, _stalled) = with_stalled_viewer();
+    // Both are there before it can end on the first, which takes it a second and a half.
+    for signal in [Signal::STOP, Signal::TERM, Signal::INT] {
+        camfeed.signal(signal);
+    }
+    let (status, _) = camfeed.end(Signal::CONT);
+    assert_eq!(status.code(), Some(1));
 }

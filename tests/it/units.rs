@@ -1,8 +1,12 @@
 //! The units of systemd in `scripts`, judged by systemd's own tools.
 
 use crate::{
-    camfeed::{Camfeed, Folder, SMALL, run},
+    attackers::wire::Wire,
+    camfeed::{Camfeed, Folder, SMALL, SOON, eventually, run},
     http::get,
+    limits::{BINARY, ask_streams, limited, stranger},
+    load::raise_file_limit,
+    status::state,
 };
 use std::{fs, process::Command};
 
@@ -89,6 +93,65 @@ fn the_service_asks_for_a_password_when_its_file_is_there() {
     put("password", "");
     let empty = refused(&[]);
     assert!(empty.contains("is empty"), "{empty}");
+}
+
+/// A limit in the service; `M` is MiB.
+fn limit_of(name: &str) -> u64 {
+    let unit = fs::read_to_string(SERVICE).unwrap();
+    let start = format!("{name}=");
+    let value = unit.lines().find_map(|line| line.strip_prefix(&start));
+    let value = value.unwrap_or_else(|| panic!("no {name}"));
+    let mebibytes = value.strip_suffix('M').map(|number| number.parse::<u64>());
+    mebibytes
+        .map_or_else(|| value.parse(), |number| number.map(|number| number << 20))
+        .unwrap()
+}
+
+#[test]
+fn the_services_limits_hold_the_default_connections() {
+    raise_file_limit();
+    let files = format!("--nofile={}", limit_of("LimitNOFILE"));
+    let threads = format!("--nproc={}", limit_of("TasksMax"));
+    let stranger = stranger();
+    let (uid, binary) = stranger
+        .as_ref()
+        .map_or((None, BINARY), |(uid, _, binary)| {
+            (Some(*uid), binary.as_str())
+        });
+    let camfeed = Camfeed::launch(limited(&[&files, &threads], uid, binary, &[]));
+    camfeed.wait_log("camera online");
+    assert_eq!(camfeed.count_log("lowered"), 0);
+    let number = |group: &str, name: &str| state(camfeed.address)[group][name].as_u64().unwrap();
+    let (viewers, connections) = (
+        number("stream", "max_viewers"),
+        number("connections", "max"),
+    );
+    assert_eq!((viewers, connections), (100, 512));
+    let streams = ask_streams(camfeed.address, viewers as usize);
+    assert_eq!(streams.len() as u64, viewers);
+    // The others bring a head as long as may be, but for its end. A few connections are left to us and to
+    // the program's own probe.
+    let head = format!("GET / HTTP/1.1\r\nCookie: {}", "c".repeat(16_000));
+    let others: Vec<_> = (viewers + 8..connections)
+        .map(|_| {
+            let mut wire = Wire::open(camfeed.address).expect("it listens");
+            wire.send(head.as_bytes()).expect("sent");
+            wire
+        })
+        .collect();
+    let are_held = || number("connections", "open") > connections - 8;
+    assert!(eventually(SOON, are_held));
+    assert_eq!(number("connections", "displaced"), 0);
+    let (threads, memory) = (camfeed.threads() as u64, camfeed.memory_bytes());
+    println!("{threads} threads, {} MiB", memory >> 20);
+    // Some threads and half of the memory are left to the libraries and pictures of a real camera.
+    assert!(threads > connections - 8, "{threads} threads");
+    assert!(
+        threads + 8 + 28 <= limit_of("TasksMax"),
+        "{threads} threads"
+    );
+    assert!(memory <= limit_of("MemoryMax") / 2, "{memory} bytes");
+    drop(others);
 }
 
 #[test]

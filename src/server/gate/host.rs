@@ -10,7 +10,7 @@
 use super::{Ask, Refusal};
 use crate::{
     config::{HostPattern, is_under},
-    seldom::{Seldom, Unsaid},
+    log_limit::LogLimiter,
 };
 use log::warn;
 use parking_lot::Mutex;
@@ -44,14 +44,14 @@ const LINES: u32 = 6;
 pub struct RefusedNames {
     /// The last ones, oldest first. Held to look one up.
     logged: Mutex<VecDeque<String>>,
-    lines: Seldom,
+    lines: LogLimiter,
 }
 
 impl Default for RefusedNames {
     fn default() -> RefusedNames {
         RefusedNames {
             logged: Mutex::default(),
-            lines: Seldom::lines(LINES),
+            lines: LogLimiter::per_minute(LINES),
         }
     }
 }
@@ -64,7 +64,7 @@ impl RefusedNames {
         if logged.contains(&key) {
             return false;
         }
-        let Some(unsaid) = self.lines.note() else {
+        let Some(suppressed) = self.lines.permit() else {
             return false;
         };
         if logged.len() >= MOST_NAMES {
@@ -74,8 +74,7 @@ impl RefusedNames {
         drop(logged);
         warn!(
             "refused requests for the name `{name}` peer={peer}; if it is a name of this machine, \
-             start camfeed with --allow-host {name}{}",
-            Unsaid(unsaid)
+             start camfeed with --allow-host {name}{suppressed}"
         );
         true
     }
@@ -317,7 +316,7 @@ mod tests {
         let others = (0..100).filter(|number| names.note(&format!("{number}.example"), peer));
         assert_eq!(others.count() as u32, LINES - 1);
         let names = RefusedNames {
-            lines: Seldom::lines(1000),
+            lines: LogLimiter::per_minute(1000),
             ..RefusedNames::default()
         };
         for number in 0..MOST_NAMES {

@@ -18,7 +18,7 @@ use super::{query::Query, response::Response};
 use crate::{
     config::{AccessConfig, HostPattern},
     error::Error,
-    seldom::{Seldom, Unsaid},
+    log_limit::LogLimiter,
 };
 use host::RefusedNames;
 use keys::{Keys, Verdict};
@@ -36,7 +36,7 @@ const OPEN_PATH: &str = "/healthz";
 pub struct Gate {
     keys: Keys,
     /// Log lines about wrong passwords and tokens.
-    wrong: Seldom,
+    wrong_lines: LogLimiter,
     allow_hosts: Vec<HostPattern>,
     refused_names: RefusedNames,
 }
@@ -75,7 +75,7 @@ impl Gate {
     pub fn open(config: &AccessConfig) -> Result<Gate, Error> {
         Ok(Gate {
             keys: Keys::read(config)?,
-            wrong: Seldom::lines(LINES),
+            wrong_lines: LogLimiter::per_minute(LINES),
             allow_hosts: config.allow_hosts.clone(),
             refused_names: RefusedNames::default(),
         })
@@ -155,9 +155,9 @@ impl Gate {
     }
 
     fn log_wrong(&self, peer: Option<IpAddr>) {
-        if let Some(unsaid) = self.wrong.note() {
+        if let Some(suppressed) = self.wrong_lines.permit() {
             let peer = peer.map_or("unix".to_owned(), |ip| ip.to_canonical().to_string());
-            warn!("wrong password or token peer={peer}{}", Unsaid(unsaid));
+            warn!("wrong password or token peer={peer}{suppressed}");
         }
     }
 }
@@ -210,7 +210,7 @@ mod tests {
     fn gate(password: Option<&str>, token: Option<&str>) -> Gate {
         Gate {
             keys: Keys::of(password, token),
-            wrong: Seldom::lines(LINES),
+            wrong_lines: LogLimiter::per_minute(LINES),
             allow_hosts: Vec::new(),
             refused_names: RefusedNames::default(),
         }
@@ -310,7 +310,7 @@ mod tests {
             assert_eq!(status(&gate, &with("Basic YW5uOnNlc2FtZQ==")), 0);
             assert_eq!(status(&gate, &right_token), 0);
         }
-        assert!(gate.wrong.note().is_none(), "its lines are used up");
+        assert!(gate.wrong_lines.permit().is_none(), "its lines are used up");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::{
     clients::Clients,
     config::{Config, Listen},
     frame::{Frame, Stamp},
-    health::Health,
+    health::LatestHealth,
     server::{
         accept::Acceptor, connection_limit::ConnectionLimit, gate::Gate, listen, snapshot::Patients,
     },
@@ -36,7 +36,7 @@ impl Stand {
             camera: Arc::new(Camera::new(config.camera)),
             clients: Clients::new(max),
             gate: Arc::new(Gate::open(&config.server.access).expect("no secrets")),
-            health: Arc::new(Health::default()),
+            health: Arc::new(LatestHealth::default()),
             connections: ConnectionLimit::new(max, max_per_address),
             patients: Patients::new(max),
             allow_origin: None,
