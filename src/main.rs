@@ -34,6 +34,7 @@ mod health;
 mod journal;
 mod jpeg;
 mod limits;
+mod liveness;
 mod multipart;
 mod process;
 mod reload;

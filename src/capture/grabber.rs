@@ -1,13 +1,12 @@
-//! A capture thread: opens one device, grabs its pictures and hands them on.
+//! A capture thread: opens one device, grabs its pictures, and publishes them or gives them to the
+//! encoders.
 //!
-//! It works under a [`Lease`]. The supervisor activates the lease when the pictures shall count
-//! and revokes it when it has given the thread up; a thread that comes back from a long hang finds
-//! its lease revoked and ends without having touched anything. However it ends, even by a panic,
-//! the supervisor is told.
+//! It works under a [`CaptureLease`] of the supervisor, and never waits for encoders or viewers.
 
 use super::{
     controls,
-    source::{self, Opened, Source},
+    lease::{CaptureEvent, CaptureLease, EndNotice, EndReason},
+    source::{self, Opened, Repeat, Source},
 };
 use crate::{
     camera::{Camera, Facts},
@@ -22,84 +21,12 @@ use crossbeam_channel::Sender;
 use log::{debug, warn};
 use opencv::{core::Mat, prelude::*};
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
-/// The supervisor's hold on one capture thread.
-#[derive(Debug)]
-pub struct Lease {
-    /// Number of the capture thread, from 1.
-    pub id: u64,
-    started: Instant,
-    /// Set once, by the supervisor: the pictures count.
-    is_active: AtomicBool,
-    /// Set once, by the supervisor: end, and touch nothing.
-    is_revoked: AtomicBool,
-    /// Time of the last picture, in milliseconds since `started`.
-    last_picture: AtomicU64,
-}
-
-impl Lease {
-    /// A lease that is neither active nor revoked.
-    pub fn new(id: u64) -> Lease {
-        Lease {
-            id,
-            started: Instant::now(),
-            is_active: AtomicBool::new(false),
-            is_revoked: AtomicBool::new(false),
-            last_picture: AtomicU64::new(0),
-        }
-    }
-
-    /// From now on the pictures count.
-    pub fn activate(&self) {
-        self.is_active.store(true, Ordering::Relaxed);
-    }
-
-    /// From now on nothing the thread does counts.
-    pub fn revoke(&self) {
-        self.is_revoked.store(true, Ordering::Relaxed);
-    }
-
-    /// When the thread last had a picture; when it was started, before the first.
-    pub fn last_picture(&self) -> Instant {
-        self.started + Duration::from_millis(self.last_picture.load(Ordering::Relaxed))
-    }
-
-    fn is_revoked(&self) -> bool {
-        self.is_revoked.load(Ordering::Relaxed)
-    }
-
-    fn note_picture(&self) {
-        let millis = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last_picture.store(millis, Ordering::Relaxed);
-    }
-}
-
-/// What a capture thread tells its supervisor.
-#[derive(Debug)]
-pub struct Event {
-    /// Whose word it is.
-    pub lease: u64,
-    /// What happened.
-    pub what: What,
-}
-
-/// See [`Event`].
-#[derive(Debug)]
-pub enum What {
-    /// The device is open and its first picture came.
-    Online(Facts),
-    /// The thread is over and has let go of its device.
-    Ended(Error),
-}
-
-/// A frame that comes again after longer than this is no server's repeat: the camera is frozen.
+/// The same bytes after longer than this are a new picture of a scene that stands still.
 const LONGEST_REPEAT: Duration = Duration::from_secs(2);
 
 /// Why a picture is not sent.
@@ -110,6 +37,16 @@ enum Unusable {
     Placeholder(String),
 }
 
+/// How a device ended.
+enum Outcome {
+    /// It gave no picture; another one may.
+    NeverOnline(Error),
+    /// It had been online and was lost.
+    Lost(Error),
+    /// The lease was revoked, or the program ends.
+    Unwanted,
+}
+
 /// What a capture thread works with.
 pub struct Capture {
     /// Whose pictures they are.
@@ -117,9 +54,9 @@ pub struct Capture {
     /// Where raw pictures go.
     pub encoders: Encoders,
     /// Where word goes.
-    pub events: Sender<Event>,
+    pub events: Sender<CaptureEvent>,
     /// The supervisor's hold.
-    pub lease: Arc<Lease>,
+    pub lease: Arc<CaptureLease>,
     /// Ends the thread with the program.
     pub stop: Arc<Stop>,
     /// First pictures that are not shown.
@@ -133,68 +70,81 @@ impl Capture {
         thread::Builder::new()
             .name(name.clone())
             .spawn(move || {
-                let mut farewell = Farewell {
+                let panicked = self.error("the capture thread failed (a bug; please report it)");
+                let mut notice = EndNotice {
                     events: self.events.clone(),
                     lease: self.lease.id,
-                    error: Some(self.error("the capture thread failed (a bug; please report it)")),
+                    reason: Some(EndReason::Failed(panicked)),
                 };
-                farewell.error = Some(self.run(&devices));
+                notice.reason = Some(self.run(&devices));
             })
             .map(drop)
             .map_err(|source| Error::Thread { name, source })
     }
 
     /// Runs until the device is lost, the lease revoked or the program ends; says why.
-    fn run(&self, devices: &[Device]) -> Error {
+    fn run(&self, devices: &[Device]) -> EndReason {
         let mut failure = None;
         for device in devices {
-            match self.try_device(device) {
-                Ok(lost) => return lost,
-                Err(error) => {
+            let outcome = self.run_device(device);
+            if self.is_over() {
+                return EndReason::Unwanted;
+            }
+            match outcome {
+                Outcome::Lost(error) => return EndReason::Failed(error),
+                Outcome::Unwanted => return EndReason::Unwanted,
+                Outcome::NeverOnline(error) => {
                     debug!("{error}");
-                    // With several to choose from, the first one's word is the likeliest to help.
+                    // With several to choose from, the first one's error is the likeliest to help.
                     failure.get_or_insert(error);
                 }
             }
-            if self.is_over() {
-                break;
-            }
         }
-        failure.unwrap_or_else(|| Error::Open {
+        EndReason::Failed(failure.unwrap_or_else(|| Error::Open {
             device: "a camera".to_owned(),
             cause: Cause::Missing,
             reason: "none found (is it plugged in?)".to_owned(),
-        })
+        }))
     }
 
-    /// How the device was lost; an error means that it never gave a picture.
-    fn try_device(&self, device: &Device) -> Result<Error, Error> {
-        let config = &self.camera.config;
-        let Opened {
-            mut source,
-            mut facts,
-        } = source::open(device, config, &self.stop)?;
-        if let Some(node) = &facts.node {
+    /// Opens `device` and serves its pictures for as long as they come and are wanted.
+    fn run_device(&self, device: &Device) -> Outcome {
+        let (opened, buffer) = match self.bring_online(device) {
+            Ok(online) => online,
+            Err(error) => return Outcome::NeverOnline(error),
+        };
+        self.grab_pictures(opened, buffer)
+            .map_or_else(Outcome::Lost, |()| Outcome::Unwanted)
+    }
+
+    /// Opens `device` and reads its first picture; gives its buffer as well.
+    fn bring_online(&self, device: &Device) -> Result<(Opened, Mat), Error> {
+        let mut opened = source::open(device, &self.camera.config, &self.stop)?;
+        if let Some(node) = &opened.facts.node {
             self.set_controls(node);
         }
-        let mut buffer = self.learn(source.as_mut(), &mut facts)?;
+        let buffer = self.read_first_picture(opened.source.as_mut(), &mut opened.facts)?;
+        Ok((opened, buffer))
+    }
+
+    /// Grabs until nobody wants the pictures any more; an error is why the device was lost.
+    fn grab_pictures(&self, opened: Opened, mut buffer: Mat) -> Result<(), Error> {
+        let Opened { mut source, facts } = opened;
+        let config = &self.camera.config;
         let pass_through = facts.pass_through;
         let shown = facts.source.clone();
-        self.tell(What::Online(facts));
+        self.tell_online(facts);
         let mut left_to_warm_up = self.warmup;
         let mut last_whole = Instant::now();
-        let is_repeated = matches!(device, Device::Url(_));
         loop {
             if self.is_over() {
-                return Ok(self.error("it is no longer wanted"));
+                return Ok(());
             }
-            let captured = match source.grab() {
-                Ok(Some(captured)) => captured,
-                Ok(None) => continue,
-                Err(error) => return Ok(error),
+            let Some(captured) = source.grab()? else {
+                continue;
             };
-            self.lease.note_picture();
-            if !self.lease.is_active.load(Ordering::Relaxed) || self.is_over() {
+            self.lease.note_picture(Instant::now());
+            if !self.lease.is_active() || self.is_over() {
                 continue;
             }
             if left_to_warm_up > 0 {
@@ -202,7 +152,8 @@ impl Capture {
                 continue;
             }
             let is_watched = self.camera.slot.is_watched();
-            if source.is_repeat() == Some(true) && (!is_watched || self.is_shown(captured)) {
+            let repeat = source.repeat();
+            if repeat == Repeat::Yes && (!is_watched || self.is_shown(repeat, captured, &[])) {
                 continue;
             }
             if !is_watched {
@@ -218,11 +169,8 @@ impl Capture {
                 }
                 buffer = self.encoders.buffer();
             }
-            let picture = match source.retrieve(buffer) {
-                Ok(picture) => picture,
-                Err(error) => return Ok(error),
-            };
-            if is_repeated && source.is_repeat().is_none() && self.is_repeat(&picture) {
+            let picture = source.retrieve(buffer)?;
+            if self.is_shown(repeat, captured, jpeg_of(&picture)) {
                 buffer = take_buffer(picture);
                 continue;
             }
@@ -230,14 +178,15 @@ impl Capture {
             match self.inspect(&picture) {
                 Ok(layout) => {
                     last_whole = Instant::now();
-                    buffer = self.hand_on(picture, layout.filter(|_| pass_through), captured);
+                    buffer =
+                        self.publish_or_encode(picture, layout.filter(|_| pass_through), captured);
                 }
-                Err(Unusable::Placeholder(reason)) => return Ok(self.silent(&shown, &reason)),
+                Err(Unusable::Placeholder(reason)) => return Err(self.silent(&shown, &reason)),
                 Err(Unusable::Broken(flaw)) => {
                     self.camera.stats.dropped.increment();
                     debug!("picture dropped: {flaw}");
                     if last_whole.elapsed() >= config.timeout {
-                        return Ok(self.silent(&shown, "it gives broken pictures only"));
+                        return Err(self.silent(&shown, "it gives broken pictures only"));
                     }
                     buffer = take_buffer(picture);
                 }
@@ -258,26 +207,18 @@ impl Capture {
         }
     }
 
-    /// True when the newest frame is of the picture taken then.
-    fn is_shown(&self, captured: Stamp) -> bool {
-        let latest = self.camera.slot.latest();
-        latest.is_some_and(|latest| latest.is_live() && latest.captured().unix == captured.unix)
-    }
-
-    /// True for the very frame sent last: servers of slow streams repeat theirs.
-    fn is_repeat(&self, picture: &Picture) -> bool {
-        let Picture::Jpeg(mat) = picture else {
+    /// True for a repeat of the picture that the newest frame shows.
+    fn is_shown(&self, repeat: Repeat, captured: Stamp, jpeg: &[u8]) -> bool {
+        if repeat == Repeat::No {
             return false;
-        };
-        let bytes = mat.data_bytes().unwrap_or_default();
-        self.camera.slot.latest().is_some_and(|latest| {
-            latest.is_live() && latest.age() < LONGEST_REPEAT && latest.jpeg() == bytes
-        })
+        }
+        let latest = self.camera.slot.latest();
+        latest.is_some_and(|latest| is_repeat_of(&latest, repeat, captured, jpeg, Instant::now()))
     }
 
     /// Reads the first whole picture and corrects `facts` by it; cameras often begin with broken
     /// ones. Gives back the buffer.
-    fn learn(&self, source: &mut dyn Source, facts: &mut Facts) -> Result<Mat, Error> {
+    fn read_first_picture(&self, source: &mut dyn Source, facts: &mut Facts) -> Result<Mat, Error> {
         let asked = Instant::now();
         let mut buffer = Mat::default();
         let mut reason = "it gives no picture".to_owned();
@@ -285,7 +226,7 @@ impl Capture {
             if source.grab()?.is_none() {
                 continue;
             }
-            self.lease.note_picture();
+            self.lease.note_picture(Instant::now());
             let picture = source.retrieve(buffer)?;
             let layout = match self.inspect(&picture) {
                 Ok(layout) => layout,
@@ -335,7 +276,7 @@ impl Capture {
 
     /// Publishes a JPEG as its layout says, or gives the picture to the encoders; never waits.
     /// Gives back the buffer when it is free again.
-    fn hand_on(&self, picture: Picture, layout: Option<Layout>, captured: Stamp) -> Mat {
+    fn publish_or_encode(&self, picture: Picture, layout: Option<Layout>, captured: Stamp) -> Mat {
         if let (Picture::Jpeg(mat), Some(layout)) = (&picture, layout) {
             let bytes = mat.data_bytes().unwrap_or_default();
             let sequence = self.camera.next_sequence();
@@ -387,31 +328,23 @@ impl Capture {
         }
     }
 
-    fn tell(&self, what: What) {
+    fn tell_online(&self, facts: Facts) {
+        let (lease, facts) = (self.lease.id, Box::new(facts));
         // Nobody listens any more when the program ends.
-        let _ = self.events.send(Event {
-            lease: self.lease.id,
-            what,
-        });
+        let _ = self.events.send(CaptureEvent::Online { lease, facts });
     }
 }
 
-/// Tells the supervisor that the thread is over, when everything else of it has been dropped.
-struct Farewell {
-    events: Sender<Event>,
-    lease: u64,
-    error: Option<Error>,
-}
-
-impl Drop for Farewell {
-    fn drop(&mut self) {
-        if let Some(error) = self.error.take() {
-            let _ = self.events.send(Event {
-                lease: self.lease,
-                what: What::Ended(error),
-            });
+/// True when a picture is the one that `shown` shows, sent again: its server says so and both have
+/// one capture time, or its bytes are the same and came soon after.
+fn is_repeat_of(shown: &Frame, repeat: Repeat, captured: Stamp, jpeg: &[u8], now: Instant) -> bool {
+    let age = now.saturating_duration_since(shown.captured().at);
+    shown.is_live()
+        && match repeat {
+            Repeat::No => false,
+            Repeat::Yes => shown.captured().unix == captured.unix,
+            Repeat::Unsaid => age < LONGEST_REPEAT && shown.jpeg() == jpeg,
         }
-    }
 }
 
 fn size_of(width: i32, height: i32) -> Option<Size> {
@@ -421,7 +354,49 @@ fn size_of(width: i32, height: i32) -> Option<Size> {
     })
 }
 
+/// The bytes of a JPEG; none of raw pixels.
+fn jpeg_of(picture: &Picture) -> &[u8] {
+    match picture {
+        Picture::Jpeg(mat) => mat.data_bytes().unwrap_or_default(),
+        Picture::Raw(..) => &[],
+    }
+}
+
 fn take_buffer(picture: Picture) -> Mat {
     let (Picture::Raw(mat, _) | Picture::Jpeg(mat)) = picture;
     mat
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repeat_is_known_by_its_server_or_by_its_bytes() {
+        let shown_at = Stamp::now();
+        let jpeg = b"\xff\xd8\xff\xd9".as_slice();
+        let live = Frame::live(1, shown_at, jpeg.len(), |out| out.extend_from_slice(jpeg));
+        let placeholder = Frame::placeholder(2, jpeg, "why");
+        let later = Stamp {
+            at: shown_at.at + Duration::from_secs(1),
+            unix: shown_at.unix + Duration::from_secs(1),
+        };
+        let other = b"other".as_slice();
+        // Whether it is a repeat, its capture time, its bytes, seconds since the shown one.
+        for (repeat, captured, bytes, seconds, is_repeat) in [
+            (Repeat::No, shown_at, jpeg, 0, false),
+            (Repeat::Yes, shown_at, other, 0, true),
+            (Repeat::Yes, shown_at, other, 60, true),
+            (Repeat::Yes, later, jpeg, 1, false),
+            (Repeat::Unsaid, later, jpeg, 1, true),
+            (Repeat::Unsaid, later, jpeg, 2, false),
+            (Repeat::Unsaid, later, other, 1, false),
+            (Repeat::Unsaid, later, &[], 1, false),
+        ] {
+            let now = shown_at.at + Duration::from_secs(seconds);
+            let is_of = |shown| is_repeat_of(shown, repeat, captured, bytes, now);
+            assert_eq!(is_of(&live), is_repeat, "{repeat:?} after {seconds} s");
+            assert!(!is_of(&placeholder), "{repeat:?}: no picture was shown");
+        }
+    }
 }

@@ -1,18 +1,23 @@
 //! Capture: from the device to the slot or the encoders.
 //!
-//! Two kinds of threads. The *supervisor* owns a camera's state for as long as the program runs:
-//! it decides what is opened and when, notices that pictures stop, and shows the placeholder
-//! meanwhile. A *capture thread* owns one opened device from open to drop: it grabs, and hands on
-//! what it grabbed. OpenCV may block in open or grab for as long as it likes; only the capture
-//! thread waits there, and one that does not come back is given up and replaced.
+//! Two kinds of threads. The *camera thread* runs the supervisor for as long as the program runs: it
+//! decides what is opened and when, notices that pictures stop, and shows the placeholder meanwhile.
+//! A *capture thread* owns one opened device from open to drop: it grabs pictures, and publishes them
+//! or gives them to the encoders. OpenCV may block in open or grab for as long as it likes; only the
+//! capture thread waits there, and one that does not come back is abandoned and replaced.
 //!
 //! Capture never waits for encoders or viewers, and knows nothing of the server.
 
+mod auto_search;
+mod camera_thread;
 pub mod controls;
 pub mod draw;
+mod grabber;
 mod gst;
+mod hotplug;
+mod lease;
 mod node;
-mod outage;
+mod outage_log;
 mod pattern;
 mod placeholder;
 mod relay;
@@ -20,9 +25,7 @@ mod report;
 mod source;
 mod stream;
 mod supervisor;
-mod thread;
 mod v4l2;
-mod watch;
 
 pub use report::{check, list};
 
@@ -64,12 +67,16 @@ pub fn warn_of_messages(asked: &[&str], device: &Device) {
 /// Starts the encoders and the supervisor of `camera`, which run until `stop`.
 pub fn start(camera: &Arc<Camera>, stop: &Arc<Stop>) -> Result<(), Error> {
     let encoders = encode::start(camera)?;
-    let supervisor = supervisor::Supervisor::new(Arc::clone(camera), encoders, Arc::clone(stop));
+    let (camera, stop) = (Arc::clone(camera), Arc::clone(stop));
     let name = "camera".to_owned();
     std::thread::Builder::new()
         .name(name.clone())
         .spawn(move || {
-            if panic::catch_unwind(AssertUnwindSafe(|| supervisor.run())).is_err() {
+            if panic::catch_unwind(AssertUnwindSafe(|| {
+                camera_thread::run(camera, encoders, stop)
+            }))
+            .is_err()
+            {
                 // Nobody else knows what is open and what is shown; a service starts all anew.
                 error!("the camera's supervisor failed: ending");
                 log::logger().flush();

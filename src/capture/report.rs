@@ -3,7 +3,7 @@
 
 use super::{
     node,
-    source::{self, Opened},
+    source::{self, Opened, Repeat},
     v4l2,
 };
 use crate::{
@@ -135,7 +135,7 @@ fn read(device: &Device, config: &CameraConfig) -> Result<(), Error> {
         let Some(captured) = source.grab()? else {
             continue;
         };
-        if source.is_repeat() == Some(true) {
+        if source.repeat() == Repeat::Yes {
             continue;
         }
         first.get_or_insert(captured.at);

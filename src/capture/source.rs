@@ -25,11 +25,21 @@ pub trait Source {
     /// Fetches the picture last grabbed; `buffer` may be filled with its pixels.
     fn retrieve(&mut self, buffer: Mat) -> Result<Picture, Error>;
 
-    /// Whether the picture last grabbed is the one before, sent again; `None` when only its bytes
-    /// can tell.
-    fn is_repeat(&self) -> Option<bool> {
-        None
+    /// Whether the picture last grabbed is the one before, sent again.
+    fn repeat(&self) -> Repeat {
+        Repeat::No
     }
+}
+
+/// Whether a picture is the one before, sent again, as servers of slow streams do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    /// It is a new picture.
+    No,
+    /// Its server says that it is the one before.
+    Yes,
+    /// Only its bytes can tell.
+    Unsaid,
 }
 
 /// A source and what it really gives.
@@ -50,6 +60,12 @@ pub fn open(device: &Device, config: &CameraConfig, stop: &Arc<Stop>) -> Result<
         Device::Url(url) if relay::may_read(url) => relay::open(url, device, config, stop),
         Device::File(_) | Device::Url(_) | Device::Gst(_) => stream::open(device, config, stop),
     }
+}
+
+/// True for a device that comes as a camera's node: it may be plugged in at any time, and its driver
+/// may be past help by this process.
+pub fn is_plugged_in(device: &Device) -> bool {
+    matches!(device, Device::Auto | Device::Number(_) | Device::Node(_))
 }
 
 /// Said of a source that is another camfeed and sends its placeholder.

@@ -6,10 +6,10 @@
 use super::{
     gst,
     node::{fourcc_text, plain},
-    source::{Opened, Source},
+    source::{Opened, Repeat, Source},
 };
 use crate::{
-    camera::{Asked, Facts},
+    camera::Facts,
     config::{CameraConfig, Device, Size},
     encode::{Picture, Pixels},
     error::{Cause, Error},
@@ -164,8 +164,6 @@ fn read_back(
     };
     Ok(Facts {
         source: device.to_string(),
-        node: None,
-        stable: None,
         backend: capture.get_backend_name()?,
         format: if gives_jpeg {
             "MJPG".to_owned()
@@ -176,9 +174,7 @@ fn read_back(
             .zip(height)
             .map(|(width, height)| Size { width, height }),
         fps,
-        asked: Asked::default(),
-        pass_through: false,
-        is_fallback: false,
+        ..Facts::default()
     })
 }
 
@@ -232,6 +228,14 @@ impl Source for Reader {
             Ok(true) if !buffer.empty() => Ok(Picture::Raw(buffer, Pixels::Bgr)),
             Ok(_) => Err(self.lost("it gives empty pictures")),
             Err(error) => Err(self.failed(&error)),
+        }
+    }
+
+    fn repeat(&self) -> Repeat {
+        match self.device {
+            // FFmpeg loses what a server says of its parts.
+            Device::Url(_) => Repeat::Unsaid,
+            _ => Repeat::No,
         }
     }
 }

@@ -169,8 +169,7 @@ fn read_back(
             size: config.size,
             fps: config.fps.map(|fps| fps.0),
         },
-        pass_through: false,
-        is_fallback: false,
+        ..Facts::default()
     };
     Ok((facts, raw.map_or(Pixels::Bgr, |(_, pixels)| *pixels)))
 }
