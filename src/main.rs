@@ -30,6 +30,7 @@ mod encode;
 mod error;
 mod fault;
 mod frame;
+mod freeze;
 mod health;
 mod journal;
 mod jpeg;

@@ -169,6 +169,8 @@ fn read_back(
             size: config.size,
             fps: config.fps.map(|fps| fps.0),
         },
+        // The noise of a sensor changes some bytes of each picture.
+        can_freeze: true,
         ..Facts::default()
     };
     Ok((facts, raw.map_or(Pixels::Bgr, |(_, pixels)| *pixels)))
