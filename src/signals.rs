@@ -5,6 +5,7 @@
 //! opened any more.
 
 use crate::error::Error;
+use log::debug;
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
@@ -57,10 +58,14 @@ impl Wishes {
 
     /// From now on a signal to end ends the program at once, whatever hangs.
     pub fn end_at_next(mut self) {
-        thread::spawn(move || {
+        let waiting = thread::Builder::new().name("signals".to_owned());
+        let spawned = waiting.spawn(move || {
             while let Wish::Reload = self.next() {}
             low_level::exit(1);
         });
+        if let Err(error) = spawned {
+            debug!("a second signal does not end the program at once: {error}");
+        }
     }
 }
 

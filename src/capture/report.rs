@@ -70,10 +70,13 @@ fn print_camera(camera: &node::Camera, is_chosen: bool, format: &PixelFormat) {
         .iter()
         .map(|offer| offer.fourcc.clone())
         .collect();
+    let auto = v4l2::wanted_format(&PixelFormat::Auto, &offered);
     let wanted = v4l2::wanted_format(format, &offered);
     for offer in &camera.formats {
-        let mark = if wanted.as_ref() == Some(&offer.fourcc) {
+        let mark = if auto.as_ref() == Some(&offer.fourcc) {
             "  <- auto chooses this"
+        } else if wanted.as_ref() == Some(&offer.fourcc) {
+            "  <- --format chooses this"
         } else {
             ""
         };
@@ -101,7 +104,13 @@ pub fn check(config: &CameraConfig) -> u8 {
     let (sender, receiver) = mpsc::channel();
     let (config, reading) = (config.clone(), device.clone());
     // A driver may hang for ever; the answer comes all the same.
-    thread::spawn(move || sender.send(read(&reading, &config)));
+    let spawned = thread::Builder::new()
+        .name("check".to_owned())
+        .spawn(move || sender.send(read(&reading, &config)));
+    if let Err(error) = spawned {
+        println!("cannot start thread `check`: {error}");
+        return code(Cause::Other);
+    }
     let outcome = receiver.recv_timeout(PATIENCE).unwrap_or_else(|_| {
         let reason = format!("it does not answer within {} s", PATIENCE.as_secs());
         Err(Error::Read {
