@@ -85,13 +85,11 @@ impl Snapshot {
     /// How long a camera online may take to its next counted picture, at least `least`.
     pub fn patience(&self, least: Duration) -> Duration {
         let is_first = self.age().is_none_or(|age| age > self.since());
-        match is_first {
-            true => patience(
-                self.fps().or(Some(SLOW_FPS)),
-                self.warmup + INTERVALS,
-                least,
-            ),
-            false => patience(self.fps(), INTERVALS, least),
+        if is_first {
+            let fps = self.fps().or(Some(SLOW_FPS));
+            patience(fps, self.warmup + INTERVALS, least)
+        } else {
+            patience(self.fps(), INTERVALS, least)
         }
     }
 
@@ -109,14 +107,14 @@ impl Snapshot {
             Some(_) => FRESH,
             None => FRESH.max(self.timeout),
         };
-        let is_due = self.silence() >= self.patience(least);
+        let is_overdue = self.silence() >= self.patience(least);
         match (self.status.state, self.age()) {
             (State::Idle, _) => Health::Resting,
             (State::Offline, _) => Health::Down,
             // It was released a moment ago and is being woken.
             (State::Opening, Some(age)) if age < FRESH => Health::Live(age),
             (State::Opening, _) => Health::Down,
-            (State::Online, _) if is_due => Health::Overdue,
+            (State::Online, _) if is_overdue => Health::Overdue,
             (State::Online, Some(age)) if age <= self.since() || age < FRESH => Health::Live(age),
             (State::Online, _) => Health::Starting,
         }
@@ -128,233 +126,134 @@ mod tests {
     use super::*;
     use crate::camera::Facts;
 
-    /// Of a camera with a time-out of 10 s and 5 pictures of warm-up; times are seconds ago.
-    fn health(
-        state: State,
-        since: f64,
-        newest: Option<f64>,
-        nominal: Option<f64>,
-        measured_fps: f64,
-    ) -> Health {
-        let start = Instant::now();
-        let now = start + Duration::from_secs(1000);
-        let ago = |seconds: f64| now - Duration::from_secs_f64(seconds);
-        let facts = Facts {
-            fps: nominal,
-            ..Facts::default()
-        };
-        let snapshot = Snapshot {
-            now,
-            status: Status {
-                state,
-                since: ago(since),
-                reason: None,
-                nameless: None,
-                facts,
-            },
-            newest: newest.map(ago),
-            measured_fps,
-            timeout: Duration::from_secs(10),
-            warmup: 5,
-        };
-        snapshot.health()
+    /// A moment of a camera with a time-out of 10 s and 5 pictures of warm-up; times in seconds.
+    struct Moment(&'static str, State, f64, Option<f64>, Rates, Health);
+
+    /// Nominal and measured.
+    struct Rates(Option<f64>, f64);
+
+    impl Moment {
+        fn snapshot(&self) -> Snapshot {
+            let Moment(_, state, since, newest, Rates(fps, measured_fps), _) = *self;
+            let now = Instant::now() + Duration::from_secs(1000);
+            let ago = |seconds: f64| now - Duration::from_secs_f64(seconds);
+            let facts = Facts {
+                fps,
+                ..Facts::default()
+            };
+            Snapshot {
+                now,
+                status: Status {
+                    state,
+                    since: ago(since),
+                    reason: None,
+                    nameless: None,
+                    facts,
+                },
+                newest: newest.map(ago),
+                measured_fps,
+                timeout: Duration::from_secs(10),
+                warmup: 5,
+            }
+        }
     }
 
     #[test]
     fn health_follows_state_age_and_rate() {
+        use Health::{Down, Overdue, Resting, Starting};
         use State::{Idle, Offline, Online, Opening};
         let live = |seconds| Health::Live(Duration::from_secs_f64(seconds));
-        let (fast, slow) = (Some(30.0), Some(0.1));
-        // What it shows, state, since, newest picture, nominal rate, measured rate, health.
-        for (what, state, since, newest, nominal, measured, expected) in [
-            (
-                "pictures come",
-                Online,
-                60.0,
-                Some(0.03),
-                fast,
-                30.0,
-                live(0.03),
-            ),
-            ("they stop", Online, 60.0, Some(4.9), fast, 0.0, live(4.9)),
-            (
-                "for too long",
-                Online,
-                60.0,
-                Some(5.0),
-                fast,
-                0.0,
-                Health::Overdue,
-            ),
-            (
-                "a tenth a second",
+        let (full, said) = (|| Rates(Some(30.0), 30.0), || Rates(Some(30.0), 0.0));
+        let (slow, slow_said) = (|| Rates(Some(0.1), 0.1), || Rates(Some(0.1), 0.0));
+        let (measured, unsaid) = (|fps| Rates(None, fps), || Rates(None, 0.0));
+        // What it shows, the state and since when, age of the newest picture, rates, health.
+        let moments = [
+            Moment("it runs", Online, 60.0, Some(0.1), full(), live(0.1)),
+            Moment("it stops", Online, 60.0, Some(4.9), said(), live(4.9)),
+            Moment("for long", Online, 60.0, Some(5.0), said(), Overdue),
+            Moment("slow", Online, 600.0, Some(9.9), slow(), live(9.9)),
+            Moment(
+                "in the dark",
                 Online,
                 600.0,
                 Some(9.9),
-                slow,
-                0.1,
+                Rates(Some(30.0), 0.1),
                 live(9.9),
             ),
-            (
-                "as measured",
-                Online,
-                600.0,
-                Some(9.9),
-                fast,
-                0.1,
-                live(9.9),
-            ),
-            (
-                "as measured, unsaid",
+            Moment(
+                "slow, unsaid",
                 Online,
                 600.0,
                 Some(29.0),
-                None,
-                0.1,
+                measured(0.1),
                 live(29.0),
             ),
-            (
-                "before a measure",
+            Moment(
+                "slow, no measure",
                 Online,
                 25.0,
                 Some(15.0),
-                slow,
-                0.0,
+                slow_said(),
                 live(15.0),
             ),
-            (
-                "three are missing",
+            Moment(
+                "slow, stops",
                 Online,
                 600.0,
                 Some(31.0),
-                slow,
-                0.0,
-                Health::Overdue,
+                slow_said(),
+                Overdue,
             ),
-            ("unsaid rate", Online, 60.0, Some(9.0), None, 0.0, live(9.0)),
-            (
-                "its time-out",
-                Online,
-                60.0,
-                Some(10.0),
-                None,
-                0.0,
-                Health::Overdue,
-            ),
-            ("none yet", Online, 0.1, None, fast, 0.0, Health::Starting),
-            (
-                "none for long",
-                Online,
-                5.0,
-                None,
-                fast,
-                0.0,
-                Health::Overdue,
-            ),
-            (
-                "a slow first one",
-                Online,
-                79.0,
-                None,
-                slow,
-                0.0,
-                Health::Starting,
-            ),
-            (
-                "with its warm-up",
+            Moment("unsaid", Online, 60.0, Some(9.0), unsaid(), live(9.0)),
+            Moment("unsaid, stops", Online, 60.0, Some(10.0), unsaid(), Overdue),
+            Moment("none yet", Online, 0.1, None, said(), Starting),
+            Moment("none for long", Online, 5.0, None, said(), Overdue),
+            Moment("none yet, slow", Online, 79.0, None, slow_said(), Starting),
+            Moment(
+                "none for long, slow",
                 Online,
                 81.0,
                 None,
-                slow,
-                0.0,
-                Health::Overdue,
+                slow_said(),
+                Overdue,
             ),
-            (
-                "none yet, unsaid",
-                Online,
-                9.0,
-                None,
-                None,
-                0.0,
-                Health::Starting,
-            ),
-            (
+            Moment("none yet, unsaid", Online, 9.0, None, unsaid(), Starting),
+            Moment(
                 "none for long, unsaid",
                 Online,
                 10.0,
                 None,
-                None,
-                0.0,
-                Health::Overdue,
+                unsaid(),
+                Overdue,
             ),
-            (
-                "back from an outage",
+            Moment(
+                "back",
                 Online,
                 0.1,
                 Some(90.0),
-                fast,
-                0.01,
-                Health::Starting,
+                Rates(Some(30.0), 0.01),
+                Starting,
             ),
-            (
-                "and silent again",
+            Moment(
+                "back, silent",
                 Online,
                 5.0,
                 Some(95.0),
-                fast,
-                0.01,
-                Health::Overdue,
+                Rates(Some(30.0), 0.01),
+                Overdue,
             ),
-            ("never opened", Opening, 1.0, None, None, 0.0, Health::Down),
-            (
-                "woken at once",
-                Opening,
-                0.1,
-                Some(2.0),
-                fast,
-                0.0,
-                live(2.0),
-            ),
-            (
-                "woken after long",
-                Opening,
-                0.1,
-                Some(60.0),
-                fast,
-                0.0,
-                Health::Down,
-            ),
-            (
-                "lost a moment ago",
-                Offline,
-                0.1,
-                Some(0.2),
-                fast,
-                30.0,
-                Health::Down,
-            ),
-            (
-                "lost for long",
-                Offline,
-                99.0,
-                None,
-                None,
-                0.0,
-                Health::Down,
-            ),
-            (
-                "released",
-                Idle,
-                99.0,
-                Some(101.0),
-                fast,
-                0.0,
-                Health::Resting,
-            ),
-        ] {
-            let health = health(state, since, newest, nominal, measured);
+            Moment("begins", Opening, 1.0, None, unsaid(), Down),
+            Moment("woken at once", Opening, 0.1, Some(2.0), said(), live(2.0)),
+            Moment("woken after long", Opening, 0.1, Some(60.0), said(), Down),
+            Moment("just lost", Offline, 0.1, Some(0.2), full(), Down),
+            Moment("lost", Offline, 99.0, None, unsaid(), Down),
+            Moment("released", Idle, 99.0, Some(101.0), said(), Resting),
+        ];
+        for moment in moments {
+            let Moment(what, .., expected) = moment;
+            let health = moment.snapshot().health();
             assert_eq!(health, expected, "{what}");
-            let is_well = !matches!(expected, Health::Overdue | Health::Down);
+            let is_well = !matches!(expected, Overdue | Down);
             assert_eq!(health.is_well(), is_well, "{what}");
         }
     }

@@ -94,7 +94,10 @@ impl Capture {
                 Outcome::Lost(error) => return EndReason::Failed(error),
                 Outcome::Unwanted => return EndReason::Unwanted,
                 Outcome::NeverOnline(error) => {
-                    debug!("{error}");
+                    // The supervisor logs the only one's.
+                    if devices.len() > 1 {
+                        debug!("{error}");
+                    }
                     // With several to choose from, the first one's error is the likeliest to help.
                     failure.get_or_insert(error);
                 }

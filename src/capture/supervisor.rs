@@ -430,11 +430,10 @@ impl<W: World> Supervisor<W> {
                 self.back_off = BACK_OFF.0;
             }
         }
-        debug!("{error}; next try in {} ms", self.back_off.as_millis());
-        self.phase = Phase::Waiting {
-            until: now + self.back_off,
-        };
-        self.back_off = (self.back_off * 2).min(BACK_OFF.1);
+        let pause = self.back_off;
+        let until = now + pause;
+        self.phase = Phase::Waiting { until };
+        self.back_off = (pause * 2).min(BACK_OFF.1);
         {
             let mut status = self.camera.status();
             status.state = State::Offline;
@@ -442,6 +441,8 @@ impl<W: World> Supervisor<W> {
             status.reason = Some(error.to_string());
             status.nameless = Some(error.nameless().to_owned());
         }
+        // Said last: whoever reads the log may ask at once.
+        debug!("{error}; next try in {} ms", pause.as_millis());
         self.outages.go_on(error, now);
     }
 
