@@ -5,21 +5,16 @@
 //! notices a device that hangs.
 
 use super::{
-    grabber::Capture,
     hotplug,
-    lease::{CaptureEvent, CaptureLease},
-    node, placeholder, source,
-    supervisor::{Stuck, Supervisor, World},
+    lease::CaptureEvent,
+    source,
+    supervisor::{Stuck, Supervisor},
+    world::Threads,
 };
-use crate::{camera::Camera, config::Device, encode::Encoders, error::Error, shutdown::Stop};
-use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
-use log::{debug, error};
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Instant,
-};
+use crate::{camera::Camera, encode::Encoders, shutdown::Stop};
+use crossbeam_channel::{Receiver, bounded, never, select, unbounded};
+use log::error;
+use std::{sync::Arc, time::Instant};
 
 /// What the program ends with when capture threads hang: a temporary failure, by sysexits.h.
 const EXIT_STUCK: i32 = 75;
@@ -119,54 +114,10 @@ impl Inbox {
     }
 }
 
-/// The real world: capture threads and the nodes under `/dev`.
-struct Threads {
-    camera: Arc<Camera>,
-    encoders: Encoders,
-    events: Sender<CaptureEvent>,
-    stop: Arc<Stop>,
-}
-
-impl World for Threads {
-    fn launch(
-        &mut self,
-        lease: &Arc<CaptureLease>,
-        devices: Vec<Device>,
-        warmup: u32,
-    ) -> Result<(), Error> {
-        let capture = Capture {
-            camera: Arc::clone(&self.camera),
-            encoders: self.encoders.clone(),
-            events: self.events.clone(),
-            lease: Arc::clone(lease),
-            stop: Arc::clone(&self.stop),
-            warmup,
-        };
-        capture.launch(devices)
-    }
-
-    fn cameras(&self) -> Vec<PathBuf> {
-        node::cameras()
-    }
-
-    fn node_behind(&self, path: &Path) -> Option<PathBuf> {
-        fs::canonicalize(path).ok()
-    }
-
-    fn stable_name(&self, path: &Path) -> Option<PathBuf> {
-        node::stable_name(path)
-    }
-
-    fn show_placeholder(&mut self) {
-        if let Err(error) = placeholder::publish(&self.camera) {
-            debug!("{error}");
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crossbeam_channel::Sender;
     use std::time::Duration;
 
     /// An inbox, and the senders of its three channels.

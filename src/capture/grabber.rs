@@ -20,14 +20,7 @@ use crate::{
 use crossbeam_channel::Sender;
 use log::{debug, warn};
 use opencv::{core::Mat, prelude::*};
-use std::{
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
-
-/// The same bytes after longer than this are a new picture of a scene that stands still.
-const LONGEST_REPEAT: Duration = Duration::from_secs(2);
+use std::{sync::Arc, thread, time::Instant};
 
 /// Why a picture is not sent.
 enum Unusable {
@@ -216,7 +209,7 @@ impl Capture {
             return false;
         }
         let latest = self.camera.slot.latest();
-        latest.is_some_and(|latest| is_repeat_of(&latest, repeat, captured, jpeg, Instant::now()))
+        latest.is_some_and(|latest| repeat.is_of(&latest, captured, jpeg, Instant::now()))
     }
 
     /// Reads the first whole picture and corrects `facts` by it; cameras often begin with broken
@@ -338,18 +331,6 @@ impl Capture {
     }
 }
 
-/// True when a picture is the one that `shown` shows, sent again: its server says so and both have
-/// one capture time, or its bytes are the same and came soon after.
-fn is_repeat_of(shown: &Frame, repeat: Repeat, captured: Stamp, jpeg: &[u8], now: Instant) -> bool {
-    let age = now.saturating_duration_since(shown.captured().at);
-    shown.is_live()
-        && match repeat {
-            Repeat::No => false,
-            Repeat::Yes => shown.captured().unix == captured.unix,
-            Repeat::Unsaid => age < LONGEST_REPEAT && shown.jpeg() == jpeg,
-        }
-}
-
 fn size_of(width: i32, height: i32) -> Option<Size> {
     Some(Size {
         width: u32::try_from(width).ok()?,
@@ -368,38 +349,4 @@ fn jpeg_of(picture: &Picture) -> &[u8] {
 fn take_buffer(picture: Picture) -> Mat {
     let (Picture::Raw(mat, _) | Picture::Jpeg(mat)) = picture;
     mat
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_repeat_is_known_by_its_server_or_by_its_bytes() {
-        let shown_at = Stamp::now();
-        let jpeg = b"\xff\xd8\xff\xd9".as_slice();
-        let live = Frame::live(1, shown_at, jpeg.len(), |out| out.extend_from_slice(jpeg));
-        let placeholder = Frame::placeholder(2, jpeg, "why");
-        let later = Stamp {
-            at: shown_at.at + Duration::from_secs(1),
-            unix: shown_at.unix + Duration::from_secs(1),
-        };
-        let other = b"other".as_slice();
-        // Whether it is a repeat, its capture time, its bytes, seconds since the shown one.
-        for (repeat, captured, bytes, seconds, is_repeat) in [
-            (Repeat::No, shown_at, jpeg, 0, false),
-            (Repeat::Yes, shown_at, other, 0, true),
-            (Repeat::Yes, shown_at, other, 60, true),
-            (Repeat::Yes, later, jpeg, 1, false),
-            (Repeat::Unsaid, later, jpeg, 1, true),
-            (Repeat::Unsaid, later, jpeg, 2, false),
-            (Repeat::Unsaid, later, other, 1, false),
-            (Repeat::Unsaid, later, &[], 1, false),
-        ] {
-            let now = shown_at.at + Duration::from_secs(seconds);
-            let is_of = |shown| is_repeat_of(shown, repeat, captured, bytes, now);
-            assert_eq!(is_of(&live), is_repeat, "{repeat:?} after {seconds} s");
-            assert!(!is_of(&placeholder), "{repeat:?}: no picture was shown");
-        }
-    }
 }

@@ -10,6 +10,7 @@
 
 mod auto_search;
 mod camera_thread;
+mod candidates;
 pub mod controls;
 pub mod draw;
 mod grabber;
@@ -26,6 +27,7 @@ mod source;
 mod stream;
 mod supervisor;
 mod v4l2;
+mod world;
 
 pub use report::{check, list};
 

@@ -8,9 +8,11 @@
 
 use super::{
     auto_search::AutoSearch,
+    candidates::Candidates,
     lease::{CaptureEvent, CaptureLease, EndReason},
     outage_log::OutageLog,
     report, source,
+    world::World,
 };
 use crate::{
     camera::{Camera, Facts, State},
@@ -20,7 +22,6 @@ use crate::{
 };
 use log::{Level, debug, info, warn};
 use std::{
-    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -40,9 +41,6 @@ const SETTLING: Duration = Duration::from_millis(50);
 /// Placeholders come at this pace; a viewer's connection is never silent for longer.
 const PLACEHOLDER_PERIOD: Duration = Duration::from_secs(1);
 
-/// How long to wait for the original camera before accepting another one under the same number.
-const LOYALTY: Duration = Duration::from_secs(60);
-
 /// How long an abandoned thread may keep its device before the next one is launched.
 const LETTING_GO: Duration = Duration::from_secs(2);
 
@@ -51,30 +49,6 @@ const MOST_STUCK: usize = 3;
 
 /// Longest time between two looks when nothing is due.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-
-/// What the supervisor sees and does outside of itself.
-pub trait World {
-    /// Starts a capture thread under `lease` on the first of `devices` that gives a picture; it
-    /// drops the first `warmup` pictures.
-    fn launch(
-        &mut self,
-        lease: &Arc<CaptureLease>,
-        devices: Vec<Device>,
-        warmup: u32,
-    ) -> Result<(), Error>;
-
-    /// The nodes of all cameras, lowest number first.
-    fn cameras(&self) -> Vec<PathBuf>;
-
-    /// The node that `path` leads to; `None` when there is none.
-    fn node_behind(&self, path: &Path) -> Option<PathBuf>;
-
-    /// The name of the camera at `path` that does not change with its number.
-    fn stable_name(&self, path: &Path) -> Option<PathBuf>;
-
-    /// Publishes a placeholder of the camera's status.
-    fn show_placeholder(&mut self);
-}
 
 /// So many capture threads hang in the driver and never come back: only a new process helps.
 #[derive(Debug, PartialEq, Eq)]
@@ -93,10 +67,7 @@ pub struct Supervisor<W> {
     back_off: Duration,
     next_placeholder: Instant,
     outages: OutageLog,
-    /// The camera's name that does not change with its number; kept while it is away.
-    stable: Option<PathBuf>,
-    /// Once a real camera was online, `auto` waits for one and never shows the pattern again.
-    has_had_camera: bool,
+    candidates: Candidates,
     /// Pictures the next thread to come online does not show.
     warmup: u32,
     search: AutoSearch,
@@ -134,8 +105,7 @@ impl<W: World> Supervisor<W> {
             back_off: BACK_OFF.0,
             next_placeholder: now + PLACEHOLDER_PERIOD,
             outages,
-            stable: None,
-            has_had_camera: false,
+            candidates: Candidates::default(),
             warmup: 0,
             search: AutoSearch::new(),
         }
@@ -155,7 +125,9 @@ impl<W: World> Supervisor<W> {
                 let reason = format!("it has given no picture for {} s", patience.as_secs());
                 self.lose(&reason, now);
             }
-            Phase::Online { .. } if self.is_unwanted(now) => self.go_idle(now),
+            Phase::Online { .. } if self.idle_at().is_some_and(|idle| now >= idle) => {
+                self.go_idle(now);
+            }
             Phase::Idle if self.camera.slot.is_watched() => self.wake(now)?,
             _ => {}
         }
@@ -239,50 +211,17 @@ impl<W: World> Supervisor<W> {
             return Ok(());
         }
         self.outages.note_try();
-        let launched = self
-            .devices(now)
-            .and_then(|devices| self.launch(devices, self.warmup, now));
-        match launched {
+        let devices = self.candidates.list(
+            &self.camera.config.device,
+            self.outages.began(),
+            now,
+            &self.world,
+        );
+        match devices.and_then(|devices| self.launch(devices, self.warmup, now)) {
             Ok(lease) => self.phase = Phase::Opening { lease, since: now },
             Err(error) => self.offline(&error, now),
         }
         Ok(())
-    }
-
-    /// What to try, best first. A camera that has been online is looked for under the name that
-    /// does not change with its number; another one that got its number meanwhile is taken only
-    /// when the first stays away.
-    fn devices(&self, now: Instant) -> Result<Vec<Device>, Error> {
-        let device = &self.camera.config.device;
-        let stable = self.stable.as_ref();
-        let known = stable.and_then(|name| self.world.node_behind(name));
-        let mut devices = Vec::new();
-        if let (Some(stable), Some(_)) = (stable, &known) {
-            devices.push(Device::Node(stable.clone()));
-        }
-        if *device == Device::Auto {
-            // The camera that is known by its name has a node as well: it is tried once.
-            let mut nodes = self.world.cameras();
-            nodes.retain(|node| known.is_none() || self.world.node_behind(node) != known);
-            devices.extend(nodes.into_iter().map(Device::Node));
-            if !self.has_had_camera {
-                devices.push(Device::Auto);
-            }
-        } else if devices.is_empty() {
-            let other = || self.world.stable_name(Path::new(&device.to_string()));
-            let began = self.outages.began();
-            let is_early = began.is_some_and(|began| now < began + LOYALTY);
-            if let Some(stable) = stable.filter(|_| is_early && other().is_some()) {
-                let stable = stable.display();
-                return Err(Error::Open {
-                    device: device.to_string(),
-                    cause: Cause::Missing,
-                    reason: format!("another camera has its number: waiting for {stable}"),
-                });
-            }
-            devices.push(device.clone());
-        }
-        Ok(devices)
     }
 
     fn launch(
@@ -315,10 +254,9 @@ impl<W: World> Supervisor<W> {
             );
             self.search.begin(self.world.cameras(), now);
         } else {
-            self.has_had_camera = true;
             self.end_search(now);
         }
-        self.stable.clone_from(&facts.stable);
+        self.candidates.note_online(facts);
         self.warmup = 0;
         // A source slower than the time-out is not hanging between two pictures.
         let timeout = self.camera.config.timeout;
@@ -364,12 +302,7 @@ impl<W: World> Supervisor<W> {
 
     /// Somebody watches: opens the released device.
     fn wake(&mut self, now: Instant) -> Result<(), Stuck> {
-        {
-            let mut status = self.camera.status();
-            status.state = State::Opening;
-            status.since = now;
-            status.reason = Some("the camera is being woken".to_owned());
-        }
+        self.set_status(State::Opening, "the camera is being woken", now);
         self.next_placeholder = now + PLACEHOLDER_PERIOD;
         // Kept until a thread comes online, however many tries that takes.
         self.warmup = self.camera.config.warmup;
@@ -382,11 +315,6 @@ impl<W: World> Supervisor<W> {
         Some(self.camera.slot.unwatched_since(self.started)? + idle)
     }
 
-    /// True when nobody has watched for the idle time-out.
-    fn is_unwanted(&self, now: Instant) -> bool {
-        self.idle_at().is_some_and(|idle| now >= idle)
-    }
-
     /// True while viewers are to be shown that there is no picture.
     fn shows_placeholder(&self) -> bool {
         !matches!(self.phase, Phase::Online { .. }) && self.camera.slot.is_watched()
@@ -397,10 +325,13 @@ impl<W: World> Supervisor<W> {
         self.abandon_capture(now);
         self.phase = Phase::Idle;
         debug!("nobody watches: the camera is released");
+        self.set_status(State::Idle, "the camera rests until somebody watches", now);
+    }
+
+    fn set_status(&self, state: State, reason: &str, now: Instant) {
         let mut status = self.camera.status();
-        status.state = State::Idle;
-        status.since = now;
-        status.reason = Some("the camera rests until somebody watches".to_owned());
+        (status.state, status.since) = (state, now);
+        status.reason = Some(reason.to_owned());
     }
 
     /// The device is silent, because of `reason`: abandons its thread and tries again.

@@ -1,7 +1,12 @@
 use super::*;
 use crate::{cli::Args, config::Config, slot::Watch};
 use argh::FromArgs;
-use std::{cell::RefCell, collections::HashMap, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    path::{Path, PathBuf},
+    rc::Rc,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -251,6 +256,18 @@ fn a_device_that_does_not_answer_is_abandoned() {
     assert!(bench.lease(1).is_revoked());
     bench.come_online(1, &facts());
     assert_eq!(bench.state(), State::Offline, "it came back too late");
+}
+
+#[test]
+fn an_abandoned_thread_that_comes_online_after_all_is_not_the_next_one() {
+    let mut bench = Bench::new(&NODE);
+    bench.act();
+    while bench.count() < 2 {
+        bench.pass(SECOND);
+    }
+    bench.come_online(1, &facts());
+    assert_eq!(bench.state(), State::Offline);
+    assert!(!bench.lease(2).is_active());
 }
 
 #[test]
