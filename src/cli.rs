@@ -44,7 +44,7 @@ pub struct Args {
     pub fps: Option<Fps>,
 
     /// pixel format to ask of the camera: auto (its JPEGs, else raw pixels), mjpg, yuyv, uyvy,
-    /// grey or another V4L2 code; default auto
+    /// nv12, grey or another V4L2 code; default auto
     #[argh(option, default = "PixelFormat::Auto", arg_name = "F")]
     pub format: PixelFormat,
 
@@ -151,7 +151,7 @@ pub struct Args {
     pub list: bool,
 
     /// open the source, read it for three seconds, say what it really gives, and exit: 0 well,
-    /// 3 missing, 4 busy, 5 forbidden, 6 silent, 7 not a camera, 1 anything else
+    /// 3 missing, 4 busy, 5 forbidden, 6 no usable picture, 7 not a camera, 1 anything else
     #[argh(switch)]
     pub check: bool,
 

@@ -98,7 +98,7 @@ pub enum Cause {
     Busy,
     /// This user may not open it.
     Forbidden,
-    /// It is there and open, and gives no picture.
+    /// It is there and open, and gives no usable picture.
     Silent,
     /// It is something else than a camera.
     NotACamera,

@@ -6,15 +6,16 @@
 use super::{
     controls,
     lease::{CaptureEvent, CaptureLease, EndNotice, EndReason},
+    missing_eoi::MissingEoi,
     source::{self, Opened, Repeat, Source},
 };
 use crate::{
     camera::{Camera, Facts},
     config::{Device, Size},
-    encode::{Encoders, Job, Picture},
+    encode::{Encoders, Job, Picture, decodes_cleanly},
     error::{Cause, Error},
     frame::{Frame, Stamp, placeholder_reason},
-    jpeg::{self, Flaw, Layout},
+    jpeg::{Flaw, Layout},
     shutdown::Stop,
 };
 use crossbeam_channel::Sender;
@@ -38,6 +39,14 @@ enum Outcome {
     Lost(Error),
     /// The lease was revoked, or the program ends.
     Unwanted,
+}
+
+/// A device whose first picture came.
+struct Ready {
+    opened: Opened,
+    missing_eoi: MissingEoi,
+    /// Free for the next picture.
+    buffer: Mat,
 }
 
 /// What a capture thread works with.
@@ -105,27 +114,39 @@ impl Capture {
 
     /// Opens `device` and serves its pictures for as long as they come and are wanted.
     fn run_device(&self, device: &Device) -> Outcome {
-        let (opened, buffer) = match self.bring_online(device) {
-            Ok(online) => online,
-            Err(error) => return Outcome::NeverOnline(error),
-        };
-        self.grab_pictures(opened, buffer)
-            .map_or_else(Outcome::Lost, |()| Outcome::Unwanted)
+        match self
+            .bring_online(device)
+            .map(|ready| self.grab_pictures(ready))
+        {
+            Err(error) => Outcome::NeverOnline(error),
+            Ok(Err(error)) => Outcome::Lost(error),
+            Ok(Ok(())) => Outcome::Unwanted,
+        }
     }
 
-    /// Opens `device` and reads its first picture; gives its buffer as well.
-    fn bring_online(&self, device: &Device) -> Result<(Opened, Mat), Error> {
+    /// Opens `device` and reads its first picture.
+    fn bring_online(&self, device: &Device) -> Result<Ready, Error> {
         let mut opened = source::open(device, &self.camera.config, &self.stop)?;
         if let Some(node) = &opened.facts.node {
             self.set_controls(node);
         }
-        let buffer = self.read_first_picture(opened.source.as_mut(), &mut opened.facts)?;
-        Ok((opened, buffer))
+        let mut missing_eoi = MissingEoi::new(opened.source.as_ref());
+        let source = opened.source.as_mut();
+        let buffer = self.read_first_picture(source, &mut missing_eoi, &mut opened.facts)?;
+        Ok(Ready {
+            opened,
+            missing_eoi,
+            buffer,
+        })
     }
 
     /// Grabs until nobody wants the pictures any more; an error is why the device was lost.
-    fn grab_pictures(&self, opened: Opened, mut buffer: Mat) -> Result<(), Error> {
-        let Opened { mut source, facts } = opened;
+    fn grab_pictures(&self, ready: Ready) -> Result<(), Error> {
+        let Ready {
+            opened: Opened { mut source, facts },
+            mut missing_eoi,
+            mut buffer,
+        } = ready;
         let config = &self.camera.config;
         let pass_through = facts.pass_through;
         let shown = facts.source.clone();
@@ -171,7 +192,7 @@ impl Capture {
                 continue;
             }
             self.camera.note_picture(captured.at);
-            match self.inspect(&picture) {
+            match inspect(&picture, &mut missing_eoi) {
                 Ok(layout) => {
                     last_whole = Instant::now();
                     buffer =
@@ -190,19 +211,6 @@ impl Capture {
         }
     }
 
-    /// The layout of a JPEG that can be sent; `None` for raw pixels.
-    fn inspect(&self, picture: &Picture) -> Result<Option<Layout>, Unusable> {
-        let Picture::Jpeg(mat) = picture else {
-            return Ok(None);
-        };
-        let bytes = mat.data_bytes().unwrap_or_default();
-        let layout = jpeg::inspect(bytes).map_err(Unusable::Broken)?;
-        match placeholder_reason(bytes) {
-            Some(reason) => Err(Unusable::Placeholder(source::no_picture_there(&reason))),
-            None => Ok(Some(layout)),
-        }
-    }
-
     /// True for a repeat of the picture that the newest frame shows.
     fn is_shown(&self, repeat: Repeat, captured: Stamp, jpeg: &[u8]) -> bool {
         if repeat == Repeat::No {
@@ -214,7 +222,12 @@ impl Capture {
 
     /// Reads the first whole picture and corrects `facts` by it; cameras often begin with broken
     /// ones. Gives back the buffer.
-    fn read_first_picture(&self, source: &mut dyn Source, facts: &mut Facts) -> Result<Mat, Error> {
+    fn read_first_picture(
+        &self,
+        source: &mut dyn Source,
+        missing_eoi: &mut MissingEoi,
+        facts: &mut Facts,
+    ) -> Result<Mat, Error> {
         let asked = Instant::now();
         let mut buffer = Mat::default();
         let mut reason = "it gives no picture".to_owned();
@@ -224,7 +237,7 @@ impl Capture {
             }
             self.lease.note_picture(Instant::now());
             let picture = source.retrieve(buffer)?;
-            let layout = match self.inspect(&picture) {
+            let layout = match inspect(&picture, missing_eoi) {
                 Ok(layout) => layout,
                 Err(unusable) => {
                     reason = match unusable {
@@ -328,6 +341,21 @@ impl Capture {
         let (lease, facts) = (self.lease.id, Box::new(facts));
         // Nobody listens any more when the program ends.
         let _ = self.events.send(CaptureEvent::Online { lease, facts });
+    }
+}
+
+/// The layout of a JPEG that can be sent; `None` for raw pixels.
+fn inspect(picture: &Picture, missing_eoi: &mut MissingEoi) -> Result<Option<Layout>, Unusable> {
+    let Picture::Jpeg(mat) = picture else {
+        return Ok(None);
+    };
+    let bytes = mat.data_bytes().unwrap_or_default();
+    let layout = missing_eoi
+        .inspect(bytes, decodes_cleanly)
+        .map_err(Unusable::Broken)?;
+    match placeholder_reason(bytes) {
+        Some(reason) => Err(Unusable::Placeholder(source::no_picture_there(&reason))),
+        None => Ok(Some(layout)),
     }
 }
 

@@ -122,6 +122,16 @@ pub fn formats(path: &Path) -> Vec<String> {
         .collect()
 }
 
+/// Bytes from one line of the camera's pictures to the next, as its driver says now; `None` when it
+/// says nothing, as of JPEGs.
+pub fn line_bytes(path: &Path) -> Option<u32> {
+    let node = Node::open(path).ok()?;
+    match node.format(BufType::VIDEO_CAPTURE).ok()? {
+        Format::VideoCapture(format) => Some(format.bytes_per_line()).filter(|&bytes| bytes > 0),
+        _ => None,
+    }
+}
+
 fn offers(node: &Node) -> Vec<Offer> {
     node.formats(BufType::VIDEO_CAPTURE)
         .map_while(Result::ok)

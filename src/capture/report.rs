@@ -2,21 +2,19 @@
 //! log's line when a camera comes online.
 
 use super::{
-    node,
+    node, raw,
     source::{self, Opened, Repeat},
-    v4l2,
+    tally::Tally,
 };
 use crate::{
     camera::Facts,
     config::{CameraConfig, Device, PixelFormat},
-    encode::Picture,
     error::{Cause, Error},
-    frame::placeholder_reason,
-    jpeg,
     shutdown::Stop,
 };
 use log::{Level, log};
-use opencv::{core::Mat, prelude::*};
+use opencv::core::Mat;
+use parking_lot::Mutex;
 use std::{
     os::unix::fs::MetadataExt,
     path::Path,
@@ -70,8 +68,8 @@ fn print_camera(camera: &node::Camera, is_chosen: bool, format: &PixelFormat) {
         .iter()
         .map(|offer| offer.fourcc.clone())
         .collect();
-    let auto = v4l2::wanted_format(&PixelFormat::Auto, &offered);
-    let wanted = v4l2::wanted_format(format, &offered);
+    let auto = raw::wanted(&PixelFormat::Auto, &offered);
+    let wanted = raw::wanted(format, &offered);
     for offer in &camera.formats {
         let mark = if auto.as_ref() == Some(&offer.fourcc) {
             "  <- auto chooses this"
@@ -103,15 +101,18 @@ pub fn check(config: &CameraConfig) -> u8 {
     println!("opening {device} …");
     let (sender, receiver) = mpsc::channel();
     let (config, reading) = (config.clone(), device.clone());
+    let tally = Arc::new(Mutex::new(Tally::default()));
+    let counting = Arc::clone(&tally);
     // A driver may hang for ever; the answer comes all the same.
     let spawned = thread::Builder::new()
         .name("check".to_owned())
-        .spawn(move || sender.send(read(&reading, &config)));
+        .spawn(move || sender.send(read(&reading, &config, &counting)));
     if let Err(error) = spawned {
         println!("cannot start thread `check`: {error}");
         return code(Cause::Other);
     }
     let outcome = receiver.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+        tally.lock().print_counts();
         let reason = format!("it does not answer within {} s", PATIENCE.as_secs());
         Err(Error::Read {
             device: device.to_string(),
@@ -126,102 +127,46 @@ pub fn check(config: &CameraConfig) -> u8 {
     outcome.map_or_else(|error| code(error.cause()), |()| 0)
 }
 
-fn read(device: &Device, config: &CameraConfig) -> Result<(), Error> {
+fn read(device: &Device, config: &CameraConfig, tally: &Mutex<Tally>) -> Result<(), Error> {
     let Opened { mut source, facts } = source::open(device, config, &Arc::new(Stop::default()))?;
     println!(
         "opened by {}, reading for {} s …",
         facts.backend,
         READING.as_secs()
     );
+    let silent = |reason| Error::Read {
+        device: device.to_string(),
+        cause: Cause::Silent,
+        reason,
+    };
+    tally.lock().begin(source.as_ref());
     let opened = Instant::now();
-    let (mut pictures, mut broken, mut bytes, mut jpegs) = (0_u32, 0_u32, 0_usize, 0_u32);
-    let (mut first, mut last) = (None, opened);
-    let mut size = facts.size;
-    while opened.elapsed() < READING.max(config.timeout.min(READING * 2)) {
-        if first.is_some_and(|first: Instant| first.elapsed() >= READING) {
-            break;
-        }
-        let Some(captured) = source.grab()? else {
-            continue;
+    let patience = READING.max(config.timeout.min(READING * 2));
+    let is_over = || {
+        let first = tally.lock().first();
+        opened.elapsed() >= patience || first.is_some_and(|first| first.elapsed() >= READING)
+    };
+    let mut end = Ok(());
+    while end.is_ok() && !is_over() {
+        let captured = match source.grab() {
+            Ok(Some(captured)) if source.repeat() != Repeat::Yes => captured,
+            Ok(_) => continue,
+            Err(error) => {
+                end = Err(error);
+                break;
+            }
         };
-        if source.repeat() == Repeat::Yes {
-            continue;
-        }
-        first.get_or_insert(captured.at);
-        last = captured.at;
-        pictures += 1;
-        if let Picture::Jpeg(mat) = source.retrieve(Mat::default())? {
-            let data = mat.data_bytes().unwrap_or_default();
-            if let Some(reason) = placeholder_reason(data) {
-                let (device, cause) = (device.to_string(), Cause::Silent);
-                let reason = source::no_picture_there(&reason);
-                return Err(Error::Read {
-                    device,
-                    cause,
-                    reason,
-                });
-            }
-            match jpeg::inspect(data) {
-                Ok(layout) => {
-                    jpegs += 1;
-                    bytes += layout.len;
-                    let (width, height) = (layout.width.into(), layout.height.into());
-                    size = Some(crate::config::Size { width, height });
-                }
-                Err(_) => broken += 1,
-            }
-        }
-    }
-    let Some(first) = first else {
-        let reason = "it is open and gives no picture".to_owned();
-        return Err(Error::Read {
-            device: device.to_string(),
-            cause: Cause::Silent,
-            reason,
+        end = source.retrieve(Mat::default()).and_then(|picture| {
+            let taken = tally.lock().take(&picture, captured.at);
+            taken.map_err(|reason| silent(source::no_picture_there(&reason)))
         });
-    };
-    let asked = &facts.asked;
-    let or_own = |text: Option<String>| text.unwrap_or_else(|| "its own".to_owned());
-    println!(
-        "asked for    format {}, size {}, rate {}",
-        or_own(asked.format.clone()),
-        or_own(asked.size.map(|size| size.to_string())),
-        or_own(asked.fps.map(rate)),
-    );
-    let format = match facts.format.as_str() {
-        // A pipeline says nothing of it.
-        "" if jpegs > 0 => "JPEG",
-        "" => "raw pixels",
-        format => format,
-    };
-    println!(
-        "it gives     format {format}, size {}, rate {}",
-        or_own(size.map(|size| size.to_string())),
-        facts.fps.map_or_else(|| "unsaid".to_owned(), rate),
-    );
-    let span = last.duration_since(first).as_secs_f64();
-    let fps = if span > 0.0 {
-        f64::from(pictures - 1) / span
-    } else {
-        0.0
-    };
-    println!(
-        "measured     {} frames a second ({pictures} pictures, {broken} broken)",
-        rate(fps)
-    );
-    if jpegs > 0 {
-        println!(
-            "JPEG size    {} kB on average",
-            bytes / jpegs as usize / 1000
-        );
     }
-    let way = match (jpegs > 0, config.passes_through()) {
-        (true, true) => "its JPEGs pass through untouched",
-        (true, false) => "its JPEGs are decoded and encoded again, as the options ask",
-        (false, _) => "its pixels are encoded here",
-    };
-    println!("processing   {way}");
-    Ok(())
+    let tally = tally.lock();
+    tally.print(&facts, config);
+    end?;
+    tally
+        .complaint()
+        .map_or(Ok(()), |reason| Err(silent(reason)))
 }
 
 /// What helps next time, whatever came out.

@@ -4,7 +4,7 @@
 //! it was taken; `retrieve` fetches it. Apart, so that pictures nobody watches are grabbed (the
 //! next one is fresh) but never converted or drawn.
 
-use super::{pattern, relay, stream, v4l2};
+use super::{pattern, pipeline, relay, stream, v4l2};
 use crate::{
     camera::Facts,
     config::{CameraConfig, Device},
@@ -34,6 +34,11 @@ pub trait Source {
     /// Whether the picture last grabbed is the one before, sent again.
     fn repeat(&self) -> Repeat {
         Repeat::No
+    }
+
+    /// Whether its JPEGs may come without their last bytes, lost on the way from the camera.
+    fn may_lose_bytes(&self) -> bool {
+        false
     }
 }
 
@@ -78,7 +83,8 @@ pub fn open(device: &Device, config: &CameraConfig, stop: &Arc<Stop>) -> Result<
         Device::Pattern(asked) => pattern::open(*asked, config, stop, &[]),
         Device::Number(_) | Device::Node(_) => v4l2::open(device, config, stop),
         Device::Url(url) if relay::may_read(url) => relay::open(url, device, config, stop),
-        Device::File(_) | Device::Url(_) | Device::Gst(_) => stream::open(device, config, stop),
+        Device::File(_) | Device::Url(_) => stream::open(device, config, stop),
+        Device::Gst(text) => pipeline::open(text.secret(), device),
     }
 }
 

@@ -1,10 +1,9 @@
-//! Files and network streams, read by OpenCV through FFmpeg, and GStreamer pipelines.
+//! Files and network streams, read by OpenCV through FFmpeg.
 //!
 //! JPEGs come out as they are in the file or stream wherever the backend can do that. A file is
 //! played at a pace, in a loop; everything else comes when it comes.
 
 use super::{
-    gst,
     node::{fourcc_text, plain},
     source::{Opened, Repeat, Source},
 };
@@ -52,22 +51,8 @@ struct Pace {
 
 /// Opens `device`; blocks until it answers or gives up.
 pub fn open(device: &Device, config: &CameraConfig, stop: &Arc<Stop>) -> Result<Opened, Error> {
-    let opened = match device {
-        Device::Gst(pipeline) => {
-            let pipeline = with_sink(pipeline.secret());
-            if let Some(reason) = gst::complaint(&pipeline) {
-                return Err(Error::Open {
-                    device: device.to_string(),
-                    cause: Cause::Other,
-                    reason,
-                });
-            }
-            VideoCapture::from_file(&pipeline, videoio::CAP_GSTREAMER)
-        }
-        _ => open_ffmpeg(device),
-    };
     // OpenCV throws for some causes and returns a closed capture for others.
-    let mut capture = match opened {
+    let mut capture = match open_ffmpeg(device) {
         Ok(capture) if capture.is_opened().unwrap_or(false) => capture,
         _ => return Err(why_not(device)),
     };
@@ -95,7 +80,7 @@ pub fn open(device: &Device, config: &CameraConfig, stop: &Arc<Stop>) -> Result<
 }
 
 /// What OpenCV says of a failure; only its number where its words may hold a secret of the source.
-fn opencv_words(device: &Device, error: &opencv::Error) -> String {
+pub fn opencv_words(device: &Device, error: &opencv::Error) -> String {
     match device {
         Device::Url(_) | Device::Gst(_) => format!("OpenCV fails (error {})", error.code),
         _ => format!("OpenCV fails: {}", error.message),
@@ -116,29 +101,12 @@ fn open_ffmpeg(device: &Device) -> opencv::Result<VideoCapture> {
     VideoCapture::from_file_with_params(url.secret(), videoio::CAP_FFMPEG, &params)
 }
 
-/// A pipeline that says nothing of its end gets one that OpenCV can read, newest picture only.
-fn with_sink(pipeline: &str) -> String {
-    if pipeline.contains("appsink") {
-        return pipeline.to_owned();
-    }
-    let last = pipeline.rsplit('!').next().unwrap_or_default();
-    let gives_jpeg = ["jpegenc", "jpegparse", "image/jpeg"]
-        .iter()
-        .any(|end| last.contains(end));
-    let convert = if gives_jpeg {
-        ""
-    } else {
-        " ! videoconvert ! video/x-raw,format=BGR"
-    };
-    format!("{pipeline}{convert} ! appsink drop=true max-buffers=1")
-}
-
 /// Switches FFmpeg to undecoded packets where they are JPEGs; the format and whether it is that.
-fn use_packets(capture: &mut VideoCapture, device: &Device) -> opencv::Result<(String, bool)> {
+fn use_packets(capture: &mut VideoCapture) -> opencv::Result<(String, bool)> {
     let fourcc = fourcc_text(capture.get(videoio::CAP_PROP_FOURCC)? as u32);
     // FFmpeg's streams without a container say the beginning of the codec's name.
     let gives_jpeg = matches!(fourcc.as_str(), "MJPG" | "JPEG" | "mjpg" | "mjpa" | "mjpe");
-    if gives_jpeg && !matches!(device, Device::Gst(_)) {
+    if gives_jpeg {
         capture.set(videoio::CAP_PROP_FORMAT, -1.0)?;
     }
     Ok((fourcc, gives_jpeg))
@@ -150,7 +118,7 @@ fn read_back(
     device: &Device,
     config: &CameraConfig,
 ) -> opencv::Result<Facts> {
-    let (fourcc, gives_jpeg) = use_packets(capture, device)?;
+    let (fourcc, gives_jpeg) = use_packets(capture)?;
     let side = |value: f64| (value >= 1.0).then_some(value as u32);
     let width = side(capture.get(videoio::CAP_PROP_FRAME_WIDTH)?);
     let height = side(capture.get(videoio::CAP_PROP_FRAME_HEIGHT)?);
@@ -188,10 +156,6 @@ fn why_not(device: &Device) -> Error {
             ),
             Err(error) => (super::node::cause_of(&error), plain(&error)),
         },
-        Device::Gst(_) => (
-            Cause::Other,
-            "the pipeline does not start (gst-launch-1.0 with the same text says why)".to_owned(),
-        ),
         _ => (Cause::Missing, "no stream answers there".to_owned()),
     };
     Error::Open {
@@ -270,7 +234,7 @@ impl Reader {
         // Raw streams and stills cannot go back; they can be begun anew.
         match open_ffmpeg(&self.device) {
             Ok(mut capture) if capture.is_opened().unwrap_or(false) => {
-                use_packets(&mut capture, &self.device).map_err(|error| self.failed(&error))?;
+                use_packets(&mut capture).map_err(|error| self.failed(&error))?;
                 self.capture = capture;
                 self.grab_one()
             }
@@ -292,27 +256,13 @@ impl Reader {
 }
 
 /// Raw bytes come as one row; only JPEGs are asked for in that form.
-fn is_jpeg(mat: &Mat) -> bool {
+pub fn is_jpeg(mat: &Mat) -> bool {
     mat.rows() == 1 && mat.typ() == opencv::core::CV_8UC1 && mat.cols() > 3
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_pipeline_without_an_end_gets_one() {
-        assert_eq!(
-            with_sink("videotestsrc"),
-            "videotestsrc ! videoconvert ! video/x-raw,format=BGR ! appsink drop=true max-buffers=1"
-        );
-        assert_eq!(
-            with_sink("v4l2src ! image/jpeg,width=640"),
-            "v4l2src ! image/jpeg,width=640 ! appsink drop=true max-buffers=1"
-        );
-        let own = "videotestsrc ! videoconvert ! appsink sync=false";
-        assert_eq!(with_sink(own), own);
-    }
 
     #[test]
     fn a_missing_file_is_named_as_such() {

@@ -6,13 +6,13 @@
 //! how long the failure took.
 
 use super::{
-    node,
+    missing_eoi, node, raw,
     source::{Opened, Source},
 };
 use crate::{
     camera::{Asked, Facts},
-    config::{CameraConfig, Device, PixelFormat, Size},
-    encode::{Picture, Pixels},
+    config::{CameraConfig, Device, Size},
+    encode::Picture,
     error::{Cause, Error},
     frame::Stamp,
     shutdown::Stop,
@@ -49,18 +49,15 @@ const MOST_KEPT: u32 = 4;
 /// A driver that stamps pictures with a time further back than this has another clock.
 const OLDEST: Duration = Duration::from_secs(10);
 
-/// Formats that are taken as they are; the first one a camera has is chosen.
-const RAW_FORMATS: [(&str, Pixels); 3] = [
-    ("YUYV", Pixels::Yuyv),
-    ("UYVY", Pixels::Uyvy),
-    ("GREY", Pixels::Gray),
-];
-
 struct Reader {
     capture: VideoCapture,
     /// The node behind the name it was opened by.
     node: PathBuf,
-    pixels: Pixels,
+    /// How to read its pictures; `None` for JPEGs.
+    raw: Option<&'static raw::Format>,
+    size: Size,
+    /// The camera's own bytes, where they are converted.
+    bytes: Mat,
     /// Time between two pictures, as the camera says it.
     period: Duration,
     /// How old a picture usually is when it can be grabbed; exposure and transfer take a time.
@@ -73,43 +70,54 @@ struct Reader {
 /// Opens the camera `device` names; blocks until it answers or gives up.
 pub fn open(device: &Device, config: &CameraConfig, stop: &Arc<Stop>) -> Result<Opened, Error> {
     let path = PathBuf::from(device.to_string());
-    let wanted = wanted_format(&config.format, &node::formats(&path));
+    let offered = node::formats(&path);
+    let error = |cause, reason| Error::Open {
+        device: device.to_string(),
+        cause,
+        reason,
+    };
+    let refused = |reason| error(Cause::Silent, reason);
+    let other = |reason| error(Cause::Other, reason);
+    if let Some(reason) = raw::refusal(&config.format, &offered, &device.to_string()) {
+        return Err(refused(reason));
+    }
+    let wanted = raw::wanted(&config.format, &offered);
     // OpenCV throws for some causes and returns a closed capture for others.
     let mut capture = match try_open(&path, wanted.as_deref(), config) {
         Ok(capture) if capture.is_opened().unwrap_or(false) => capture,
         _ => return Err(node::why_not(device, &path)),
     };
-    read_back(&mut capture, &path, config, wanted)
-        .map(|(facts, pixels)| {
-            let source = Box::new(Reader {
-                capture,
-                node: facts.node.clone().unwrap_or(path),
-                pixels,
-                period: Duration::from_secs_f64(1.0 / facts.fps.unwrap_or(30.0)),
-                usual_age: Duration::ZERO,
-                faulty_since: None,
-                stop: Arc::clone(stop),
-            });
-            Opened { source, facts }
-        })
-        .map_err(|error| Error::Open {
-            device: device.to_string(),
-            cause: Cause::Other,
-            reason: error.message,
-        })
-}
-
-/// The format to ask for: the one named, else the camera's JPEGs, else raw pixels we can take as
-/// they are; `None` leaves it to OpenCV.
-pub fn wanted_format(asked: &PixelFormat, offered: &[String]) -> Option<String> {
-    if let PixelFormat::Named(name) = asked {
-        return Some(name.clone());
+    let (facts, size) =
+        read_back(&capture, &path, config, wanted).map_err(|error| other(error.message))?;
+    let code = facts.format.as_str();
+    let raw = raw::format_of(code);
+    match raw {
+        Some(raw) => {
+            if let Some(line) =
+                node::line_bytes(&path).filter(|&line| line > raw.line_bytes(size.width))
+            {
+                return Err(refused(raw::padded(code, line, size, &device.to_string())));
+            }
+            if raw.is_opencvs() {
+                let is_set = capture.set(videoio::CAP_PROP_CONVERT_RGB, 1.0);
+                is_set.map_err(|error| other(error.message))?;
+            }
+        }
+        None if raw::is_jpeg(code) => {}
+        None => return Err(refused(raw::unserved(code, &offered, &device.to_string()))),
     }
-    ["MJPG", "JPEG"]
-        .into_iter()
-        .chain(RAW_FORMATS.map(|(name, _)| name))
-        .find(|name| offered.iter().any(|offer| offer == name))
-        .map(str::to_owned)
+    let source = Box::new(Reader {
+        capture,
+        node: facts.node.clone().unwrap_or(path),
+        raw,
+        size,
+        bytes: Mat::default(),
+        period: Duration::from_secs_f64(1.0 / facts.fps.unwrap_or(30.0)),
+        usual_age: Duration::ZERO,
+        faulty_since: None,
+        stop: Arc::clone(stop),
+    });
+    Ok(Opened { source, facts })
 }
 
 fn try_open(
@@ -141,28 +149,24 @@ fn try_open(
 
 /// What the camera really gives: it promises formats and sizes it does not keep.
 fn read_back(
-    capture: &mut VideoCapture,
+    capture: &VideoCapture,
     path: &Path,
     config: &CameraConfig,
     wanted: Option<String>,
-) -> opencv::Result<(Facts, Pixels)> {
+) -> opencv::Result<(Facts, Size)> {
     let format = node::fourcc_text(capture.get(videoio::CAP_PROP_FOURCC)? as u32);
-    let is_jpeg = matches!(format.as_str(), "MJPG" | "JPEG");
-    let raw = RAW_FORMATS.iter().find(|(name, _)| *name == format);
-    if !is_jpeg && raw.is_none() {
-        capture.set(videoio::CAP_PROP_CONVERT_RGB, 1.0)?;
-    }
     let width = capture.get(videoio::CAP_PROP_FRAME_WIDTH)? as u32;
     let height = capture.get(videoio::CAP_PROP_FRAME_HEIGHT)? as u32;
     let fps = Some(capture.get(videoio::CAP_PROP_FPS)?).filter(|fps| (0.1..=240.0).contains(fps));
     let node = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let size = Size { width, height };
     let facts = Facts {
         source: node.display().to_string(),
         node: Some(node),
         stable: node::stable_name(path),
         backend: "V4L2".to_owned(),
         format,
-        size: Some(Size { width, height }),
+        size: Some(size),
         fps,
         asked: Asked {
             format: wanted,
@@ -173,7 +177,7 @@ fn read_back(
         can_freeze: true,
         ..Facts::default()
     };
-    Ok((facts, raw.map_or(Pixels::Bgr, |(_, pixels)| *pixels)))
+    Ok((facts, size))
 }
 
 impl Source for Reader {
@@ -200,19 +204,38 @@ impl Source for Reader {
     }
 
     fn retrieve(&mut self, mut buffer: Mat) -> Result<Picture, Error> {
-        match self.capture.retrieve(&mut buffer, 0) {
-            Ok(_) if buffer.rows() == 1 && buffer.typ() == opencv::core::CV_8UC1 => {
-                Ok(Picture::Jpeg(buffer))
-            }
-            Ok(_) if buffer.empty() => Ok(Picture::Jpeg(buffer)),
-            Ok(_) => Ok(Picture::Raw(buffer, self.pixels)),
-            // Thrown for a picture that cannot be converted; the next one may be well.
-            Err(_) => Ok(Picture::Jpeg(Mat::default())),
-        }
+        let Some(raw) = self.raw else {
+            return Ok(match self.capture.retrieve(&mut buffer, 0) {
+                Ok(_) => Picture::Jpeg(buffer),
+                Err(_) => Picture::Jpeg(Mat::default()),
+            });
+        };
+        // An empty or cut-off picture is no error: the next one may be well.
+        let is_whole = if raw.is_kept() {
+            self.capture.retrieve(&mut buffer, 0).is_ok() && self.is_whole(&buffer)
+        } else {
+            let bytes = &mut self.bytes;
+            self.capture.retrieve(bytes, 0).is_ok()
+                && raw.convert(bytes, self.size, &mut buffer).unwrap_or(false)
+        };
+        Ok(match is_whole {
+            true => Picture::Raw(buffer, raw.pixels),
+            false => Picture::Jpeg(Mat::default()),
+        })
+    }
+
+    fn may_lose_bytes(&self) -> bool {
+        missing_eoi::opencv_loses_bytes()
     }
 }
 
 impl Reader {
+    /// Whether `pixels` has the size that the camera said.
+    fn is_whole(&self, pixels: &Mat) -> bool {
+        let Size { width, height } = self.size;
+        pixels.cols() == width as i32 && pixels.rows() == height as i32
+    }
+
     /// Grabs the next picture and gives its age; after a pause (a machine asleep or overloaded)
     /// lets go of those the driver kept meanwhile. `None` when the grab failed.
     fn grab_newest(&mut self) -> Option<Duration> {
@@ -256,27 +279,5 @@ impl Reader {
             cause,
             reason: reason.to_owned(),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn jpegs_are_preferred_then_pixels_taken_as_they_are() {
-        let wanted = |offers: &[&str]| {
-            let offers: Vec<_> = offers.iter().map(|&offer| offer.to_owned()).collect();
-            wanted_format(&PixelFormat::Auto, &offers)
-        };
-        assert_eq!(wanted(&["YUYV", "MJPG"]).as_deref(), Some("MJPG"));
-        assert_eq!(wanted(&["NV12", "UYVY", "YUYV"]).as_deref(), Some("YUYV"));
-        assert_eq!(wanted(&["NV12"]), None);
-        assert_eq!(wanted(&[]), None);
-        let named = PixelFormat::Named("YUYV".to_owned());
-        assert_eq!(
-            wanted_format(&named, &["MJPG".to_owned()]).as_deref(),
-            Some("YUYV")
-        );
     }
 }

@@ -7,11 +7,13 @@
 //! skipped. Emptied pixel buffers go back to capture, so that a picture of some megabytes is not
 //! allocated thirty times a second.
 
+mod decode;
 mod encoder;
 mod planes;
 #[cfg(test)]
 mod tests;
 
+pub use decode::decodes_cleanly;
 pub use encoder::Encoder;
 
 use crate::{

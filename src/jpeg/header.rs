@@ -1,8 +1,7 @@
 //! The frame header (SOFn) and the scan header (SOS), read and checked as strictly as libjpeg does.
 //!
 //! `walk` reads one [`Picture`] and then a [`Scan`] per SOS: all that the search for a scan's end
-//! and the entropy walk need to know. The order of the segments, and which tables are defined, are
-//! `walk`'s business.
+//! needs to know. The order of the segments, and which tables are defined, are `walk`'s business.
 
 use super::segment::Segment;
 use super::{Flaw, marker};
@@ -27,25 +26,12 @@ pub struct Picture {
     count: usize,
 }
 
-/// The tables defined so far, by number; a Huffman table by the byte where its 16 counts begin.
+/// The tables defined so far, a bit per number.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tables {
-    pub dc: [Option<usize>; 4],
-    pub ac: [Option<usize>; 4],
-    /// A bit per quantisation table.
+    pub dc: u8,
+    pub ac: u8,
     pub quantisation: u8,
-}
-
-/// One component's share of a scan.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Share {
-    /// Blocks of 8×8 in one MCU.
-    pub blocks: usize,
-    pub dc_id: usize,
-    pub ac_id: usize,
-    /// The picture's own table of that number; none: the standard one is meant.
-    pub dc: Option<usize>,
-    pub ac: Option<usize>,
 }
 
 /// What is known of a scan before its data is looked at.
@@ -58,12 +44,11 @@ pub struct Scan {
     pub blocks: usize,
     /// MCUs between two RST markers; 0: there are none.
     pub interval: usize,
-    pub shares: [Share; 4],
-    pub share_count: usize,
     /// A bit per component that takes part.
     pub components: u8,
-    is_sequential_huffman: bool,
-    is_8_bit: bool,
+    /// It relies on the standard Huffman tables.
+    pub needs_huffman: bool,
+    pub is_sequential_huffman: bool,
 }
 
 impl Picture {
@@ -125,14 +110,15 @@ impl Picture {
             mcus: 0,
             blocks: 0,
             interval: usize::from(interval),
-            shares: [Share::default(); 4],
-            share_count: count,
             components: 0,
+            needs_huffman: false,
             is_sequential_huffman: matches!(self.code, marker::SOF0 | marker::SOF1),
-            is_8_bit: self.precision == 8,
         };
+        // There are no standard tables for progressive pictures; which one a scan needs is not
+        // looked into.
+        let mut is_hopeless = self.code == marker::SOF2 && tables.dc | tables.ac == 0;
         let used = &self.components[..self.count];
-        for (share, item) in scan.shares.iter_mut().zip(list.chunks_exact(2)).take(count) {
+        for item in list.chunks_exact(2).take(count) {
             // Some encoders give every component the same number; libjpeg takes them in order, so
             // do we.
             let (index, component) = used
@@ -146,20 +132,27 @@ impl Picture {
             if tables.quantisation & (1 << component.quantisation) == 0 {
                 return Err(Flaw::NoTables);
             }
-            let (dc_id, ac_id) = (usize::from(item[1] >> 4), usize::from(item[1] & 15));
-            if dc_id > 3 || ac_id > 3 {
-                return Err(segment.bad());
+            for (id, defined) in [(item[1] >> 4, tables.dc), (item[1] & 15, tables.ac)] {
+                if id > 3 {
+                    return Err(segment.bad());
+                }
+                if scan.is_sequential_huffman && defined & (1 << id) == 0 {
+                    scan.needs_huffman = true;
+                    // The standard has two of each kind, for 8 bits (K.3).
+                    is_hopeless |= id > 1 || self.precision != 8;
+                }
             }
-            (share.dc_id, share.ac_id, share.dc, share.ac) =
-                (dc_id, ac_id, tables.dc[dc_id], tables.ac[ac_id]);
-            (share.blocks, scan.mcus) = self.mcus(component, count);
-            scan.blocks += share.blocks;
+            let (blocks, mcus) = self.mcus(component, count);
+            scan.mcus = mcus;
+            scan.blocks += blocks;
         }
         // B.2.3 allows ten blocks in an MCU of several components.
         if count > 1 && scan.blocks > 10 {
             return Err(segment.bad());
         }
-        self.check_huffman(&scan, tables)?;
+        if is_hopeless {
+            return Err(Flaw::NoTables);
+        }
         Ok(scan)
     }
 
@@ -188,28 +181,6 @@ impl Picture {
         }
     }
 
-    /// Refuses a scan whose Huffman tables are neither defined nor standard.
-    fn check_huffman(&self, scan: &Scan, tables: &Tables) -> Result<(), Flaw> {
-        let is_hopeless = if scan.is_sequential_huffman {
-            // The standard has two of each kind, for 8 bits (K.3).
-            scan.shares().iter().any(|share| {
-                share.needs_standard()
-                    && (!scan.is_8_bit
-                        || share.dc.is_none() && share.dc_id > 1
-                        || share.ac.is_none() && share.ac_id > 1)
-            })
-        } else {
-            // There are no standard tables for progressive pictures; which one a scan needs is not
-            // looked into.
-            self.code == marker::SOF2 && tables.dc.iter().chain(&tables.ac).all(Option::is_none)
-        };
-        if is_hopeless {
-            Err(Flaw::NoTables)
-        } else {
-            Ok(())
-        }
-    }
-
     /// Whether each component has its data in one scan only.
     pub fn is_sequential(&self) -> bool {
         !matches!(self.code, marker::SOF2 | marker::SOF10)
@@ -221,28 +192,7 @@ impl Picture {
     }
 }
 
-impl Share {
-    fn needs_standard(&self) -> bool {
-        self.dc.is_none() || self.ac.is_none()
-    }
-}
-
 impl Scan {
-    pub fn shares(&self) -> &[Share] {
-        &self.shares[..self.share_count]
-    }
-
-    /// Whether it relies on the standard Huffman tables.
-    pub fn needs_huffman(&self) -> bool {
-        self.is_sequential_huffman && self.shares().iter().any(Share::needs_standard)
-    }
-
-    /// Whether `entropy` can read it: sequential, Huffman-coded, 8 bits. The others are taken or
-    /// refused by their markers alone.
-    pub fn is_readable(&self) -> bool {
-        self.is_sequential_huffman && self.is_8_bit
-    }
-
     /// The fewest bytes its data can have: a block takes a DC code and an end-of-block code of 1
     /// bit each at least.
     pub fn min_bytes(&self) -> usize {

@@ -4,15 +4,13 @@
 //! to the viewers. [`inspect`] walks the markers of one such picture (`capture/` calls it, once per
 //! picture), says where the picture ends and what is missing, and refuses what must not be sent.
 //! [`Layout::write_to`] then copies it with the repairs: padding cut off, Huffman tables put in,
-//! the lost EOI put back.
+//! and an EOI put behind the last byte where the caller knows that nothing else is missing.
 //!
-//! Nothing is decoded: the scan data is only searched for markers, except when the end is missing
-//! or doubtful; then `entropy` counts the blocks. It never panics, whatever the bytes, and never
-//! changes a byte it was given: repairs only add and cut. Section and table numbers below are those
-//! of ITU T.81, which is the JPEG standard.
+//! Nothing is decoded: the scan data is only searched for markers. So a scan without an EOI may be
+//! whole or cut off, and [`Flaw::NoEoi`] leaves it to the caller which. It never panics, whatever
+//! the bytes, and never changes a byte it was given: repairs only add and cut. Section and table
+//! numbers below are those of ITU T.81, which is the JPEG standard.
 
-mod bits;
-mod entropy;
 mod header;
 mod join;
 mod scan;
@@ -65,12 +63,14 @@ pub struct Layout {
     /// Lines, never 0.
     pub height: u16,
     /// How many of the given bytes belong to the picture: up to and including the EOI, padding left
-    /// out. Where the EOI is missing, up to the last byte that is kept.
+    /// out. Without an EOI, all of them.
     pub len: usize,
     /// The picture relies on Huffman tables it does not carry, as many UVC cameras' do.
     pub needs_huffman: bool,
-    /// The scan is complete but the EOI after it was lost.
-    pub needs_eoi: bool,
+    /// How many bytes are missing at the end, 0 to 3: of the EOI, and before it the scan's last.
+    pub lost: usize,
+    /// What stands for the scan's last byte.
+    pub last_byte: u8,
     /// Where the tables go: before the first DHT, or before the first SOS where there is none.
     ///
     /// Both places are legal (T.81 B.2.4). After the frame header is where libjpeg itself writes
@@ -78,15 +78,13 @@ pub struct Layout {
     /// SOF0, with the same success. Before a DHT, so that a picture carrying only some of its
     /// tables keeps them: the later definition wins.
     pub insert_at: usize,
-    /// The last byte of the scan, where that too was lost.
-    lost_byte: Option<u8>,
 }
 
 impl Layout {
     /// Whether the given bytes, up to `len`, are a whole JPEG as they stand.
     #[cfg(any(test, fuzzing))]
     pub fn is_untouched(&self) -> bool {
-        !self.needs_huffman && !self.needs_eoi
+        !self.needs_huffman && self.lost == 0
     }
 
     /// How many bytes [`Layout::write_to`] appends.
@@ -96,8 +94,7 @@ impl Layout {
         } else {
             0
         };
-        let end = if self.needs_eoi { END.len() } else { 0 };
-        self.len + tables + usize::from(self.lost_byte.is_some()) + end
+        self.len + tables + self.lost
     }
 
     /// Appends the repaired JPEG to `out`, each byte copied once; `bytes` must be those that were
@@ -116,10 +113,8 @@ impl Layout {
         } else {
             out.extend_from_slice(kept);
         }
-        out.extend(self.lost_byte);
-        if self.needs_eoi {
-            out.extend_from_slice(&END);
-        }
+        let end = [self.last_byte, END[0], END[1]];
+        out.extend_from_slice(&end[end.len().saturating_sub(self.lost)..]);
     }
 }
 
@@ -161,6 +156,9 @@ pub enum Flaw {
         /// Where the bytes, or the trustworthy ones, end.
         at: usize,
     },
+    /// The bytes end in the last scan of a sequential picture, after enough of them that it may be
+    /// whole but for its EOI. The layout puts that behind the last byte.
+    NoEoi(Layout),
     /// A marker that cannot stand there: another picture's, or garbage.
     UnexpectedMarker {
         /// The code after `FF`.
@@ -168,9 +166,6 @@ pub enum Flaw {
         /// Its place.
         at: usize,
     },
-    /// The scan's bits are no valid code. Found only where the scan was read because the end was
-    /// doubtful.
-    BrokenScan,
 }
 
 impl Flaw {
@@ -188,8 +183,27 @@ impl Flaw {
             Flaw::Unsupported { .. } => "unsupported",
             Flaw::NoTables => "no_tables",
             Flaw::Truncated { .. } => "truncated",
+            Flaw::NoEoi(_) => "no_eoi",
             Flaw::UnexpectedMarker { .. } => "unexpected_marker",
-            Flaw::BrokenScan => "broken_scan",
+        }
+    }
+}
+
+impl Flaw {
+    /// The defect in words, the same for every picture that has it.
+    pub fn defect(&self) -> &'static str {
+        match self {
+            Flaw::Empty => "empty",
+            Flaw::NotJpeg => "not a JPEG",
+            Flaw::StrayByte { .. } => "garbage between the markers",
+            Flaw::BadSegment { .. } => "with a bad segment",
+            Flaw::NoFrameHeader => "without a frame header",
+            Flaw::ZeroSize => "without a size",
+            Flaw::NoScan => "without a scan",
+            Flaw::Unsupported { .. } => "of a kind that browsers do not show",
+            Flaw::NoTables => "without their tables",
+            Flaw::Truncated { .. } | Flaw::NoEoi(_) => "cut off: the end is missing",
+            Flaw::UnexpectedMarker { .. } => "with a marker that cannot stand there",
         }
     }
 }
@@ -212,10 +226,10 @@ impl fmt::Display for Flaw {
             ),
             Flaw::NoTables => write!(f, "a quantisation or Huffman table is missing"),
             Flaw::Truncated { at } => write!(f, "truncated at byte {at}"),
+            Flaw::NoEoi(layout) => write!(f, "no EOI in its {} bytes", layout.len),
             Flaw::UnexpectedMarker { marker, at } => {
                 write!(f, "unexpected marker `FF{marker:02X}` at byte {at}")
             }
-            Flaw::BrokenScan => write!(f, "the scan data cannot be read"),
         }
     }
 }
@@ -224,10 +238,7 @@ impl std::error::Error for Flaw {}
 
 /// Walks the markers of one picture and says whether, and with which repairs, it may be sent.
 ///
-/// Cheap enough for every picture: a few microseconds for a 62 kB one. The two slow cases, up to a
-/// millisecond, are a missing EOI (OpenCV up to 4.10 loses a frame's last 1–3 bytes about once in
-/// 200) and bytes after the EOI that are no padding (a camera's cut-off picture in a buffer that
-/// still holds an older one).
+/// Cheap enough for every picture: a few microseconds for a 62 kB one.
 pub fn inspect(bytes: &[u8]) -> Result<Layout, Flaw> {
     if bytes.is_empty() {
         return Err(Flaw::Empty);
@@ -240,12 +251,8 @@ pub fn inspect(bytes: &[u8]) -> Result<Layout, Flaw> {
     loop {
         let segment = Segment::read(bytes, at)?;
         if segment.code == marker::EOI {
-            let scan = walk.check_end(segment.at)?;
-            let rest = bytes.get(segment.end..).unwrap_or_default();
-            if !scan::is_padding(rest) && scan.is_readable() {
-                entropy::check_whole(bytes, scan, segment.at)?;
-            }
-            return walk.layout(segment.end, false, None);
+            walk.check_end(segment.at)?;
+            return walk.layout(segment.end, 0);
         }
         walk.take(&segment)?;
         at = segment.end;
@@ -258,12 +265,12 @@ pub fn inspect(bytes: &[u8]) -> Result<Layout, Flaw> {
                 at = end;
             }
             None => {
-                let scan = walk.check_end(bytes.len())?;
-                if !scan.is_readable() {
-                    return Err(Flaw::Truncated { at: bytes.len() });
-                }
-                let (len, lost_byte) = entropy::find_lost_end(bytes, scan)?;
-                return walk.layout(len, true, lost_byte);
+                walk.check_end(bytes.len())?;
+                return Err(if walk.scan()?.is_sequential_huffman {
+                    Flaw::NoEoi(walk.layout(bytes.len(), END.len())?)
+                } else {
+                    Flaw::Truncated { at: bytes.len() }
+                });
             }
         }
     }

@@ -12,18 +12,19 @@ use super::{Flaw, marker};
 const STEP: usize = 64;
 
 /// Finds the marker that ends the scan: its place (that of the first fill byte before it) and its
-/// code; `None` where the bytes end first.
+/// code; `None` where the bytes end first, but not too soon.
 pub fn find_end(bytes: &[u8], scan: &Scan) -> Result<Option<(usize, u8)>, Flaw> {
     let restarts = scan.mcus.div_ceil(scan.interval.max(1)).saturating_sub(1);
     let restarts = if scan.interval == 0 { 0 } else { restarts };
+    // Too few bytes or intervals: something was lost on the way, and the EOI is an older picture's
+    // or the camera's own.
+    let is_short = |seen, place: usize| seen < restarts || place - scan.start < scan.min_bytes();
     let mut seen = 0;
     let mut at = scan.start;
     while let Some((place, code, after)) = next_marker(bytes, at) {
         at = after;
         if !(marker::RST0..=marker::RST7).contains(&code) {
-            // Too few bytes or intervals: something was lost on the way, and the EOI is an older
-            // picture's or the camera's own.
-            if seen < restarts || place - scan.start < scan.min_bytes() {
+            if is_short(seen, place) {
                 return Err(match code {
                     marker::EOI => Flaw::Truncated { at: place },
                     _ => Flaw::UnexpectedMarker {
@@ -45,7 +46,12 @@ pub fn find_end(bytes: &[u8], scan: &Scan) -> Result<Option<(usize, u8)>, Flaw> 
         }
         seen += 1;
     }
-    Ok(None)
+    // An `FF` at the very end is half a marker.
+    let fill = bytes.iter().rev().take_while(|&&byte| byte == 0xFF).count();
+    match is_short(seen, (bytes.len() - fill).max(scan.start)) {
+        true => Err(Flaw::Truncated { at: bytes.len() }),
+        false => Ok(None),
+    }
 }
 
 /// The next marker at or after `at`: its place, its code, and where its bytes end. Stuffing (`FF
@@ -79,14 +85,4 @@ fn find_unstuffed(bytes: &[u8], mut at: usize) -> Option<usize> {
     rest.windows(2)
         .position(|pair| pair[0] == 0xFF && pair[1] != 0)
         .map(|found| at + found)
-}
-
-/// Whether `bytes` are filling of one kind: nothing, or one value over and over.
-pub fn is_padding(bytes: &[u8]) -> bool {
-    let Some(&first) = bytes.first() else {
-        return true;
-    };
-    bytes
-        .chunks(STEP)
-        .all(|step| step.iter().fold(0, |odd, &byte| odd | (byte ^ first)) == 0)
 }

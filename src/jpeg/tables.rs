@@ -1,7 +1,6 @@
-//! Huffman tables: the standard ones that UVC cameras leave out, and codes looked up in any table.
+//! The standard Huffman tables, which UVC cameras leave out.
 //!
-//! [`STANDARD_HUFFMAN`] is inserted byte for byte into pictures that need it; [`Huffman`] serves
-//! `entropy` alone. USB's "Motion-JPEG payload" 1.1 lets a camera omit DHT and means these;
+//! They are put byte for byte into pictures that need them. USB's "Motion-JPEG payload" 1.1 lets a camera omit DHT and means these;
 //! libjpeg-turbo, ffmpeg, Chromium and Firefox supply them by themselves, Apple's decoder does not,
 //! and so Safari shows black.
 
@@ -48,85 +47,3 @@ pub const STANDARD_HUFFMAN: [u8; 420] = [
     0xE2, 0xE3, 0xE4, 0xE5, 0xE6, 0xE7, 0xE8, 0xE9, 0xEA, 0xF2, 0xF3, 0xF4, 0xF5, 0xF6, 0xF7, 0xF8,
     0xF9, 0xFA,
 ];
-
-/// Where the 16 counts of each standard table stand in [`STANDARD_HUFFMAN`]: by class (DC, AC),
-/// then by number.
-const COUNTS_AT: [[usize; 2]; 2] = [[5, 34], [63, 242]];
-
-/// The standard table of a class (0 DC, 1 AC) and number (0 or 1), from its 16 counts on.
-pub fn standard(class: usize, id: usize) -> &'static [u8] {
-    let at = COUNTS_AT.get(class).and_then(|ids| ids.get(id));
-    at.and_then(|&at| STANDARD_HUFFMAN.get(at..))
-        .unwrap_or_default()
-}
-
-/// Codes of up to this many bits, nearly all of a picture's, are found in one step.
-const SHORT: u32 = 9;
-
-/// A Huffman table ready for decoding (C.2, F.2.2.3).
-pub struct Huffman {
-    /// For each beginning of `SHORT` bits the length of the code (0: longer) and its symbol.
-    short: [(u8, u8); 1 << SHORT],
-    /// For each length, one more than the largest code of it, its bits moved to the top of 16.
-    limit: [u32; 17],
-    /// For each length, what to add to a code for its place among the symbols.
-    offset: [i32; 17],
-    symbols: [u8; 256],
-}
-
-impl Huffman {
-    /// Builds the table from its 16 counts and the symbols after them; `None` where these are no
-    /// prefix code.
-    pub fn new(spec: &[u8]) -> Option<Self> {
-        let (counts, rest) = spec.split_at_checked(16)?;
-        let total: usize = counts.iter().map(|&count| usize::from(count)).sum();
-        let mut table = Huffman {
-            short: [(0, 0); 1 << SHORT],
-            limit: [0; 17],
-            offset: [0; 17],
-            symbols: [0; 256],
-        };
-        table
-            .symbols
-            .get_mut(..total)?
-            .copy_from_slice(rest.get(..total)?);
-        let mut code = 0u32;
-        let mut place = 0usize;
-        for (len, &count) in (1u32..).zip(counts) {
-            let index = len as usize;
-            table.offset[index] = i32::try_from(place).ok()? - i32::try_from(code).ok()?;
-            for _ in 0..count {
-                if code >= 1 << len {
-                    return None;
-                }
-                if len <= SHORT {
-                    let first = (code << (SHORT - len)) as usize;
-                    table.short[first..first + (1 << (SHORT - len))]
-                        .fill((len as u8, table.symbols[place]));
-                }
-                code += 1;
-                place += 1;
-            }
-            table.limit[index] = code << (16 - len);
-            code <<= 1;
-        }
-        Some(table)
-    }
-
-    /// The code that the 16 bits begin with: its length and symbol.
-    pub fn decode(&self, bits: u16) -> Option<(u32, u8)> {
-        let (len, symbol) = self.short[usize::from(bits >> (16 - SHORT))];
-        if len != 0 {
-            return Some((u32::from(len), symbol));
-        }
-        for len in SHORT + 1..=16 {
-            let index = len as usize;
-            if u32::from(bits) < self.limit[index] {
-                let code = i32::from(bits >> (16 - len));
-                let place = usize::try_from(code + self.offset[index]).ok()?;
-                return self.symbols.get(place).map(|&symbol| (len, symbol));
-            }
-        }
-        None
-    }
-}

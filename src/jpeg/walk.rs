@@ -49,10 +49,9 @@ impl Walk {
         }
     }
 
-    /// Notes where each table of a DHT begins (B.2.4.2).
+    /// Notes which tables a DHT defines (B.2.4.2).
     fn take_huffman(&mut self, segment: &Segment) -> Result<(), Flaw> {
         self.insert_at.get_or_insert(segment.at);
-        let mut at = segment.end - segment.body.len();
         let mut body = segment.body;
         while let Some((&kind, rest)) = body.split_first() {
             let counts = rest.get(..16).ok_or_else(|| segment.bad())?;
@@ -63,10 +62,10 @@ impl Walk {
                 1 => &mut self.tables.ac,
                 _ => return Err(segment.bad()),
             };
-            *tables
-                .get_mut(usize::from(kind & 15))
-                .ok_or_else(|| segment.bad())? = Some(at + 1);
-            at += 17 + symbols;
+            if kind & 15 > 3 {
+                return Err(segment.bad());
+            }
+            *tables |= 1 << (kind & 15);
         }
         Ok(())
     }
@@ -96,7 +95,7 @@ impl Walk {
             return Err(segment.bad());
         }
         self.insert_at.get_or_insert(segment.at);
-        self.needs_huffman |= scan.needs_huffman();
+        self.needs_huffman |= scan.needs_huffman;
         self.scanned |= scan.components;
         self.scan = Some(scan);
         Ok(())
@@ -120,33 +119,28 @@ impl Walk {
         Ok(())
     }
 
-    /// Whether the picture may end here, at byte `at`; gives back its last scan.
-    pub fn check_end(&self, at: usize) -> Result<&Scan, Flaw> {
+    /// Whether the picture may end here, at byte `at`.
+    pub fn check_end(&self, at: usize) -> Result<(), Flaw> {
         let picture = self.picture.as_ref().ok_or(Flaw::NoFrameHeader)?;
-        let scan = self.scan()?;
+        self.scan()?;
         if picture.is_complete(self.scanned) {
-            Ok(scan)
+            Ok(())
         } else {
             Err(Flaw::Truncated { at })
         }
     }
 
-    /// The result of the walk, for a picture of which `len` bytes are kept.
-    pub fn layout(
-        &self,
-        len: usize,
-        needs_eoi: bool,
-        lost_byte: Option<u8>,
-    ) -> Result<Layout, Flaw> {
+    /// The result of the walk, for a picture of which `len` bytes are kept and `lost` are missing.
+    pub fn layout(&self, len: usize, lost: usize) -> Result<Layout, Flaw> {
         let picture = self.picture.as_ref().ok_or(Flaw::NoFrameHeader)?;
         Ok(Layout {
             width: picture.width,
             height: picture.height,
             len,
             needs_huffman: self.needs_huffman,
-            needs_eoi,
+            lost,
+            last_byte: 0,
             insert_at: self.insert_at.ok_or(Flaw::NoScan)?,
-            lost_byte,
         })
     }
 }

@@ -174,6 +174,11 @@ impl Connection {
         self.open.phase()
     }
 
+    /// When its phase began.
+    pub fn phase_since(&self) -> Instant {
+        self.open.phase_since()
+    }
+
     /// Enters `phase` now, unless it was evicted.
     pub fn enter(&self, phase: Phase) {
         let open = &self.open;
@@ -192,18 +197,28 @@ impl Connection {
     /// `TimedOut` when nothing came, else what the system says.
     pub fn read(&self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
         loop {
+            self.wait_readable(deadline)?;
             match recv(&self.open.socket, &mut *buffer, RecvFlags::DONTWAIT) {
                 Ok((count, _)) => return Ok(count),
                 Err(Errno::AGAIN | Errno::INTR) => {}
                 Err(errno) => return Err(errno.into()),
             }
+        }
+    }
+
+    /// Waits until something has come, or the end, at most until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::read`].
+    pub fn wait_readable(&self, deadline: Instant) -> io::Result<()> {
+        loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
             let mut fds = [PollFd::new(&self.open.socket, PollFlags::IN)];
             match poll(&mut fds, Timespec::try_from(left).ok().as_ref()) {
-                Ok(_) | Err(Errno::INTR) => {}
+                Ok(0) if left.is_zero() => return Err(io::ErrorKind::TimedOut.into()),
+                Ok(0) | Err(Errno::INTR) => {}
+                Ok(_) => return Ok(()),
                 Err(errno) => return Err(errno.into()),
             }
         }

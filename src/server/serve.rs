@@ -32,32 +32,53 @@ const CLOSING_BYTES: usize = 64 * 1024;
 /// Bytes read at once. On the stack: a silent connection is to cost little memory.
 const READ_BYTES: usize = 2048;
 
-/// Serves `connection` until it is closed.
-pub fn serve(connection: Connection, app: &App) {
+/// Serves `connection` until it is closed. What it calls is not inlined: while the client says nothing,
+/// its thread is to have touched no more of its stack than it must.
+pub fn serve(mut connection: Connection, app: &App) {
     if connection.phase() == Phase::Answering {
         connection.enter(Phase::Silent); // It had to wait for its thread.
     }
     let mut input = Input::default();
     loop {
-        let request = match input.next_request(&connection) {
-            Ok(request) => request,
-            Err(end) => return end.finish(&connection, app),
-        };
-        connection.enter(Phase::Answering);
-        match routes::answer(&request, app) {
-            Answer::Stream(stream) => {
-                connection.enter(Phase::Streaming);
-                return stream.run(connection, &request, app);
-            }
-            Answer::Full(response) => {
-                let keeps =
-                    response.has_length() && request.keeps_alive() && !app.connections.is_scarce();
-                match send(&connection, &request, &response, keeps, app) {
-                    Ok(()) if keeps => connection.enter(Phase::Idle),
-                    Ok(()) => return close(&connection),
-                    Err(failure) => return give_up(connection, &failure, app),
+        if let Err(end) = input.wait(&connection) {
+            return end.finish(&connection, app);
+        }
+        match serve_one(connection, &mut input, app) {
+            Some(kept) => connection = kept,
+            None => return,
+        }
+    }
+}
+
+/// Reads a request that has begun, and has it answered; gives the connection back if it is kept.
+#[inline(never)]
+fn serve_one(connection: Connection, input: &mut Input, app: &App) -> Option<Connection> {
+    let request = match input.next_request(&connection) {
+        Ok(request) => request,
+        Err(end) => {
+            end.finish(&connection, app);
+            return None;
+        }
+    };
+    connection.enter(Phase::Answering);
+    match routes::answer(&request, app) {
+        Answer::Stream(stream) => {
+            connection.enter(Phase::Streaming);
+            stream.run(connection, &request, app);
+            None
+        }
+        Answer::Full(response) => {
+            let keeps =
+                response.has_length() && request.keeps_alive() && !app.connections.is_scarce();
+            match send(&connection, &request, &response, keeps, app) {
+                Ok(()) if keeps => {
+                    connection.enter(Phase::Idle);
+                    return Some(connection);
                 }
+                Ok(()) => close(&connection),
+                Err(failure) => give_up(connection, &failure, app),
             }
+            None
         }
     }
 }
@@ -138,6 +159,7 @@ enum End {
 }
 
 impl End {
+    #[inline(never)]
     fn finish(self, connection: &Connection, app: &App) {
         let limit = &app.connections;
         match self {
@@ -165,28 +187,44 @@ struct Input {
 }
 
 impl Input {
-    /// Waits for a whole request and takes it out.
-    fn next_request(&mut self, connection: &Connection) -> Result<Request, End> {
+    /// Waits until a request begins.
+    fn wait(&self, connection: &Connection) -> Result<(), End> {
+        if !self.bytes.is_empty() {
+            return Ok(());
+        }
         let is_kept = connection.phase() == Phase::Idle;
-        let mut deadline = Instant::now() + if is_kept { IDLE_TIMEOUT } else { HEAD_TIMEOUT };
+        let timeout = if is_kept { IDLE_TIMEOUT } else { HEAD_TIMEOUT };
+        connection
+            .wait_readable(Instant::now() + timeout)
+            .map_err(|failure| match failure.kind() {
+                io::ErrorKind::TimedOut => End::Silent,
+                _ => End::Closed,
+            })
+    }
+
+    /// Reads the request that has begun and takes it out.
+    fn next_request(&mut self, connection: &Connection) -> Result<Request, End> {
+        if connection.phase() == Phase::Idle {
+            connection.enter(Phase::Asking);
+        }
+        // A first request has been begun with the connection.
+        let begun = match connection.phase() {
+            Phase::Silent => connection.phase_since(),
+            _ => Instant::now(),
+        };
+        let deadline = begun + HEAD_TIMEOUT;
         let mut is_told = false;
         loop {
-            if !self.bytes.is_empty() {
-                if connection.phase() == Phase::Idle {
-                    connection.enter(Phase::Asking);
-                    deadline = Instant::now() + HEAD_TIMEOUT;
+            match parse_head(&self.bytes, &mut self.scanned) {
+                Parsed::Refused(status, line) => return Err(End::Refused(status, line)),
+                Parsed::Complete(head) if self.has_body_of(&head) => {
+                    return Ok(self.take(head, connection));
                 }
-                match parse_head(&self.bytes, &mut self.scanned) {
-                    Parsed::Refused(status, line) => return Err(End::Refused(status, line)),
-                    Parsed::Complete(head) if self.has_body_of(&head) => {
-                        return Ok(self.take(head, connection));
-                    }
-                    Parsed::Complete(head) if head.expects_continue && !is_told => {
-                        is_told = true;
-                        let _ = connection.write_some(b"HTTP/1.1 100 Continue\r\n\r\n");
-                    }
-                    Parsed::Complete(_) | Parsed::Incomplete => {}
+                Parsed::Complete(head) if head.expects_continue && !is_told => {
+                    is_told = true;
+                    let _ = connection.write_some(b"HTTP/1.1 100 Continue\r\n\r\n");
                 }
+                Parsed::Complete(_) | Parsed::Incomplete => {}
             }
             self.read(connection, deadline)?;
         }
@@ -213,13 +251,7 @@ impl Input {
                 self.bytes.extend_from_slice(&buffer[..count]);
                 Ok(())
             }
-            Err(failure) if failure.kind() == io::ErrorKind::TimedOut => {
-                Err(if self.bytes.is_empty() {
-                    End::Silent
-                } else {
-                    End::Late
-                })
-            }
+            Err(failure) if failure.kind() == io::ErrorKind::TimedOut => Err(End::Late),
             _ => Err(End::Closed),
         }
     }

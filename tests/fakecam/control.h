@@ -10,6 +10,7 @@
 #define MAX_CAMERAS 4
 #define MAX_SIZES 16
 #define MAX_RATES 16
+#define MAX_FORMATS 8
 
 /* A file of the tree that stands for a device node has this modification time, and the node's
  * number in the nanoseconds: stat() on it, by whatever name, can then tell a character device. */
@@ -18,13 +19,52 @@
 enum fault {
 	FAULT_NONE, FAULT_HANG, FAULT_EIO, FAULT_SLOW, FAULT_TRUNCATED, FAULT_GARBAGE, FAULT_EMPTY, FAULT_NODHT,
 	FAULT_PADDING, FAULT_EOILOSS, FAULT_FREEZE, FAULT_HUGE, FAULT_ERRFLAG, FAULT_DROP,
+	FAULT_NOEOI, FAULT_UNEVEN,
 };
 static const char *const FAULT_NAMES[] = {
 	"none", "hang", "eio", "slow", "truncated", "garbage", "empty", "nodht",
 	"padding", "eoiloss", "freeze", "huge", "errflag", "drop",
+	"noeoi", "uneven",
 };
 
 struct size { int w, h; };
+
+/* What a camera may offer. `bits` of a pixel on a line; 0 for JPEGs. 4:2:0 formats have half as many
+ * bytes of colour behind the lines. */
+struct format {
+	const char *name;
+	uint32_t fourcc;
+	const char *description;
+	int bits;
+	bool is_420;
+};
+static const struct format FORMATS[] = {
+	{"yuyv", V4L2_PIX_FMT_YUYV, "YUYV 4:2:2", 16, false},
+	{"mjpg", V4L2_PIX_FMT_MJPEG, "Motion-JPEG", 0, false},
+	{"uyvy", V4L2_PIX_FMT_UYVY, "UYVY 4:2:2", 16, false},
+	{"nv12", V4L2_PIX_FMT_NV12, "Y/UV 4:2:0", 8, true},
+	{"nv21", V4L2_PIX_FMT_NV21, "Y/VU 4:2:0", 8, true},
+	{"yu12", V4L2_PIX_FMT_YUV420, "Planar YUV 4:2:0", 8, true},
+	{"yv12", V4L2_PIX_FMT_YVU420, "Planar YVU 4:2:0", 8, true},
+	{"rgb3", V4L2_PIX_FMT_RGB24, "24-bit RGB 8-8-8", 24, false},
+	{"bgr3", V4L2_PIX_FMT_BGR24, "24-bit BGR 8-8-8", 24, false},
+	{"xr24", V4L2_PIX_FMT_XBGR32, "32-bit BGRX 8-8-8-8", 32, false},
+	{"grey", V4L2_PIX_FMT_GREY, "8-bit Greyscale", 8, false},
+	{"y10", V4L2_PIX_FMT_Y10, "10-bit Greyscale", 16, false},
+	{"y12", V4L2_PIX_FMT_Y12, "12-bit Greyscale", 16, false},
+	{"y16", V4L2_PIX_FMT_Y16, "16-bit Greyscale", 16, false},
+	{"ba81", V4L2_PIX_FMT_SBGGR8, "8-bit Bayer BGBG/GRGR", 8, false},
+	{"gbrg", V4L2_PIX_FMT_SGBRG8, "8-bit Bayer GBGB/RGRG", 8, false},
+	{"rgbp", V4L2_PIX_FMT_RGB565, "16-bit RGB 5-6-5", 16, false},
+};
+
+static const struct format *format_of(uint32_t fourcc)
+{
+	for (size_t i = 0; i < sizeof FORMATS / sizeof *FORMATS; i++)
+		if (FORMATS[i].fourcc == fourcc)
+			return &FORMATS[i];
+	return NULL;
+}
 
 /* One camera's section of the control file. What a file does not say has its default. */
 struct settings {
@@ -35,7 +75,9 @@ struct settings {
 	enum fault fault;
 	int fault_every;    /* the fault hits each N-th frame */
 	double fps;         /* the true pace, whatever was negotiated; 0 = as negotiated */
-	bool mjpg, yuyv;
+	int nformats;
+	uint32_t formats[MAX_FORMATS]; /* in this order */
+	int line_padding;   /* bytes behind each line of a raw picture */
 	int slow_ms, padding_bytes, padding_value, open_ms, start_ms, latency_ms;
 	int nsizes, nrates;
 	struct size sizes[MAX_SIZES];
@@ -51,7 +93,7 @@ static void default_settings(struct settings *s, int i)
 	memset(s, 0, sizeof *s);
 	*s = (struct settings){
 		.exists = i < atoi(env_or("FAKECAM_COUNT", "1")), .plugged = true, .node = i, .fault_every = 1,
-		.mjpg = true, .yuyv = true, .slow_ms = 2000, .padding_bytes = 512,
+		.nformats = 2, .formats = {V4L2_PIX_FMT_YUYV, V4L2_PIX_FMT_MJPEG}, .slow_ms = 2000, .padding_bytes = 512,
 		.nsizes = 3, .sizes = {{640, 480}, {1280, 720}, {1920, 1080}},
 		.nrates = 4, .rates = {30, 15, 10, 5},
 	};
@@ -73,6 +115,7 @@ static bool set_one(struct settings *s, const char *key, const char *v)
 		{"fault_every", offsetof(struct settings, fault_every), 1},
 		{"slow_ms", offsetof(struct settings, slow_ms), 1},
 		{"padding_bytes", offsetof(struct settings, padding_bytes), 0},
+		{"line_padding", offsetof(struct settings, line_padding), 0},
 		{"padding_value", offsetof(struct settings, padding_value), 0},
 		{"open_ms", offsetof(struct settings, open_ms), 0},
 		{"start_ms", offsetof(struct settings, start_ms), 0},
@@ -114,9 +157,18 @@ static bool set_one(struct settings *s, const char *key, const char *v)
 		s->fps = strtod(v, &end);
 		return end != v && s->fps >= 0 && s->fps <= 1000;
 	} else if (!strcmp(key, "format")) {
-		s->mjpg = strcmp(v, "yuyv") != 0;
-		s->yuyv = strcmp(v, "mjpg") != 0;
-		return !strcmp(v, "both") || s->mjpg != s->yuyv;
+		char list[256], *save = NULL;
+		snprintf(list, sizeof list, "%s", strcmp(v, "both") ? v : "yuyv,mjpg");
+		s->nformats = 0;
+		for (char *name = strtok_r(list, ",", &save); name; name = strtok_r(NULL, ",", &save)) {
+			size_t k = 0;
+			while (k < sizeof FORMATS / sizeof *FORMATS && strcmp(name, FORMATS[k].name))
+				k++;
+			if (k == sizeof FORMATS / sizeof *FORMATS || s->nformats == MAX_FORMATS)
+				return false;
+			s->formats[s->nformats++] = FORMATS[k].fourcc;
+		}
+		return s->nformats > 0;
 	} else if (!strcmp(key, "sizes")) {
 		struct size z;
 		int used;

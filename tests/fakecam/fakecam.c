@@ -36,7 +36,9 @@
  *   generation N        0            another number: an unplug and a replug, however quick
  *   busy yes|no|open    no           yes: S_FMT, S_PARM, REQBUFS, STREAMON fail with EBUSY; open: open too
  *   forbidden yes|no    no           open fails with EACCES
- *   format both|mjpg|yuyv   both     what the camera offers; YUYV is first
+ *   format NAME,…       yuyv,mjpg    what the camera offers, in this order: V4L2's code in lower case (FORMATS
+ *                       in control.h has those there are); `both` is the default
+ *   line_padding N      0            bytes behind each line of a raw picture, which bytesperline tells
  *   sizes WxH,…         640x480,1280x720,1920x1080     the first is the default
  *   rates R,…           30,15,10,5   frames per second offered; the first is the default
  *   fps R               0            the true pace, whatever was negotiated (0: as negotiated)
@@ -54,11 +56,12 @@
  * fails with EIO once a frame), slow (a frame each slow_ms), truncated (cut in the scan data; each
  * fourth right after the headers), errflag (truncated, and V4L2_BUF_FLAG_ERROR says so), garbage
  * (random bytes), empty (bytesused 0), nodht (no Huffman tables), padding (after EOI), eoiloss (the
- * last 1 to 3 bytes missing), freeze (the same bytes for ever), huge (valid, as large as the buffer).
+ * last 1 to 3 bytes missing), noeoi (the last 2), uneven (whole; by turns 1, 2 or 3 bytes less than a
+ * multiple of 4, and just that: OpenCV up to 4.10 then loses as many of the latter), freeze (the same bytes for ever), huge (valid, as large as the buffer).
  *
  * True age: an MJPG frame carries, right after SOI, a COM segment
  * `fakecam seq=N mono_us=N unix_us=N`; a YUYV frame has sequence and time in black and white blocks
- * along its top (see compose_yuyv); read_stamp.py reads both. mono_us is v4l2_buffer.timestamp.
+ * along its top (see compose_yuyv), and so has every other raw one; read_stamp.py reads both. mono_us is v4l2_buffer.timestamp.
  *
  * Not there: raw system calls (Go, libv4l2's own), glob(3), reads, DMABUF/EXPBUF, CREATE_BUFS, events,
  * udev. An open camera costs up to four descriptors (three of them from 200 up), one thread a process.

@@ -4,7 +4,7 @@
  * MJPG: a ring of JPEG files from $FAKECAM_FRAMES, or, for a size that has none, a coarse
  * mosaic made here. Each frame costs one memcpy; a COM segment with the capture time goes
  * in after SOI. YUYV: frames of a file in $FAKECAM_RAW, or scrolling bars, with the time in black
- * and white blocks on top.
+ * and white blocks on top. Every other raw format is made of the YUYV picture.
  * A picture is a pure function of (struct shot, fault, size), so that `freeze` can repeat
  * one to the byte. Must never write past the capacity it is given.
  */
@@ -272,18 +272,28 @@ static size_t fill_random(uint8_t *dst, size_t n, uint32_t seq)
 	return n;
 }
 
+#define UNEVEN_STEP 1024 /* of `fault uneven`: pictures of about the same length get the same */
+
 /* Copies the JPEG into dst with the time inside and the fault applied. Returns its length. */
 static size_t compose_mjpg(uint8_t *dst, size_t cap, int w, int h, const struct shot *s,
 			   enum fault fault, int pad, int pad_byte)
 {
 	const struct jpeg *j = jpeg_of(w, h, s->seq);
-	char text[128];
+	char text[128 + UNEVEN_STEP];
 	int n = snprintf(text, sizeof text, "fakecam seq=%u mono_us=%llu unix_us=%llu", s->seq,
 			 (unsigned long long)s->mono_us, (unsigned long long)s->unix_us);
 	uint64_t r = random_of(s->seq);
 
-	if (!j || fault == FAULT_EMPTY || j->len + 256 > cap)
+	if (!j || fault == FAULT_EMPTY || j->len + sizeof text + 128 > cap)
 		return 0;
+	if (fault == FAULT_UNEVEN) { /* spaces fill each second one up to a round length, the others nearly */
+		size_t len = j->len + 4 + (size_t)n + 3;
+		size_t fill = 3 + (UNEVEN_STEP - len % UNEVEN_STEP) % UNEVEN_STEP;
+		if (s->seq % 2 == 0)
+			fill -= 1 + s->seq / 2 % 3;
+		memset(text + n, ' ', fill);
+		n += (int)fill;
+	}
 	if (fault == FAULT_GARBAGE)
 		return fill_random(dst, j->len, s->seq);
 
@@ -317,6 +327,8 @@ static size_t compose_mjpg(uint8_t *dst, size_t cap, int w, int h, const struct 
 	}
 	if (fault == FAULT_EOILOSS)
 		return len - 1 - s->seq % 3;
+	if (fault == FAULT_NOEOI)
+		return len - 2;
 	if (fault == FAULT_PADDING) {
 		size_t room = cap - len;
 		size_t more = (size_t)pad < room ? (size_t)pad : room;
@@ -404,6 +416,116 @@ static size_t compose_yuyv(uint8_t *dst, size_t cap, int w, int h, const uint8_t
 		stamp_row(dst, w, 1, block, b);
 		stamp_row(dst, w, 2, block, a ^ b);
 	}
+	if (fault == FAULT_TRUNCATED || fault == FAULT_ERRFLAG)
+		return random_of(s->seq) % len;
+	return len;
+}
+
+/* A byte of a colour from 16..235 and its colour differences, as ITU BT.601 has it. */
+static uint8_t colour(int y, double more)
+{
+	double c = 1.164384 * (y - 16) + more;
+	return (uint8_t)(c < 0 ? 0 : c > 255 ? 255 : c + 0.5);
+}
+
+/* Blue, green, red of the pixel at x of a YUYV line. */
+static void bgr_of(const uint8_t *yuyv, int x, uint8_t bgr[3])
+{
+	int y = yuyv[x * 2], u = yuyv[x / 2 * 4 + 1] - 128, v = yuyv[x / 2 * 4 + 3] - 128;
+	bgr[0] = colour(y, 2.017232 * u);
+	bgr[1] = colour(y, -0.391762 * u - 0.812968 * v);
+	bgr[2] = colour(y, 1.596027 * v);
+}
+
+/* One line of a format that has a line of pixels for each of the picture's. */
+static void line_of(uint8_t *dst, const uint8_t *yuyv, uint32_t fourcc, int w, int row)
+{
+	for (int x = 0; x < w; x++) {
+		uint8_t bgr[3];
+		uint16_t wide;
+		bgr_of(yuyv, x, bgr);
+		uint8_t grey = colour(yuyv[x * 2], 0);
+		switch (fourcc) {
+		case V4L2_PIX_FMT_RGB24:
+			for (int i = 0; i < 3; i++)
+				dst[x * 3 + i] = bgr[2 - i];
+			break;
+		case V4L2_PIX_FMT_BGR24:
+			memcpy(dst + x * 3, bgr, 3);
+			break;
+		case V4L2_PIX_FMT_XBGR32:
+			memcpy(dst + x * 4, bgr, 3);
+			dst[x * 4 + 3] = 0;
+			break;
+		case V4L2_PIX_FMT_UYVY:
+			dst[x * 2] = yuyv[x * 2 + 1];
+			dst[x * 2 + 1] = yuyv[x * 2];
+			break;
+		case V4L2_PIX_FMT_GREY:
+			dst[x] = grey;
+			break;
+		case V4L2_PIX_FMT_Y10:
+		case V4L2_PIX_FMT_Y12:
+		case V4L2_PIX_FMT_Y16:
+			wide = (uint16_t)(grey * 257 >> (fourcc == V4L2_PIX_FMT_Y10 ? 6 : fourcc == V4L2_PIX_FMT_Y12 ? 4 : 0));
+			memcpy(dst + x * 2, &wide, 2);
+			break;
+		case V4L2_PIX_FMT_SBGGR8:
+			dst[x] = bgr[row % 2 + x % 2];
+			break;
+		case V4L2_PIX_FMT_SGBRG8:
+			dst[x] = bgr[row % 2 ? 2 - x % 2 : 1 - x % 2];
+			break;
+		case V4L2_PIX_FMT_RGB565:
+			wide = (uint16_t)(bgr[2] >> 3 << 11 | bgr[1] >> 2 << 5 | bgr[0] >> 3);
+			memcpy(dst + x * 2, &wide, 2);
+			break;
+		default: /* YUYV, and the Y of 4:2:0 */
+			if (format_of(fourcc)->bits == 8)
+				dst[x] = yuyv[x * 2];
+			else
+				memcpy(dst + x * 2, yuyv + x * 2, 2);
+		}
+	}
+}
+
+/* The colours of a 4:2:0 format, behind its lines: those of every other line. */
+static void colours_of(uint8_t *dst, const uint8_t *yuyv, uint32_t fourcc, int w, int h, size_t line)
+{
+	bool v_first = fourcc == V4L2_PIX_FMT_NV21 || fourcc == V4L2_PIX_FMT_YVU420;
+	bool mixed = fourcc == V4L2_PIX_FMT_NV12 || fourcc == V4L2_PIX_FMT_NV21;
+	size_t rows = (size_t)h / 2;
+	for (size_t row = 0; row < rows; row++)
+		for (size_t x = 0; x < (size_t)w / 2; x++)
+			for (size_t i = 0; i < 2; i++) { /* U, then V */
+				size_t plane = v_first ? 1 - i : i;
+				size_t at = mixed ? row * line + x * 2 + plane : (plane * rows + row) * (line / 2) + x;
+				dst[at] = yuyv[row * 2 * (size_t)w * 2 + x * 4 + 1 + i * 2];
+			}
+}
+
+/* A raw picture of any format, with lines of `line` bytes, made of the YUYV one. */
+static size_t compose_raw(uint8_t *dst, size_t cap, const struct format *format, int w, int h, size_t line,
+			  const uint8_t *bars, uint32_t count, const struct shot *s, enum fault fault)
+{
+	size_t lines = line * (size_t)h, len = format->is_420 ? lines * 3 / 2 : lines;
+	size_t plain = (size_t)w * 2 * (size_t)h;
+	if (format->fourcc == V4L2_PIX_FMT_YUYV && line == (size_t)w * 2)
+		return compose_yuyv(dst, cap, w, h, bars, count, s, fault);
+	if (len > cap || fault == FAULT_EMPTY)
+		return 0;
+	if (fault == FAULT_GARBAGE)
+		return fill_random(dst, len, s->seq);
+	uint8_t *yuyv = malloc(plain);
+	if (!yuyv || !compose_yuyv(yuyv, plain, w, h, bars, count, s, FAULT_NONE)) {
+		free(yuyv);
+		return 0;
+	}
+	for (int y = 0; y < h; y++)
+		line_of(dst + (size_t)y * line, yuyv + (size_t)y * (size_t)w * 2, format->fourcc, w, y);
+	if (format->is_420)
+		colours_of(dst + lines, yuyv, format->fourcc, w, h, line);
+	free(yuyv);
 	if (fault == FAULT_TRUNCATED || fault == FAULT_ERRFLAG)
 		return random_of(s->seq) % len;
 	return len;

@@ -121,6 +121,8 @@ def broken_pictures():
         "nodht": lambda d: is_jpeg(d) and b"\xff\xc4" not in d[:1000],
         "padding": lambda d: is_jpeg(d) and d[-100:] == bytes(100),
         "eoiloss": lambda d: is_jpeg(d) and d[-2:] != b"\xff\xd9",
+        "noeoi": lambda d: is_jpeg(d) and d[-2:] != b"\xff\xd9",
+        "uneven": lambda d: is_jpeg(d) and len(d) % 4 in (1, 2, 3) and d[-2:] != b"\xff\xd9",
         "huge": lambda d: is_jpeg(d) and len(d) > 1_700_000,
         "errflag": lambda d: is_jpeg(d) and d[-2:] != b"\xff\xd9",
     }

@@ -100,6 +100,26 @@ if have ffmpeg; then
 	check "ffmpeg copies MJPG; the tenth frame is number 9" mjpg
 	check "ffmpeg decodes 1920x1080" under ffmpeg -nostdin -v error -xerror -f v4l2 -input_format mjpeg -video_size 1920x1080 -i /dev/video0 -frames:v 10 -f null -
 	check "ffmpeg reads YUYV" under ffmpeg -nostdin -v error -xerror -f v4l2 -input_format yuyv422 -video_size 640x480 -i /dev/video0 -frames:v 10 -f null -
+	# Red, green and blue of the middle of the bar N, as ffmpeg sees it.
+	bar() {
+		under ffmpeg -nostdin -v error -f v4l2 -input_format "$1" -video_size 640x480 -i /dev/video0 -frames:v 1 \
+			-vf "format=rgb24,crop=64:64:$(($2 * 80 + 8)):200,scale=1:1" -f rawvideo - | od -An -tu1
+	}
+	coloured() {
+		read -r r _ b <<-END
+			$(bar "$1" 5)
+		END
+		read -r r2 _ b2 <<-END
+			$(bar "$1" 6)
+		END
+		echo "red $r $b, blue $r2 $b2"
+		[ "$r" -gt 120 ] && [ "$b" -lt 60 ] && [ "$b2" -gt 180 ] && [ "$r2" -lt 100 ]
+	}
+	for pair in nv12:nv12 yu12:yuv420p uyvy:uyvy422 rgb3:rgb24 bgr3:bgr24 ba81:bayer_bggr8; do
+		control "format ${pair%:*}\nfault freeze\n"
+		check "ffmpeg sees red and blue of ${pair%:*}" coloured "${pair#*:}"
+	done
+	control ''
 	mosaic() { FAKECAM_FRAMES='' under ffmpeg -nostdin -v error -xerror -f v4l2 -input_format mjpeg -i /dev/video0 -frames:v 10 -f null -; }
 	check "ffmpeg decodes the built-in mosaic" mosaic
 else

@@ -227,6 +227,13 @@ static int64_t interval_ns(const struct file *f, bool slow)
 	return (int64_t)(1e9 / (s->fps > 0 ? s->fps : cameras[f->cam].rate));
 }
 
+/* Bytes from one line to the next; 0 for JPEGs. */
+static size_t line_bytes(const struct settings *s, uint32_t fourcc, int w)
+{
+	int bits = format_of(fourcc)->bits;
+	return bits ? (size_t)w * (size_t)bits / 8 + (size_t)s->line_padding : 0;
+}
+
 /* A frame is due: it goes into the oldest queued buffer, or is lost. */
 static void tick(struct file *f)
 {
@@ -262,7 +269,8 @@ static void tick(struct file *f)
 	if (b->state == DONE)
 		b->used = (uint32_t)(c->fourcc == V4L2_PIX_FMT_MJPEG
 			? compose_mjpg(dst, cap, c->w, c->h, &f->shot, fault, s->padding_bytes, s->padding_value)
-			: compose_yuyv(dst, cap, c->w, c->h, f->bars, f->raw_frames, &f->shot, fault));
+			: compose_raw(dst, cap, format_of(c->fourcc), c->w, c->h, line_bytes(s, c->fourcc, c->w), f->bars,
+				f->raw_frames, &f->shot, fault));
 	f->delivered += b->state == DONE;
 	push(&f->done, i);
 	mirror(f, -1);
@@ -465,29 +473,30 @@ static int ext_controls(struct camera *c, int cam, struct v4l2_ext_controls *a, 
 
 static bool offers(const struct settings *s, uint32_t fourcc)
 {
-	return fourcc == V4L2_PIX_FMT_MJPEG ? s->mjpg : fourcc == V4L2_PIX_FMT_YUYV && s->yuyv;
+	for (int i = 0; i < s->nformats; i++)
+		if (s->formats[i] == fourcc)
+			return true;
+	return false;
 }
 
-/* The k-th offered format, YUYV first; 0 past the last. */
+/* The k-th offered format; 0 past the last. */
 static uint32_t format_at(const struct settings *s, uint32_t k)
 {
-	uint32_t n = 0, list[2] = {0, 0};
-	if (s->yuyv)
-		list[n++] = V4L2_PIX_FMT_YUYV;
-	if (s->mjpg)
-		list[n++] = V4L2_PIX_FMT_MJPEG;
-	return k < n ? list[k] : 0;
+	return k < (uint32_t)s->nformats ? s->formats[k] : 0;
 }
 
-static void fill_format(struct v4l2_pix_format *p, uint32_t fourcc, int w, int h)
+static void fill_format(const struct settings *s, struct v4l2_pix_format *p, uint32_t fourcc, int w, int h)
 {
+	const struct format *format = format_of(fourcc);
 	memset(p, 0, sizeof *p);
 	p->width = (uint32_t)w;
 	p->height = (uint32_t)h;
 	p->pixelformat = fourcc;
 	p->field = V4L2_FIELD_NONE;
-	p->bytesperline = fourcc == V4L2_PIX_FMT_YUYV ? p->width * 2 : 0;
-	p->sizeimage = p->width * p->height * 2;
+	p->bytesperline = (uint32_t)line_bytes(s, fourcc, w);
+	p->sizeimage = format->bits ? p->bytesperline * p->height : p->width * p->height * 2;
+	if (format->is_420)
+		p->sizeimage = p->sizeimage * 3 / 2;
 	p->colorspace = V4L2_COLORSPACE_SRGB;
 	p->priv = V4L2_PIX_FMT_PRIV_MAGIC;
 }
@@ -507,7 +516,7 @@ static void adjust(const struct settings *s, struct v4l2_pix_format *p)
 			at = s->sizes[i];
 		}
 	}
-	fill_format(p, fourcc, at.w, at.h);
+	fill_format(s, p, fourcc, at.w, at.h);
 }
 
 static struct v4l2_fract interval_of(double rate)
@@ -620,7 +629,7 @@ static int request_buffers(struct file *f, struct v4l2_requestbuffers *r)
 	}
 	if (r->count > MAX_BUFFERS)
 		r->count = MAX_BUFFERS;
-	fill_format(&p, c->fourcc, c->w, c->h);
+	fill_format(&settings[f->cam], &p, c->fourcc, c->w, c->h);
 	f->stride = (p.sizeimage + 4095u) & ~4095u;
 	f->memory = r->memory;
 	f->nbuffers = (int)r->count;
@@ -701,7 +710,7 @@ static int stream_on(struct file *f, int fd)
 		return -EINVAL;
 	if (f->streaming)
 		return 0;
-	if (c->fourcc == V4L2_PIX_FMT_YUYV) {
+	if (c->fourcc != V4L2_PIX_FMT_MJPEG) {
 		f->bars = load_raw(c->w, c->h, &f->raw_frames);
 		if (!f->bars)
 			f->bars = make_bars(c->w, c->h);
@@ -786,8 +795,7 @@ static int v4l2_ioctl(struct file *f, int fd, unsigned request, void *arg)
 		a->type = type;
 		a->pixelformat = fourcc;
 		a->flags = fourcc == V4L2_PIX_FMT_MJPEG ? V4L2_FMT_FLAG_COMPRESSED : 0;
-		snprintf((char *)a->description, sizeof a->description, "%s",
-			 fourcc == V4L2_PIX_FMT_MJPEG ? "Motion-JPEG" : "YUYV 4:2:2");
+		snprintf((char *)a->description, sizeof a->description, "%s", format_of(fourcc)->description);
 		return 0;
 	}
 	case VIDIOC_ENUM_FRAMESIZES:
@@ -798,7 +806,7 @@ static int v4l2_ioctl(struct file *f, int fd, unsigned request, void *arg)
 	case VIDIOC_G_FMT:
 		if (!capture)
 			return -EINVAL;
-		fill_format(&((struct v4l2_format *)arg)->fmt.pix, c->fourcc, c->w, c->h);
+		fill_format(s, &((struct v4l2_format *)arg)->fmt.pix, c->fourcc, c->w, c->h);
 		return 0;
 	case VIDIOC_TRY_FMT:
 		if (!capture)

@@ -702,13 +702,13 @@ fn padded() {
 }
 
 #[test]
-fn without_their_last_bytes() {
+fn each_third_picture_without_its_last_bytes() {
     let effect = Effect::Online {
-        control: "fault eoiloss",
-        shows: |_, state| state["camera"]["state"] == "online",
+        control: "fault eoiloss\nfault_every 3",
+        shows: drops,
         is_frozen: false,
     };
-    fault("EOI lost", TIMEOUT, &effect, &[""]);
+    fault("EOI lost, each 3rd", TIMEOUT, &effect, &[""]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! as far as files can tell.
 
 use crate::{
-    browser::Browser,
+    browser::{Browser, page},
     camfeed::{Camfeed, Folder, SMALL, SOON, eventually},
     status::state,
 };
@@ -121,7 +121,7 @@ fn a_machine_that_tells_nothing_has_no_health() {
 fn the_page_says_what_ails_the_machine_and_nothing_when_it_is_well() {
     let machine = Machine::ill();
     let camfeed = machine.serve(&["--source", SMALL]);
-    let mut browser = Browser::open(&camfeed.url("/"));
+    let mut browser = Browser::open(&page(camfeed.address, "/"));
     browser.wait_state("live");
     let says = |browser: &mut Browser, text: &str| {
         browser.wait(&format!(

@@ -2,7 +2,7 @@
 //! browser that cannot read the stream.
 
 use crate::{
-    browser::Browser,
+    browser::{Browser, page},
     camfeed::{Camfeed, SMALL},
     hostile::serve_film,
     http::get,
@@ -54,7 +54,7 @@ fn newest_sequence(camfeed: &Camfeed) -> u64 {
 fn a_slow_link_is_called_slow_and_nothing_else() {
     let camfeed = serve_film(&[]);
     let link = TcpProxy::to(camfeed.address, MEGABIT);
-    let mut browser = Browser::open(&link.url("/"));
+    let mut browser = Browser::open(&page(link.address, "/"));
     browser.wait_state("live");
     browser.eval(TAKE_NOTES);
     browser.wait_state("slow");
@@ -80,7 +80,7 @@ fn a_slow_link_is_called_slow_and_nothing_else() {
 fn a_viewer_that_asked_for_few_pictures_is_not_slow() {
     let camfeed = serve_film(&[]);
     let link = TcpProxy::to(camfeed.address, MEGABIT);
-    let mut browser = Browser::open(&link.url("/"));
+    let mut browser = Browser::open(&page(link.address, "/"));
     browser.wait_state("live");
     browser.eval(
         "(() => { const rate = document.getElementById('rate'); rate.value = '1'; \
@@ -100,7 +100,7 @@ fn a_camera_that_slows_down_is_no_slow_link() {
         for (let i = 0; i < 20; i += 1) rate.add(i * 125, {timestamp: 9 + i / 8, sequence: 40 + i}); \
         return [rate.perSecond(19 * 125), rate.offeredPerSecond()]; })()";
     let camfeed = Camfeed::online(&["--source", SMALL]);
-    let mut browser = Browser::open(&camfeed.url("/"));
+    let mut browser = Browser::open(&page(camfeed.address, "/"));
     browser.wait_state("live");
     assert_eq!(browser.eval(rates), serde_json::json!([8, 8]));
     // Nor is one whose encoders have no time for two of three pictures.
@@ -119,7 +119,7 @@ fn the_rate_is_the_camera_s_from_its_first_number_on() {
             said.add(rateText(rate.perSecond(time))); } \
         return Array.from(said).sort().join(); })()";
     let camfeed = Camfeed::online(&["--source", SMALL]);
-    let mut browser = Browser::open(&camfeed.url("/"));
+    let mut browser = Browser::open(&page(camfeed.address, "/"));
     browser.wait_state("live");
     assert_eq!(browser.eval(rates), "0,30");
 }
@@ -127,7 +127,7 @@ fn the_rate_is_the_camera_s_from_its_first_number_on() {
 #[test]
 fn while_paused_the_picture_on_the_screen_is_saved() {
     let camfeed = Camfeed::online(&["--source", SMALL]);
-    let mut browser = Browser::open(&camfeed.url("/"));
+    let mut browser = Browser::open(&page(camfeed.address, "/"));
     browser.wait_state("live");
     browser.eval(KEEP_SAVED);
     browser.key("Space");
@@ -167,7 +167,7 @@ fn while_paused_the_picture_on_the_screen_is_saved() {
 #[test]
 fn a_placeholder_paused_on_is_no_picture() {
     let camfeed = Camfeed::start(&["--source", "/none/such.avi"]);
-    let mut browser = Browser::open(&camfeed.url("/"));
+    let mut browser = Browser::open(&page(camfeed.address, "/"));
     browser.wait_state("offline");
     browser.eval(KEEP_SAVED);
     browser.wait("painter.painted !== null");
@@ -191,7 +191,7 @@ fn a_browser_that_cannot_read_the_stream_plays_it_and_says_what_is_unknown() {
         ..Rules::default()
     };
     let link = TcpProxy::to(camfeed.address, rules);
-    let mut browser = Browser::open(&link.url("/"));
+    let mut browser = Browser::open(&page(link.address, "/"));
     browser.wait_state("live");
     browser.wait("document.getElementById('fallback').naturalWidth === 320");
     assert_eq!(text(&mut browser, "label"), "Playing");
@@ -217,7 +217,7 @@ fn a_browser_that_cannot_read_the_stream_plays_it_and_says_what_is_unknown() {
 fn a_server_that_is_away_is_no_reason_to_give_up_reading() {
     let first = Camfeed::online(&["--source", SMALL]);
     let address = first.address.to_string();
-    let mut browser = Browser::open(&first.url("/"));
+    let mut browser = Browser::open(&page(first.address, "/"));
     browser.wait_state("live");
     drop(first);
     // As if no picture had been shown before.

@@ -1,9 +1,10 @@
-//! The page behind a password or a token, in a real browser.
+//! The page in a real browser, open to all, and behind a password or a token.
 
 use crate::{
     auth::{TOKEN, secret},
-    browser::Browser,
-    camfeed::{Camfeed, Folder, SMALL, run},
+    browser::{Browser, host, page},
+    camfeed::{Camfeed, Folder, SMALL, film, run},
+    http::get,
 };
 use serde_json::json;
 use std::{
@@ -14,12 +15,75 @@ use std::{
 };
 
 #[test]
+fn pausing_stops_the_stream_and_resuming_brings_it_back() {
+    let camfeed = Camfeed::online(&["--source", SMALL]);
+    let mut browser = Browser::open(&page(camfeed.address, "/"));
+    browser.wait_state("live");
+    browser.eval("document.getElementById('pause').click()");
+    browser.wait_state("paused");
+    camfeed.wait_log("viewer left");
+    browser.eval("document.getElementById('pause').click()");
+    browser.wait_state("live");
+}
+
+#[test]
+fn the_page_says_why_there_is_no_picture_from_the_start() {
+    let folder = Folder::new();
+    let clip = folder.file("clip.avi");
+    let camfeed = Camfeed::start(&["--source", &clip]);
+    let mut browser = Browser::open(&page(camfeed.address, "/"));
+    browser.wait_state("offline");
+    browser.wait("/no such file/.test(document.body.innerText)");
+    film(&clip, "mjpeg", "320x240", 30, 1);
+    browser.wait_state("live");
+}
+
+#[test]
+fn the_page_asks_nobody_else_and_breaks_none_of_its_rules() {
+    let camfeed = Camfeed::online(&["--source", SMALL]);
+    let mut browser = Browser::start();
+    browser.call("Log.enable", json!({}));
+    browser.call("Network.enable", json!({}));
+    browser.call("Runtime.enable", json!({}));
+    browser.go(&page(camfeed.address, "/"));
+    browser.wait_state("live");
+    let resources = browser.eval(
+        "performance.getEntriesByType('resource').map(entry => new URL(entry.name).host).join()",
+    );
+    let host = host(camfeed.address);
+    let resources = resources.as_str().unwrap();
+    assert!(
+        !resources.is_empty() && resources.split(',').all(|name| name == host),
+        "{resources}"
+    );
+    let answer = get(camfeed.address, "/");
+    let policy = answer.header("Content-Security-Policy").expect("a policy");
+    assert!(
+        policy.starts_with("default-src 'none'") && !policy.contains("unsafe"),
+        "{policy}"
+    );
+    let complaints: Vec<_> = browser
+        .from
+        .try_iter()
+        .filter(|event| {
+            event["method"] == "Runtime.exceptionThrown"
+                || (event["method"] == "Log.entryAdded"
+                    && event["params"]["entry"]["level"] == "error")
+        })
+        .collect();
+    assert!(complaints.is_empty(), "{complaints:?}");
+}
+
+#[test]
 fn the_page_works_with_the_password_in_its_address() {
     let folder = Folder::new();
     let path = secret(&folder, "password", "ann:open sesame");
     let camfeed = Camfeed::online(&["--source", SMALL, "--password-file", &path]);
     let mut browser = Browser::start();
-    browser.go(&format!("http://ann:open%20sesame@{}/", camfeed.address));
+    browser.go(&format!(
+        "http://ann:open%20sesame@{}/",
+        host(camfeed.address)
+    ));
     browser.wait_state("live");
     // Its addresses are for copying: they show no password.
     let addresses = browser.eval("document.getElementById('addresses').textContent");
@@ -32,6 +96,7 @@ fn the_page_s_commands_work_with_the_password_filled_in() {
     let path = secret(&folder, "password", "ann:sesame");
     let camfeed = Camfeed::online(&["--source", SMALL, "--password-file", &path]);
     let mut browser = Browser::start();
+    // Other programs have to find the host, too.
     browser.go(&format!("http://ann:sesame@{}/", camfeed.address));
     browser.wait_state("live");
     browser.wait("/PASSWORD/.test(document.querySelector('#addresses dd code').textContent)");
@@ -105,7 +170,7 @@ fn the_page_opened_with_a_token_passes_it_on() {
     let camfeed = Camfeed::online(&[&["--source", SMALL], &secrets[..]].concat());
     let mut browser = Browser::start();
     browser.call("Log.enable", json!({}));
-    browser.go(&camfeed.url(&format!("/?token={TOKEN}")));
+    browser.go(&page(camfeed.address, &format!("/?token={TOKEN}")));
     browser.wait_state("live");
     browser.wait("getComputedStyle(document.body).margin === '0px'");
     browser.eval("document.getElementById('snapshot').click()");
@@ -114,7 +179,7 @@ fn the_page_opened_with_a_token_passes_it_on() {
         "Array.from(document.querySelectorAll('#addresses dd code'), code => code.textContent).join('\\n')",
     );
     let addresses = addresses.as_str().unwrap();
-    let base = camfeed.url("/");
+    let base = page(camfeed.address, "/");
     for expected in [
         format!("curl -fOJ \"{base}snapshot.jpg?token={TOKEN}\""),
         format!("cv2.VideoCapture(\"{base}stream?token={TOKEN}\")"),
@@ -146,7 +211,7 @@ fn without_javascript_the_token_is_passed_on_too() {
         "Emulation.setScriptExecutionDisabled",
         json!({"value": true}),
     );
-    browser.go(&camfeed.url(&format!("/?token={TOKEN}")));
+    browser.go(&page(camfeed.address, &format!("/?token={TOKEN}")));
     camfeed.wait_log("viewer joined");
 }
 

@@ -1,7 +1,7 @@
 //! The page's panels, its keys, and what its bar shows on a desk, a tablet and a phone.
 
 use crate::{
-    browser::Browser,
+    browser::{Browser, page},
     camfeed::{Camfeed, SMALL},
     fakecam::FakeCamera,
 };
@@ -23,7 +23,7 @@ const SEEN: &str = "const seen = (id) => { \
     return box.width > 8 && box.left >= 0 && box.top >= 0 && box.right <= innerWidth && box.bottom <= innerHeight; };";
 
 fn opened(camfeed: &Camfeed) -> Browser {
-    let mut browser = Browser::open(&camfeed.url("/"));
+    let mut browser = Browser::open(&page(camfeed.address, "/"));
     browser.wait_state("live");
     browser
 }

@@ -528,3 +528,30 @@ fn a_relay_adds_little_to_the_age() {
     let best = ages[3];
     assert!((0.0..0.06).contains(&best), "{ages:?}");
 }
+
+#[test]
+fn an_upstream_that_never_sends_an_eoi_is_shown() {
+    let fake = Fake::start(MULTIPART);
+    let relay = Camfeed::start(&["--source", &fake.url("/")]);
+    let wire = fake.next();
+    let send = |number| {
+        let whole = picture(number);
+        wire.send(bare_part(&whole[..whole.len() - 2]))
+            .expect("connected");
+    };
+    // Some may pass unseen, so there is no telling which is the tenth.
+    let mut sent = 0;
+    let is_online = || {
+        send(sent);
+        sent += 1;
+        relay.count_log("camera online") > 0
+    };
+    assert!(eventually(SOON, is_online));
+    assert!(sent >= 10, "after {sent}");
+    let mut parts = Parts::open(relay.address, "/stream");
+    relay.wait_log("viewer joined");
+    let last = send_until_shown(&relay, send);
+    let part = parts.next_part();
+    assert!((1..=last).any(|number| part.jpeg == picture(number)));
+    assert_eq!(relay.count_log("without an EOI"), 1);
+}

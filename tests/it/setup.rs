@@ -29,8 +29,13 @@ const STANDINS: &[(&str, &str)] = &[
 
 /// What `scripts/setup` says, and what it asked of others.
 fn set_up(purposes: &[&str]) -> (String, String) {
+    set_up_with(purposes, &[])
+}
+
+/// The same, where `others` are in the place of some of [`STANDINS`].
+fn set_up_with(purposes: &[&str], others: &[(&str, &str)]) -> (String, String) {
     let folder = Folder::new();
-    for (name, body) in STANDINS {
+    for (name, body) in STANDINS.iter().chain(others) {
         let path = folder.file(name);
         fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -87,4 +92,23 @@ fn apt_asks_nothing_even_behind_sudo_and_shows_how_far_it_is() {
         assert!(line.ends_with("(noninteractive)"), "{line}");
     }
     assert_eq!(notes.matches("sudo ").count(), 2, "{notes}");
+}
+
+#[test]
+fn browsers_of_every_engine_are_for_the_tests_only() {
+    let browsers = ["chromium", "firefox-esr", "webkit2gtk-driver", "xvfb"];
+    let (_, built) = set_up(&["build"]);
+    let (_, tested) = set_up(&["build", "test"]);
+    for name in browsers {
+        assert!(!built.split(' ').any(|word| word == name), "{built}");
+        assert!(tested.split(' ').any(|word| word == name), "{tested}");
+    }
+}
+
+#[test]
+fn webkit_s_driver_is_asked_for_by_the_name_that_apt_has() {
+    let renamed = r#"[ "$2" != webkitgtk-webdriver ] || echo "  Candidate: 2.50.6-1""#;
+    let (_, notes) = set_up_with(&["test"], &[("apt-cache", renamed)]);
+    assert!(notes.contains(" webkitgtk-webdriver "), "{notes}");
+    assert!(!notes.contains("webkit2gtk-driver"), "{notes}");
 }

@@ -48,11 +48,6 @@ impl TcpProxy {
         });
         TcpProxy { address, is_over }
     }
-
-    /// The address of `path`.
-    pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
 }
 
 impl Drop for TcpProxy {

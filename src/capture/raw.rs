@@ -1,0 +1,315 @@
+//! The raw formats of V4L2 cameras: which are served, and what makes their pixels right.
+//!
+//! OpenCV hands over the camera's own bytes, and what the encoders do not know is converted here:
+//! left to itself, OpenCV before 4.11 swaps red and blue of NV12, NV21 and BA81 and shows Y12 white.
+//! A format that is not in the table is refused before the camera is opened: no picture has wrong
+//! colours.
+
+use crate::{
+    config::{PixelFormat, Size},
+    encode::Pixels,
+};
+use opencv::{
+    core::{self, Mat},
+    imgproc,
+    prelude::*,
+};
+
+/// A raw format that is served.
+#[derive(Debug)]
+pub struct Format {
+    /// V4L2's code.
+    pub code: &'static str,
+    /// What it is for the encoders, after [`Format::convert`].
+    pub pixels: Pixels,
+    /// Type of the matrix that holds its lines.
+    kind: i32,
+    way: Way,
+}
+
+/// How its bytes become pixels that the encoders know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// They are.
+    Kept,
+    /// By `cvtColor`, with this code.
+    Colours(i32),
+    /// The same, with half as many lines of colours below those of brightness.
+    Planes(i32),
+    /// Numbers of so many bits, made eight.
+    Bits(i32),
+    /// By OpenCV's own reader, which cannot hand over these bytes whole and converts them rightly.
+    OpenCv,
+}
+
+/// Best first: the first one a camera has is chosen.
+const FORMATS: [Format; 16] = [
+    format("YUYV", Pixels::Yuyv, core::CV_8UC2, Way::Kept),
+    format("UYVY", Pixels::Uyvy, core::CV_8UC2, Way::Kept),
+    planes("NV12", imgproc::COLOR_YUV2BGR_NV12),
+    planes("NV21", imgproc::COLOR_YUV2BGR_NV21),
+    planes("YU12", imgproc::COLOR_YUV2BGR_I420),
+    planes("YV12", imgproc::COLOR_YUV2BGR_YV12),
+    format("BGR3", Pixels::Bgr, core::CV_8UC3, Way::Kept),
+    format(
+        "RGB3",
+        Pixels::Bgr,
+        core::CV_8UC3,
+        Way::Colours(imgproc::COLOR_RGB2BGR),
+    ),
+    format("XR24", Pixels::Bgr, core::CV_8UC4, Way::OpenCv),
+    format("AR24", Pixels::Bgr, core::CV_8UC4, Way::OpenCv),
+    // OpenCV names a mosaic by the second and third pixel of its second line.
+    format(
+        "BA81",
+        Pixels::Bgr,
+        core::CV_8UC1,
+        Way::Colours(imgproc::COLOR_BayerRG2BGR),
+    ),
+    format(
+        "GBRG",
+        Pixels::Bgr,
+        core::CV_8UC1,
+        Way::Colours(imgproc::COLOR_BayerGR2BGR),
+    ),
+    format("GREY", Pixels::Gray, core::CV_8UC1, Way::Kept),
+    format("Y16", Pixels::Gray, core::CV_16UC1, Way::Bits(16)),
+    format("Y12", Pixels::Gray, core::CV_16UC1, Way::Bits(12)),
+    format("Y10", Pixels::Gray, core::CV_16UC1, Way::Bits(10)),
+];
+
+/// Codes of which GStreamer's `v4l2src` makes pixels that `videoconvert` knows.
+const KNOWN_TO_GSTREAMER: [&str; 28] = [
+    "411P", "422P", "AB24", "AR12", "AR15", "AR24", "BA24", "BGR3", "BGR4", "BX24", "GREY", "NV12",
+    "NV16", "NV21", "NV24", "NV61", "RGB3", "RGB4", "RGBP", "RX24", "UYVY", "VYUY", "XR15", "XR24",
+    "Y16", "YU12", "YUYV", "YVYU",
+];
+
+const fn format(code: &'static str, pixels: Pixels, kind: i32, way: Way) -> Format {
+    Format {
+        code,
+        pixels,
+        kind,
+        way,
+    }
+}
+
+const fn planes(code: &'static str, conversion: i32) -> Format {
+    format(code, Pixels::Bgr, core::CV_8UC1, Way::Planes(conversion))
+}
+
+/// The raw format of that code, if it is served.
+pub fn format_of(code: &str) -> Option<&'static Format> {
+    FORMATS.iter().find(|format| format.code == code)
+}
+
+/// True for the codes of JPEGs, each a picture of its own.
+pub fn is_jpeg(code: &str) -> bool {
+    matches!(code, "MJPG" | "JPEG")
+}
+
+/// The format to ask for: the one named, else the camera's JPEGs, else the best raw one; `None`
+/// leaves it to OpenCV.
+pub fn wanted(asked: &PixelFormat, offered: &[String]) -> Option<String> {
+    if let PixelFormat::Named(name) = asked {
+        return Some(name.clone());
+    }
+    ["MJPG", "JPEG"]
+        .into_iter()
+        .chain(FORMATS.iter().map(|format| format.code))
+        .find(|name| offered.iter().any(|offer| offer == name))
+        .map(str::to_owned)
+}
+
+/// Why a camera at `device` with these formats is not even opened; `None` when it is worth trying.
+pub fn refusal(asked: &PixelFormat, offered: &[String], device: &str) -> Option<String> {
+    let is_served = |code: &str| is_jpeg(code) || format_of(code).is_some();
+    match asked {
+        // What the camera lacks becomes something else, which is looked at when it is open.
+        PixelFormat::Named(name) if offered.contains(name) && !is_served(name) => {
+            Some(unserved(name, offered, device))
+        }
+        PixelFormat::Auto if !offered.iter().any(|code| is_served(code)) => {
+            let first = offered.first()?;
+            Some(unserved(first, offered, device))
+        }
+        _ => None,
+    }
+}
+
+/// Why pictures of the format `code` are not served, and what is.
+pub fn unserved(code: &str, offered: &[String], device: &str) -> String {
+    let others: Vec<_> = offered
+        .iter()
+        .filter(|other| is_jpeg(other) || format_of(other).is_some())
+        .map(|other| format!("`--format {}`", other.to_lowercase()))
+        .collect();
+    let advice = if others.is_empty() {
+        pipeline(code, device)
+    } else {
+        format!(" ({} works)", others.join(" or "))
+    };
+    format!("its format `{code}` cannot be shown in its own colours{advice}")
+}
+
+/// Why pictures whose lines are `line` bytes apart are not served, and what is.
+pub fn padded(code: &str, line: u32, size: Size, device: &str) -> String {
+    format!(
+        "its `{code}` lines of {} pixels are padded to {line} bytes, which OpenCV does not know; \
+         another `--size` may have none{}",
+        size.width,
+        pipeline(code, device)
+    )
+}
+
+/// The pipeline that shows the camera, where GStreamer knows the format.
+fn pipeline(code: &str, device: &str) -> String {
+    if !KNOWN_TO_GSTREAMER.contains(&code) {
+        return String::new();
+    }
+    format!(
+        " (GStreamer converts it: `--source \"gst:v4l2src device={device} ! videoconvert ! \
+         video/x-raw,format=BGR ! appsink\"`)"
+    )
+}
+
+impl Format {
+    /// Whether OpenCV's reader is to convert it.
+    pub fn is_opencvs(&self) -> bool {
+        self.way == Way::OpenCv
+    }
+
+    /// Bytes of a line of `width` pixels that has no padding.
+    pub fn line_bytes(&self, width: u32) -> u32 {
+        let size = match self.kind {
+            core::CV_8UC4 => 4,
+            core::CV_8UC3 => 3,
+            core::CV_8UC2 | core::CV_16UC1 => 2,
+            _ => 1,
+        };
+        width * size
+    }
+
+    /// Whether [`Format::convert`] has anything to do.
+    pub fn is_kept(&self) -> bool {
+        matches!(self.way, Way::Kept | Way::OpenCv)
+    }
+
+    /// Turns the camera's bytes of a picture of `size` into pixels for the encoders; false when there
+    /// are more or fewer bytes than such a picture has.
+    pub fn convert(&self, raw: &Mat, size: Size, pixels: &mut Mat) -> opencv::Result<bool> {
+        let lines = match self.way {
+            Way::Planes(_) => size.height / 2 * 3,
+            _ => size.height,
+        };
+        let bytes = raw.total() * raw.elem_size()?;
+        let expected = self.line_bytes(size.width) as usize * lines as usize;
+        if bytes != expected || raw.depth() != self.kind & 7 {
+            return Ok(false);
+        }
+        // However OpenCV has shaped them: some formats come as one long row.
+        let lined = raw.reshape((self.kind >> 3) + 1, lines as i32)?;
+        match self.way {
+            Way::Kept | Way::OpenCv => lined.copy_to(pixels)?,
+            Way::Colours(code) | Way::Planes(code) => {
+                imgproc::cvt_color_def(&lined, pixels, code)?;
+            }
+            Way::Bits(bits) => {
+                let step = 1.0 / f64::from(1 << (bits - 8));
+                // Half a step is taken off, for it is rounded.
+                lined.convert_to(pixels, core::CV_8UC1, step, step / 2.0 - 0.5)?;
+            }
+        }
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codes(codes: &[&str]) -> Vec<String> {
+        codes.iter().map(|&code| code.to_owned()).collect()
+    }
+
+    #[test]
+    fn jpegs_are_preferred_then_colours_then_grey() {
+        let wanted = |offers: &[&str]| wanted(&PixelFormat::Auto, &codes(offers));
+        assert_eq!(wanted(&["YUYV", "MJPG"]).as_deref(), Some("MJPG"));
+        assert_eq!(wanted(&["NV12", "UYVY", "YUYV"]).as_deref(), Some("YUYV"));
+        assert_eq!(wanted(&["GREY", "NV12"]).as_deref(), Some("NV12"));
+        assert_eq!(wanted(&["RGBP"]), None);
+        assert_eq!(wanted(&[]), None);
+        let named = PixelFormat::Named("YUYV".to_owned());
+        let offers = ["MJPG".to_owned()];
+        assert_eq!(super::wanted(&named, &offers).as_deref(), Some("YUYV"));
+    }
+
+    #[test]
+    fn what_is_not_served_is_refused_by_name_with_what_is() {
+        let refusal = |asked: &str, offers: &[&str]| {
+            let asked = match asked {
+                "auto" => PixelFormat::Auto,
+                name => PixelFormat::Named(name.to_owned()),
+            };
+            refusal(&asked, &codes(offers), "/dev/video0")
+        };
+        assert_eq!(refusal("auto", &["H264", "YUYV"]), None);
+        assert_eq!(refusal("NV12", &["NV12"]), None);
+        assert_eq!(refusal("H264", &["YUYV"]), None, "the camera lacks it");
+        assert_eq!(refusal("auto", &[]), None, "it could not be asked");
+        let said = refusal("H264", &["H264", "MJPG", "RGBP"]).expect("refused");
+        assert!(
+            said.contains("`H264`") && said.contains("`--format mjpg` works"),
+            "{said}"
+        );
+        let said = refusal("auto", &["RGBP"]).expect("refused");
+        assert!(
+            said.contains("`RGBP`") && said.contains("gst:v4l2src device=/dev/video0 !"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn a_picture_of_another_length_is_not_converted() {
+        let size = Size {
+            width: 16,
+            height: 16,
+        };
+        let nv12 = format_of("NV12").expect("served");
+        let mut pixels = Mat::default();
+        for (bytes, is_whole) in [
+            (16 * 24, true),
+            (16 * 24 - 1, false),
+            (16 * 16, false),
+            (0, false),
+        ] {
+            let bytes = vec![128_u8; bytes];
+            let raw = Mat::from_slice(&bytes)
+                .expect("a row")
+                .try_clone()
+                .expect("copied");
+            assert_eq!(
+                nv12.convert(&raw, size, &mut pixels).expect("no error"),
+                is_whole
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_of_more_bits_keep_their_highest_eight() {
+        let size = Size {
+            width: 4,
+            height: 1,
+        };
+        let row = [0_u16, 0x7f, 0x80f, 0xfff];
+        let raw = Mat::from_slice(&row)
+            .expect("a row")
+            .try_clone()
+            .expect("copied");
+        let mut pixels = Mat::default();
+        let y12 = format_of("Y12").expect("served");
+        assert!(y12.convert(&raw, size, &mut pixels).expect("no error"));
+        assert_eq!(pixels.data_bytes().expect("bytes"), [0, 0x07, 0x80, 0xff]);
+    }
+}

@@ -1,0 +1,181 @@
+//! The page in real browsers: one tab of a headless browser with a new profile, told what to do.
+//!
+//! [`Browser`] is what tests use; a [`Driver`] is what one engine does in its own way. Only one
+//! browser runs at a time, and none asks anybody but the servers of its test.
+
+mod chromium;
+mod firefox;
+mod group;
+mod proxy;
+mod webkit;
+
+pub use self::{chromium::Chromium, firefox::Firefox, webkit::WebKit};
+
+use crate::camfeed::{SOON, eventually};
+use serde_json::Value;
+use std::{
+    cell::Cell,
+    net::SocketAddr,
+    ops::{Deref, DerefMut},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// A name that every browser here finds at 127.0.0.1. People's pages are not at a loopback address,
+/// which a browser trusts more than any other that has no TLS. camfeed answers to every name that has
+/// no dot.
+const NAME: &str = "cam";
+
+/// How long a browser may take to start, or to answer, on a busy machine.
+const PATIENCE: Duration = SOON.saturating_mul(2);
+
+/// Whether pages may run JavaScript.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Scripts {
+    On,
+    Off,
+}
+
+/// What an engine does in its own way.
+pub trait Driver {
+    /// Starts it with an empty page.
+    fn start(scripts: Scripts) -> Self;
+    /// Shows the page at `url`; it may still be loading.
+    fn go(&mut self, url: &str);
+    /// The value of a JavaScript expression in the page, awaited when it is a promise.
+    fn eval(&mut self, expression: &str) -> Value;
+    /// What the window shows, a PNG.
+    fn screenshot(&mut self) -> Vec<u8>;
+}
+
+/// A browser with one tab, ended when dropped: Chromium, where nothing else is said.
+pub struct Browser<D = Chromium> {
+    driver: D,
+    _turn: Turn,
+}
+
+/// A Chromium.
+impl Browser {
+    pub fn start() -> Browser {
+        Browser::start_with(Scripts::On)
+    }
+
+    pub fn open(url: &str) -> Browser {
+        Browser::open_in(url)
+    }
+}
+
+impl<D: Driver> Browser<D> {
+    pub fn start_with(scripts: Scripts) -> Browser<D> {
+        let turn = Turn::take();
+        Browser {
+            driver: D::start(scripts),
+            _turn: turn,
+        }
+    }
+
+    /// The same as [`Browser::open`], in the engine of the type.
+    pub fn open_in(url: &str) -> Browser<D> {
+        let mut browser: Browser<D> = Browser::start_with(Scripts::On);
+        browser.go(url);
+        browser
+    }
+
+    pub fn go(&mut self, url: &str) {
+        self.driver.go(url);
+    }
+
+    /// The value of a JavaScript expression in the page, awaited when it is a promise.
+    pub fn eval(&mut self, expression: &str) -> Value {
+        self.driver.eval(expression)
+    }
+
+    /// What the window shows, a PNG.
+    pub fn screenshot(&mut self) -> Vec<u8> {
+        self.driver.screenshot()
+    }
+
+    /// Waits until `expression` is true.
+    pub fn wait(&mut self, expression: &str) {
+        let is_true = eventually(SOON, || self.eval(expression) == true);
+        let text = self.eval("document.body.innerText");
+        let state = self.eval("document.body.dataset.state");
+        assert!(
+            is_true,
+            "never true: {expression}\nstate: {state}\npage: {text}"
+        );
+    }
+
+    pub fn wait_state(&mut self, state: &str) {
+        self.wait(&format!(
+            "document.body && document.body.dataset.state === '{state}'"
+        ));
+    }
+
+    /// What the picture looks like: a few pixels, each as red, green, blue, alpha.
+    pub fn pixels(&mut self) -> Vec<u8> {
+        let pixels = self.eval(
+            "(() => { const p = document.getElementById('picture'); \
+             const c = document.createElement('canvas'); c.width = 64; c.height = 48; \
+             const d = c.getContext('2d'); d.drawImage(p, 0, 0, 64, 48); \
+             return Array.from(d.getImageData(0, 0, 64, 48).data); })()",
+        );
+        serde_json::from_value(pixels).expect("bytes")
+    }
+
+    /// Waits until other pixels are painted than now.
+    pub fn wait_moving(&mut self) {
+        let first = self.pixels();
+        let moves = eventually(SOON, || self.pixels() != first);
+        assert!(moves, "the picture does not move");
+    }
+}
+
+/// What only one engine can be told.
+impl<D> Deref for Browser<D> {
+    type Target = D;
+
+    fn deref(&self) -> &D {
+        &self.driver
+    }
+}
+
+impl<D> DerefMut for Browser<D> {
+    fn deref_mut(&mut self) -> &mut D {
+        &mut self.driver
+    }
+}
+
+/// The host that a page of the server at `address` has in a browser.
+pub fn host(address: SocketAddr) -> String {
+    format!("{NAME}:{}", address.port())
+}
+
+/// The address in a browser of `path` at the server at `address`.
+pub fn page(address: SocketAddr, path: &str) -> String {
+    format!("http://{}{path}", host(address))
+}
+
+/// The right to run a browser, which one thread has at a time.
+pub struct Turn(#[expect(dead_code)] MutexGuard<'static, ()>);
+
+thread_local! {
+    static HAS_TURN: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Turn {
+    pub fn take() -> Turn {
+        static TURN: Mutex<()> = Mutex::new(());
+        // It would wait for itself.
+        assert!(!HAS_TURN.get(), "a test has one browser at a time");
+        let guard = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        HAS_TURN.set(true);
+        Turn(guard)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        HAS_TURN.set(false);
+    }
+}

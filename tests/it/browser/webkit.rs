@@ -1,0 +1,139 @@
+//! WebKit's MiniBrowser in an X server without a screen, told what to do by WebKitWebDriver over
+//! HTTP (W3C WebDriver).
+
+use super::{Driver, PATIENCE, Scripts, group::Group, proxy};
+use crate::{
+    camfeed::{Folder, eventually},
+    http::exchange,
+};
+use data_encoding::BASE64;
+use serde_json::{Value, json};
+use std::{fs, net::SocketAddr};
+
+/// A MiniBrowser.
+pub struct WebKit {
+    driver: SocketAddr,
+    session: String,
+    _group: Group,
+    _display: Group,
+    _folder: Folder,
+}
+
+impl Driver for WebKit {
+    fn start(scripts: Scripts) -> WebKit {
+        let folder = Folder::new();
+        // It takes a display that is free, and says which once it can be used.
+        let mut display = Group::start("Xvfb", |command| {
+            command.args(["-displayfd", "1", "-nolisten", "tcp"]);
+            command.args(["-screen", "0", "1024x768x24"]);
+        });
+        let number: u32 = display.wait_line(|line| line.parse().ok());
+        let group = Group::start("WebKitWebDriver", |command| {
+            command
+                .arg("--port=0")
+                .env("DISPLAY", format!(":{number}"))
+                .env("GDK_BACKEND", "x11")
+                .env("GSETTINGS_BACKEND", "memory")
+                .env("NO_AT_BRIDGE", "1")
+                .env("HOME", &folder.0)
+                .env("XDG_RUNTIME_DIR", &folder.0)
+                // Not everybody may make the namespaces of its sandbox.
+                .env("WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS", "1");
+        });
+        let mut port = None;
+        eventually(PATIENCE, || {
+            port = listening(group.child.id());
+            port.is_some()
+        });
+        let port = port.expect("WebKitWebDriver (`make setup-test` brings it) listens");
+        let mut webkit = WebKit {
+            driver: SocketAddr::from(([127, 0, 0, 1], port)),
+            session: String::new(),
+            _group: group,
+            _display: display,
+            _folder: folder,
+        };
+        let arguments = [
+            "--automation".to_owned(),
+            format!("--enable-javascript={}", scripts == Scripts::On),
+        ];
+        let proxy = proxy::start().to_string();
+        let wanted = json!({"capabilities": {"alwaysMatch": {
+            "proxy": {"proxyType": "manual", "httpProxy": proxy},
+            "webkitgtk:browserOptions": {"args": arguments},
+        }}});
+        let made = webkit.call("POST", "/session", &wanted);
+        let session = made["sessionId"].as_str().expect("a session");
+        webkit.session = format!("/session/{session}");
+        webkit
+    }
+
+    fn go(&mut self, url: &str) {
+        self.tell("POST", "/url", &json!({"url": url}));
+    }
+
+    fn eval(&mut self, expression: &str) -> Value {
+        let script = format!("return (async () => JSON.stringify(await ({expression})))()");
+        let value = self.tell(
+            "POST",
+            "/execute/sync",
+            &json!({"script": script, "args": []}),
+        );
+        let text = value.as_str();
+        text.map_or(Value::Null, |text| serde_json::from_str(text).unwrap())
+    }
+
+    fn screenshot(&mut self) -> Vec<u8> {
+        let data = self.tell("GET", "/screenshot", &Value::Null);
+        let data = data.as_str().expect("a picture");
+        BASE64.decode(data.as_bytes()).expect("base64")
+    }
+}
+
+impl WebKit {
+    fn tell(&self, method: &str, command: &str, body: &Value) -> Value {
+        self.call(method, &format!("{}{command}", self.session), body)
+    }
+
+    fn call(&self, method: &str, path: &str, body: &Value) -> Value {
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let answer = exchange(
+            self.driver,
+            &format!(
+                "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\
+                 Content-Length: {}\r\n\r\n{body}",
+                self.driver,
+                body.len()
+            ),
+        );
+        let mut value: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        assert_eq!(answer.status, 200, "{method} {path} {body}: {value}");
+        value["value"].take()
+    }
+}
+
+/// The port on which process `id` listens: this driver does not say which it took.
+fn listening(id: u32) -> Option<u16> {
+    let descriptors = fs::read_dir(format!("/proc/{id}/fd")).ok()?;
+    let sockets: Vec<_> = descriptors
+        .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
+        .filter_map(|link| {
+            let inode = link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']');
+            inode.map(str::to_owned)
+        })
+        .collect();
+    let table = fs::read_to_string(format!("/proc/{id}/net/tcp")).ok()?;
+    table.lines().skip(1).find_map(|line| {
+        // Number, own address, peer, state (0A: it listens), and the inode in the tenth place.
+        let columns: Vec<_> = line.split_whitespace().collect();
+        let is_ours = columns[3] == "0A" && sockets.iter().any(|inode| inode == columns[9]);
+        let (_, port) = columns[1].split_once(':')?;
+        is_ours
+            .then(|| u16::from_str_radix(port, 16).ok())
+            .flatten()
+    })
+}

@@ -1,0 +1,122 @@
+//! The page in the engines of all browsers there are: Blink, Gecko and WebKit.
+
+use crate::{
+    browser::{Browser, Chromium, Driver, Firefox, Scripts, WebKit, page},
+    camfeed::{Camfeed, SMALL, SOON, eventually},
+    fakecam::{FakeCamera, decoded},
+};
+use opencv::{core::Vec3b, prelude::*};
+
+/// A module of tests for each engine, of the functions below.
+macro_rules! engines {
+    ($($engine:ident: $driver:ident,)+ { $($test:ident,)+ }) => {
+        engines!(@ [$($engine: $driver,)+] [$($test,)+]);
+    };
+    (@ [$($engine:ident: $driver:ident,)+] $tests:tt) => {
+        $(mod $engine { engines!(# $driver $tests); })+
+    };
+    (# $driver:ident [$($test:ident,)+]) => {
+        $(#[test] fn $test() { super::$test::<super::$driver>(); })+
+    };
+}
+
+engines! {
+    chromium: Chromium,
+    firefox: Firefox,
+    webkit: WebKit,
+    {
+        the_page_shows_a_moving_picture,
+        the_page_survives_a_restart_of_the_server,
+        the_page_says_when_the_camera_is_gone,
+        without_javascript_the_picture_still_shows,
+    }
+}
+
+fn the_page_shows_a_moving_picture<D: Driver>() {
+    let camfeed = Camfeed::online(&["--source", SMALL]);
+    let mut browser = Browser::<D>::open_in(&page(camfeed.address, "/"));
+    browser.wait_state("live");
+    assert_eq!(browser.eval("isSecureContext"), false, "nor is a user's");
+    browser.wait("document.getElementById('label').textContent === 'Live'");
+    // The bars of the pattern: something is really painted.
+    let bright = browser
+        .pixels()
+        .iter()
+        .filter(|&&value| value > 200)
+        .count();
+    assert!(bright > 500, "{bright}");
+    browser.wait_moving();
+    browser.wait("/fps/.test(document.getElementById('fps').textContent)");
+    browser.wait("/1 viewer/.test(document.getElementById('viewers').textContent)");
+    let addresses = browser.eval("document.getElementById('addresses').textContent");
+    assert!(
+        addresses
+            .as_str()
+            .unwrap()
+            .contains(&page(camfeed.address, "/stream")),
+        "addresses carry the name that the page was opened with"
+    );
+}
+
+fn the_page_survives_a_restart_of_the_server<D: Driver>() {
+    let first = Camfeed::online(&["--source", SMALL]);
+    let address = first.address.to_string();
+    let mut browser = Browser::<D>::open_in(&page(first.address, "/"));
+    browser.wait_state("live");
+    drop(first);
+    browser.wait_state("reconnecting");
+    let _second = Camfeed::start_at(&address, &["--source", SMALL]);
+    browser.wait_state("live");
+    browser.wait_moving();
+}
+
+fn the_page_says_when_the_camera_is_gone<D: Driver>() {
+    let camera = FakeCamera::new("");
+    let camfeed = camera.online(&["--source", "/dev/video0", "--size", "640x480"]);
+    let mut browser = Browser::<D>::open_in(&page(camfeed.address, "/"));
+    browser.wait_state("live");
+    camera.set("plugged no");
+    browser.wait_state("offline");
+    browser.wait("/Camera offline/.test(document.getElementById('label').textContent)");
+    browser.wait(
+        "/unplugged|no such device/.test(document.getElementById('notice-text').textContent)",
+    );
+    camera.set("");
+    browser.wait_state("live");
+    browser.wait_moving();
+}
+
+fn without_javascript_the_picture_still_shows<D: Driver>() {
+    let camfeed = Camfeed::online(&["--source", SMALL]);
+    let mut browser = Browser::<D>::start_with(Scripts::Off);
+    browser.go(&page(camfeed.address, "/"));
+    camfeed.wait_log("viewer joined");
+    browser.wait("document.querySelector('#stage img.plain').naturalWidth === 320");
+    let has_run = "document.documentElement.classList.contains('js')";
+    assert_eq!(browser.eval(has_run), false, "a script has run");
+    let mut seen = Vec::new();
+    let shows = eventually(SOON, || {
+        seen = bars(&browser.screenshot());
+        seen.iter().all(|&pixels| pixels > 1000)
+    });
+    assert!(shows, "pixels of each bar: {seen:?}");
+    let first = browser.screenshot();
+    let moves = eventually(SOON, || browser.screenshot() != first);
+    assert!(moves, "the picture does not move");
+}
+
+/// How many pixels of a picture have the colour of each coloured bar of the test pattern.
+fn bars(png: &[u8]) -> Vec<usize> {
+    let mat = decoded(png).expect("a picture");
+    let mut bars = vec![0; 6];
+    for pixel in mat.data_typed::<Vec3b>().expect("three channels") {
+        // Yellow, cyan, green, magenta, red, blue: each channel is full or empty.
+        let colour = pixel.iter().enumerate().try_fold(0, |bits, (at, &value)| {
+            (!(50..=200).contains(&value)).then_some(bits | usize::from(value > 200) << at)
+        });
+        if let Some(colour @ 1..=6) = colour {
+            bars[colour - 1] += 1;
+        }
+    }
+    bars
+}
