@@ -5,8 +5,10 @@
 
 use crate::{
     capture::controls::{self, Control},
-    config::{CameraConfig, Device, Quality, Size},
+    config::{CameraConfig, Quality, Size},
     frame::Frame,
+    freeze::{Change, FreezeDetector},
+    liveness::Snapshot,
     slot::Slot,
     stats::CameraStats,
 };
@@ -16,7 +18,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering},
+        atomic::{AtomicI32, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -41,12 +43,10 @@ pub struct Camera {
     epoch: Instant,
     /// Capture time of the newest picture in microseconds of that clock; 0 before the first.
     newest: AtomicU64,
-    /// Since when, on that clock, the picture has been the very same; 0 while it changes.
-    same_since: AtomicU64,
     /// JPEG quality of what is encoded from now on.
     quality: AtomicI32,
-    /// That it stands still has been said.
-    is_frozen: AtomicBool,
+    /// Held for the time of a comparison.
+    freeze: Mutex<FreezeDetector>,
 }
 
 /// What the supervisor knows of a camera.
@@ -115,6 +115,9 @@ pub struct Facts {
     pub pass_through: bool,
     /// It is the test pattern in place of a camera that was not found.
     pub is_fallback: bool,
+    /// It never gives the very same picture twice while it works; the same one again and again is a
+    /// fault. Not set by what may show a scene that stands still: streams, screens, files.
+    pub can_freeze: bool,
 }
 
 /// What a source was asked for; it may have given something else.
@@ -159,8 +162,7 @@ impl Camera {
             sequence: AtomicU64::new(0),
             epoch: Instant::now(),
             newest: AtomicU64::new(0),
-            same_since: AtomicU64::new(0),
-            is_frozen: AtomicBool::new(false),
+            freeze: Mutex::default(),
         }
     }
 
@@ -194,42 +196,34 @@ impl Camera {
     /// Makes `frame` the latest, unless a newer one overtook it, and notes whether the picture
     /// still changes.
     pub fn publish(&self, frame: Frame) {
-        let is_same = |latest: Arc<Frame>| latest.is_live() && latest.jpeg() == frame.jpeg();
-        let now = self.micros(frame.captured().at);
-        let since = match self.same_since.load(Ordering::Relaxed) {
-            _ if !self.slot.latest().is_some_and(is_same) => 0,
-            0 => now,
-            since => since,
-        };
-        self.same_since.store(since, Ordering::Relaxed);
-        let still = Duration::from_micros(if since == 0 {
-            0
-        } else {
-            now.saturating_sub(since)
-        });
-        let is_frozen = still >= self.config.timeout && self.may_freeze();
-        if self.is_frozen.swap(is_frozen, Ordering::Relaxed) != is_frozen {
-            if is_frozen {
-                let time = still.as_secs();
-                warn!("the camera is frozen: it has given the very same picture for {time} s");
-            } else {
-                info!("the camera is not frozen any more");
-            }
-        }
+        self.note_change(&frame);
         if !self.slot.publish(frame) {
             self.stats.late.increment();
         }
     }
 
-    /// A still picture is what a file may hold, and what no camera gives: its noise alone changes
-    /// some bytes.
-    fn may_freeze(&self) -> bool {
-        !matches!(self.config.device, Device::File(_) | Device::Pattern(_))
+    /// Notes whether `frame` shows another picture than the latest, where the same is a fault.
+    fn note_change(&self, frame: &Frame) {
+        let can_freeze = self.status().facts.can_freeze;
+        let latest = self.slot.latest().filter(|_| can_freeze);
+        let is_same = latest.is_some_and(|last| last.is_live() && last.jpeg() == frame.jpeg());
+        let change = self
+            .freeze
+            .lock()
+            .note(is_same, frame.captured().at, self.config.timeout);
+        match change {
+            Some(Change::Froze(time)) => {
+                let time = time.as_secs();
+                warn!("the camera is frozen: it has given the very same picture for {time} s");
+            }
+            Some(Change::Thawed) => info!("the camera is not frozen any more"),
+            None => {}
+        }
     }
 
     /// True while it gives the very same picture again and again.
     pub fn is_frozen(&self) -> bool {
-        self.is_frozen.load(Ordering::Relaxed)
+        self.freeze.lock().is_frozen()
     }
 
     /// The controls of the camera, as they stand.
@@ -260,11 +254,19 @@ impl Camera {
         u64::try_from(micros).unwrap_or(u64::MAX)
     }
 
-    /// How old the newest picture is, whether anybody watches or not; `None` before the first.
-    pub fn age(&self) -> Option<Duration> {
-        match self.newest.load(Ordering::Relaxed) {
+    /// What is known of it at `now`.
+    pub fn snapshot(&self, now: Instant) -> Snapshot {
+        let newest = match self.newest.load(Ordering::Relaxed) {
             0 => None,
-            micros => Some((self.epoch + Duration::from_micros(micros)).elapsed()),
+            micros => Some(self.epoch + Duration::from_micros(micros)),
+        };
+        Snapshot {
+            now,
+            status: self.status().clone(),
+            newest,
+            measured_fps: self.stats.rate.per_second(now),
+            timeout: self.config.timeout,
+            warmup: self.config.warmup,
         }
     }
 

@@ -13,7 +13,7 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 /// Holder of the latest frame of one camera.
@@ -31,9 +31,9 @@ pub struct Slot {
     closed: Bell,
     is_closed: AtomicBool,
     watchers: AtomicUsize,
-    /// When the last watcher left; held for the time of a copy.
+    /// When a watcher last left; held for the time of a copy.
     unwatched_since: Mutex<Option<Instant>>,
-    /// Told when watching begins.
+    /// Told when watching begins, and when the last watcher has left.
     waker: OnceLock<Sender<()>>,
 }
 
@@ -110,32 +110,37 @@ impl Slot {
 
     /// Subscribes until the result is dropped.
     pub fn watch(self: &Arc<Slot>) -> Watch {
-        let is_first = self.watchers.fetch_add(1, Ordering::Relaxed) == 0;
-        if let Some(waker) = self.waker.get().filter(|_| is_first) {
-            // Full means that the word is on its way already.
-            let _ = waker.try_send(());
+        if self.watchers.fetch_add(1, Ordering::AcqRel) == 0 {
+            self.wake();
         }
         Watch {
             slot: Arc::clone(self),
         }
     }
 
-    /// From now on `waker` is told when watching begins; once per slot.
-    pub fn wake_on_watch(&self, waker: Sender<()>) {
+    /// From now on `waker` is told when watching begins or ends; once per slot.
+    pub fn wake_on_change(&self, waker: Sender<()>) {
         let _ = self.waker.set(waker);
     }
 
-    /// For how long nobody has subscribed; `None` while somebody does.
-    pub fn unwatched_for(&self, since_start: Instant) -> Option<Duration> {
+    fn wake(&self) {
+        if let Some(waker) = self.waker.get() {
+            // Full means that the message is on its way already.
+            let _ = waker.try_send(());
+        }
+    }
+
+    /// Since when nobody has subscribed: `start`, when nobody ever did. `None` while somebody does.
+    pub fn unwatched_since(&self, start: Instant) -> Option<Instant> {
         if self.is_watched() {
             return None;
         }
-        Some(self.unwatched_since.lock().unwrap_or(since_start).elapsed())
+        Some(self.unwatched_since.lock().unwrap_or(start))
     }
 
     /// True while anybody subscribes: encoding is worth it.
     pub fn is_watched(&self) -> bool {
-        self.watchers.load(Ordering::Relaxed) > 0
+        self.watchers.load(Ordering::Acquire) > 0
     }
 }
 
@@ -147,8 +152,10 @@ pub struct Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        if self.slot.watchers.fetch_sub(1, Ordering::Relaxed) == 1 {
-            *self.slot.unwatched_since.lock() = Some(Instant::now());
+        // Before the count falls: whoever then sees nobody watching finds this time, no older one.
+        *self.slot.unwatched_since.lock() = Some(Instant::now());
+        if self.slot.watchers.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.slot.wake();
         }
     }
 }
@@ -157,7 +164,7 @@ impl Drop for Watch {
 mod tests {
     use super::*;
     use crate::frame::Stamp;
-    use std::thread;
+    use std::{thread, time::Duration};
 
     fn frame(sequence: u64) -> Frame {
         Frame::live(sequence, Stamp::now(), 4, |out| {
@@ -225,5 +232,23 @@ mod tests {
         assert!(slot.is_watched());
         drop(second);
         assert!(!slot.is_watched());
+    }
+
+    #[test]
+    fn the_first_watcher_and_the_last_to_leave_wake() {
+        let slot = Arc::new(Slot::default());
+        let (waker, woken) = crossbeam_channel::bounded(1);
+        slot.wake_on_change(waker);
+        let start = Instant::now();
+        assert_eq!(slot.unwatched_since(start), Some(start));
+        let first = slot.watch();
+        assert!(woken.try_recv().is_ok(), "watching begins");
+        assert_eq!(slot.unwatched_since(start), None);
+        let second = slot.watch();
+        drop(first);
+        assert!(woken.try_recv().is_err(), "one still watches");
+        drop(second);
+        assert!(woken.try_recv().is_ok(), "watching ends");
+        assert!(slot.unwatched_since(start).expect("nobody watches") >= start);
     }
 }

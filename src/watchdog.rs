@@ -72,7 +72,7 @@ impl Watchdog {
     fn run(self, is_full: &dyn Fn() -> bool) {
         let period = service::watchdog_period().map_or(PERIOD, |period| PERIOD.min(period / 3));
         let patience = PATIENCE.min(period);
-        let mut pulse = Pulse::new(Instant::now());
+        let mut liveness = CameraLiveness::new(Instant::now());
         let mut is_ready = false;
         let mut last_status = String::new();
         // Questions in a row without an answer.
@@ -101,7 +101,7 @@ impl Watchdog {
                     service::tell_ready();
                 }
             }
-            let is_camera_alive = pulse.beats(&self.camera, Instant::now());
+            let is_camera_alive = liveness.is_alive(&self.camera, Instant::now());
             if unanswered == 0 && is_camera_alive {
                 service::tell_alive();
             }
@@ -162,16 +162,16 @@ impl Watchdog {
     }
 }
 
-/// The flow of pictures, as last seen.
-struct Pulse {
+/// Whether the camera's threads do their work, as last seen.
+struct CameraLiveness {
     sequence: u64,
     /// When nothing was missing from the slot: a frame had come, or nobody wanted one.
     fed: Instant,
 }
 
-impl Pulse {
-    fn new(now: Instant) -> Pulse {
-        Pulse {
+impl CameraLiveness {
+    fn new(now: Instant) -> CameraLiveness {
+        CameraLiveness {
             sequence: 0,
             fed: now,
         }
@@ -179,23 +179,16 @@ impl Pulse {
 
     /// True while the camera side does its work: what is online gives pictures, and whoever watches
     /// gets frames, be they placeholders.
-    fn beats(&mut self, camera: &Camera, now: Instant) -> bool {
-        let (state, since, fps) = {
-            let status = camera.status();
-            (status.state, status.since, status.facts.fps)
-        };
-        // Between two pictures of a slow source, or before the first one that is shown, none is late.
-        let pictures = f64::from(camera.config.warmup + 3);
-        let slow = Duration::from_secs_f64(pictures / fps.unwrap_or(1.0).max(0.1));
-        let patience = camera.config.timeout.max(slow) + SLACK;
+    fn is_alive(&mut self, camera: &Camera, now: Instant) -> bool {
+        let snapshot = camera.snapshot(now);
+        // Between two pictures of a slow source, or before the first one that counts, none is late.
+        let patience = snapshot.patience(snapshot.timeout) + SLACK;
         let sequence = camera.slot.latest().map_or(0, |frame| frame.sequence());
         if sequence != self.sequence || !camera.slot.is_watched() {
             self.sequence = sequence;
             self.fed = now;
         }
-        let silence = now.saturating_duration_since(since);
-        let silence = camera.age().map_or(silence, |age| age.min(silence));
-        (state != State::Online || silence < patience)
+        (snapshot.status.state != State::Online || snapshot.silence() < patience)
             && now.saturating_duration_since(self.fed) < patience
     }
 }
@@ -222,12 +215,15 @@ mod tests {
     fn a_camera_online_must_give_pictures() {
         let camera = camera(&["--source", "test"]);
         let now = Instant::now();
-        let mut pulse = Pulse::new(now);
+        let mut liveness = CameraLiveness::new(now);
         set_state(&camera, State::Online, now);
-        assert!(pulse.beats(&camera, now), "it has only begun");
-        assert!(!pulse.beats(&camera, now + LONG), "and gave nothing");
-        camera.note_picture(Instant::now());
-        assert!(pulse.beats(&camera, now + LONG), "a picture came just now");
+        assert!(liveness.is_alive(&camera, now), "it has only begun");
+        assert!(!liveness.is_alive(&camera, now + LONG), "and gave nothing");
+        camera.note_picture(now + LONG);
+        assert!(
+            liveness.is_alive(&camera, now + LONG),
+            "a picture came just now"
+        );
     }
 
     #[test]
@@ -237,7 +233,7 @@ mod tests {
         for state in [State::Idle, State::Offline, State::Opening] {
             set_state(&camera, state, now);
             assert!(
-                Pulse::new(now).beats(&camera, now + LONG),
+                CameraLiveness::new(now).is_alive(&camera, now + LONG),
                 "{state:?}, unwatched"
             );
         }
@@ -247,15 +243,21 @@ mod tests {
     fn whoever_watches_must_get_frames_or_placeholders() {
         let camera = camera(&["--source", "test"]);
         let now = Instant::now();
-        let mut pulse = Pulse::new(now);
+        let mut liveness = CameraLiveness::new(now);
         set_state(&camera, State::Offline, now);
         let _watch = camera.slot.watch();
-        assert!(pulse.beats(&camera, now), "the watch has only begun");
-        assert!(!pulse.beats(&camera, now + LONG), "no placeholder came");
+        assert!(liveness.is_alive(&camera, now), "the watch has only begun");
+        assert!(
+            !liveness.is_alive(&camera, now + LONG),
+            "no placeholder came"
+        );
         let placeholder = Frame::placeholder(camera.next_sequence(), b"\xff\xd8\xff\xd9", "why");
         camera.slot.publish(placeholder);
-        assert!(pulse.beats(&camera, now + LONG));
-        assert!(!pulse.beats(&camera, now + LONG + LONG), "it was the last");
+        assert!(liveness.is_alive(&camera, now + LONG));
+        assert!(
+            !liveness.is_alive(&camera, now + LONG + LONG),
+            "it was the last"
+        );
     }
 
     #[test]
@@ -265,7 +267,7 @@ mod tests {
         set_state(&camera, State::Online, now);
         camera.status().facts.fps = Some(0.1);
         let half_a_minute = Duration::from_secs(30);
-        assert!(Pulse::new(now).beats(&camera, now + half_a_minute));
-        assert!(!Pulse::new(now).beats(&camera, now + 2 * half_a_minute));
+        assert!(CameraLiveness::new(now).is_alive(&camera, now + half_a_minute));
+        assert!(!CameraLiveness::new(now).is_alive(&camera, now + 2 * half_a_minute));
     }
 }

@@ -1,19 +1,25 @@
 //! Capture: from the device to the slot or the encoders.
 //!
-//! Two kinds of threads. The *supervisor* owns a camera's state for as long as the program runs:
-//! it decides what is opened and when, notices that pictures stop, and shows the placeholder
-//! meanwhile. A *capture thread* owns one opened device from open to drop: it grabs, and hands on
-//! what it grabbed. OpenCV may block in open or grab for as long as it likes; only the capture
-//! thread waits there, and one that does not come back is given up and replaced.
+//! Two kinds of threads. The *camera thread* runs the supervisor for as long as the program runs: it
+//! decides what is opened and when, notices that pictures stop, and shows the placeholder meanwhile.
+//! A *capture thread* owns one opened device from open to drop: it grabs pictures, and publishes them
+//! or gives them to the encoders. OpenCV may block in open or grab for as long as it likes; only the
+//! capture thread waits there, and one that does not come back is abandoned and replaced.
 //!
 //! Capture never waits for encoders or viewers, and knows nothing of the server.
 
+mod auto_search;
+mod camera_thread;
+mod candidates;
 pub mod controls;
 pub mod draw;
+mod grabber;
 mod gst;
+mod hotplug;
+mod lease;
 mod missing_eoi;
 mod node;
-mod outage;
+mod outage_log;
 mod pattern;
 mod pipeline;
 mod placeholder;
@@ -24,9 +30,8 @@ mod source;
 mod stream;
 mod supervisor;
 mod tally;
-mod thread;
 mod v4l2;
-mod watch;
+mod world;
 
 pub use report::{check, list};
 
@@ -65,14 +70,14 @@ pub fn warn_of_messages(asked: &[&str], device: &Device) {
 /// `fatal` is to end the program, and a service then starts all anew.
 pub fn start(camera: &Arc<Camera>, stop: &Arc<Stop>, fatal: Sender<Error>) -> Result<(), Error> {
     let encoders = encode::start(camera)?;
-    let supervisor = supervisor::Supervisor::new(Arc::clone(camera), encoders, Arc::clone(stop));
+    let (camera, stop) = (Arc::clone(camera), Arc::clone(stop));
     let name = "camera".to_owned();
     std::thread::Builder::new()
         .name(name.clone())
         .spawn(move || {
             let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
                 assert!(!fault::is_due("supervisor"), "a fault on purpose");
-                supervisor.run()
+                camera_thread::run(camera, encoders, stop)
             }));
             if let Err(error) = outcome.unwrap_or(Err(Error::Supervisor)) {
                 let _ = fatal.send(error);

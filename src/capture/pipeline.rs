@@ -11,7 +11,7 @@ use super::{
     stream,
 };
 use crate::{
-    camera::{Asked, Facts},
+    camera::Facts,
     config::{Device, Size},
     encode::{Picture, Pixels},
     error::{Cause, Error},
@@ -250,17 +250,13 @@ impl Reader {
         };
         Ok(Facts {
             source: self.device.to_string(),
-            node: None,
-            stable: None,
             backend: self.capture.get_backend_name()?,
             format: format.to_owned(),
             size: width
                 .zip(height)
                 .map(|(width, height)| Size { width, height }),
             fps: Some(fps).filter(|fps| (0.1..=240.0).contains(fps)),
-            asked: Asked::default(),
-            pass_through: false,
-            is_fallback: false,
+            ..Facts::default()
         })
     }
 

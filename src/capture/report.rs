@@ -3,7 +3,7 @@
 
 use super::{
     node, raw,
-    source::{self, Opened},
+    source::{self, Opened, Repeat},
     tally::Tally,
 };
 use crate::{
@@ -68,10 +68,13 @@ fn print_camera(camera: &node::Camera, is_chosen: bool, format: &PixelFormat) {
         .iter()
         .map(|offer| offer.fourcc.clone())
         .collect();
+    let auto = raw::wanted(&PixelFormat::Auto, &offered);
     let wanted = raw::wanted(format, &offered);
     for offer in &camera.formats {
-        let mark = if wanted.as_ref() == Some(&offer.fourcc) {
+        let mark = if auto.as_ref() == Some(&offer.fourcc) {
             "  <- auto chooses this"
+        } else if wanted.as_ref() == Some(&offer.fourcc) {
+            "  <- --format chooses this"
         } else {
             ""
         };
@@ -101,7 +104,13 @@ pub fn check(config: &CameraConfig) -> u8 {
     let tally = Arc::new(Mutex::new(Tally::default()));
     let counting = Arc::clone(&tally);
     // A driver may hang for ever; the answer comes all the same.
-    thread::spawn(move || sender.send(read(&reading, &config, &counting)));
+    let spawned = thread::Builder::new()
+        .name("check".to_owned())
+        .spawn(move || sender.send(read(&reading, &config, &counting)));
+    if let Err(error) = spawned {
+        println!("cannot start thread `check`: {error}");
+        return code(Cause::Other);
+    }
     let outcome = receiver.recv_timeout(PATIENCE).unwrap_or_else(|_| {
         tally.lock().print_counts();
         let reason = format!("it does not answer within {} s", PATIENCE.as_secs());
@@ -140,7 +149,7 @@ fn read(device: &Device, config: &CameraConfig, tally: &Mutex<Tally>) -> Result<
     let mut end = Ok(());
     while end.is_ok() && !is_over() {
         let captured = match source.grab() {
-            Ok(Some(captured)) if source.is_repeat() != Some(true) => captured,
+            Ok(Some(captured)) if source.repeat() != Repeat::Yes => captured,
             Ok(_) => continue,
             Err(error) => {
                 end = Err(error);

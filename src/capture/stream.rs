@@ -5,10 +5,10 @@
 
 use super::{
     node::{fourcc_text, plain},
-    source::{Opened, Source},
+    source::{Opened, Repeat, Source},
 };
 use crate::{
-    camera::{Asked, Facts},
+    camera::Facts,
     config::{CameraConfig, Device, Size},
     encode::{Picture, Pixels},
     error::{Cause, Error},
@@ -132,8 +132,6 @@ fn read_back(
     };
     Ok(Facts {
         source: device.to_string(),
-        node: None,
-        stable: None,
         backend: capture.get_backend_name()?,
         format: if gives_jpeg {
             "MJPG".to_owned()
@@ -144,9 +142,7 @@ fn read_back(
             .zip(height)
             .map(|(width, height)| Size { width, height }),
         fps,
-        asked: Asked::default(),
-        pass_through: false,
-        is_fallback: false,
+        ..Facts::default()
     })
 }
 
@@ -196,6 +192,14 @@ impl Source for Reader {
             Ok(true) if !buffer.empty() => Ok(Picture::Raw(buffer, Pixels::Bgr)),
             Ok(_) => Err(self.lost("it gives empty pictures")),
             Err(error) => Err(self.failed(&error)),
+        }
+    }
+
+    fn repeat(&self) -> Repeat {
+        match self.device {
+            // FFmpeg loses what a server says of its parts.
+            Device::Url(_) => Repeat::Unsaid,
+            _ => Repeat::No,
         }
     }
 }

@@ -1,29 +1,27 @@
-//! The supervisor of a camera: what is opened, when, and what is shown meanwhile.
+//! The supervisor of a camera, as a state machine: what is opened, when, and what is shown meanwhile.
 //!
-//! One thread per camera for as long as the program runs. It waits for the word of its capture
-//! threads with a deadline, never for a device, so it notices a device that hangs. A thread it
-//! gives up keeps its device until OpenCV comes back to it; the next one waits a little for that,
-//! and threads that never come back end the program, which its service starts anew. An outage is
-//! said once when it begins and once when it ends; the tries between are for `debug`.
+//! `camera_thread` tells it what happened and when; it does nothing but through [`World`], waits for
+//! nothing and reads no clock. A capture thread it abandons keeps its device until OpenCV returns;
+//! the next one waits a little for that, and threads that never come back end the program, which its
+//! service starts anew. An outage is logged once when it begins and once when it ends; the tries
+//! between are for `debug`.
 
 use super::{
-    node,
-    outage::Outages,
-    placeholder, report,
-    thread::{Capture, Event, Lease, What},
-    watch,
+    auto_search::AutoSearch,
+    candidates::Candidates,
+    lease::{CaptureEvent, CaptureLease, EndReason},
+    outage_log::OutageLog,
+    report, source,
+    world::World,
 };
 use crate::{
     camera::{Camera, Facts, State},
     config::Device,
-    encode::Encoders,
     error::{Cause, Error},
-    shutdown::Stop,
+    liveness,
 };
-use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 use log::{Level, debug, info, warn};
 use std::{
-    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -37,387 +35,322 @@ const FORGIVEN: Duration = Duration::from_secs(10);
 /// An open may take this much longer than the camera's time-out: network sources are slow.
 const OPENING: Duration = Duration::from_secs(10);
 
-/// A node that just appeared is given to its group a moment later.
+/// udev sets a new node's group shortly after creating it; wait this long before opening.
 const SETTLING: Duration = Duration::from_millis(50);
 
 /// Placeholders come at this pace; a viewer's connection is never silent for longer.
 const PLACEHOLDER_PERIOD: Duration = Duration::from_secs(1);
 
-/// Nodes that did not open in place of the test pattern are tried again after this long even if
-/// nothing was plugged in.
-const SCOUT_AGAIN: Duration = Duration::from_secs(15);
-
-/// For so long the camera that was there is waited for when another one has its number.
-const LOYALTY: Duration = Duration::from_secs(60);
-
-/// How long a thread that was given up may keep its device before the next one is launched.
+/// How long an abandoned thread may keep its device before the next one is launched.
 const LETTING_GO: Duration = Duration::from_secs(2);
 
 /// As many threads that never come back end the program.
 const MOST_STUCK: usize = 3;
 
+/// Longest time between two looks when nothing is due.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// So many capture threads hang in the driver and never come back: only a new process helps.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Stuck(pub usize);
+
 /// See the module.
-pub struct Supervisor {
+pub struct Supervisor<W> {
     camera: Arc<Camera>,
-    encoders: Encoders,
-    stop: Arc<Stop>,
-    events: Sender<Event>,
-    inbox: Receiver<Event>,
-    /// Told when somebody begins to watch.
-    watched: Receiver<()>,
-    /// Told when a camera node may have come.
-    plugged: Receiver<()>,
+    world: W,
     /// Capture threads launched so far.
     launched: u64,
-    /// The capture thread whose pictures count, or whose first picture is awaited.
-    lease: Arc<Lease>,
-    /// Threads that were given up and have not ended yet, with the time of that.
-    given_up: Vec<(u64, Instant)>,
+    /// Threads that were abandoned and have not ended yet, with the time of that.
+    abandoned: Vec<(u64, Instant)>,
     phase: Phase,
     started: Instant,
     back_off: Duration,
     next_placeholder: Instant,
-    outages: Outages,
-    /// The camera's name that does not change with its number; kept while it is away.
-    stable: Option<PathBuf>,
-    /// Once a real camera was online, `auto` waits for one and never shows the pattern again.
-    has_had_camera: bool,
-    scout: Scout,
+    outages: OutageLog,
+    candidates: Candidates,
+    /// Pictures the next thread to come online does not show.
+    warmup: u32,
+    search: AutoSearch,
 }
 
 enum Phase {
     /// A capture thread opens the device.
-    Opening { since: Instant },
-    /// Pictures come.
-    Online { since: Instant, patience: Duration },
+    Opening {
+        lease: Arc<CaptureLease>,
+        since: Instant,
+    },
+    /// Pictures come, never `patience` apart.
+    Online {
+        lease: Arc<CaptureLease>,
+        since: Instant,
+        patience: Duration,
+    },
     /// The device is tried again then.
     Waiting { until: Instant },
     /// The device is released until somebody watches.
     Idle,
 }
 
-/// The search for a camera while `auto` shows the test pattern.
-struct Scout {
-    is_needed: bool,
-    next: Instant,
-    lease: Option<Arc<Lease>>,
-}
-
-impl Supervisor {
+impl<W: World> Supervisor<W> {
     /// A supervisor that has done nothing yet.
-    pub fn new(camera: Arc<Camera>, encoders: Encoders, stop: Arc<Stop>) -> Supervisor {
-        let (events, inbox) = unbounded();
-        let (waker, watched) = bounded(1);
-        camera.slot.wake_on_watch(waker);
-        let (plug, plugged) = bounded(1);
-        if is_node(&camera.config.device) {
-            watch::start(plug);
-        } else {
-            // Never told anything; forgotten, so that the channel stays open.
-            std::mem::forget(plug);
-        }
-        let outages = Outages::new(is_node(&camera.config.device));
-        let now = Instant::now();
+    pub fn new(camera: Arc<Camera>, world: W, now: Instant) -> Supervisor<W> {
+        let outages = OutageLog::new(source::is_plugged_in(&camera.config.device));
         Supervisor {
             camera,
-            encoders,
-            stop,
-            events,
-            inbox,
-            watched,
-            plugged,
+            world,
             launched: 0,
-            lease: Arc::new(Lease::new(0)),
-            given_up: Vec::new(),
+            abandoned: Vec::new(),
             phase: Phase::Waiting { until: now },
             started: now,
             back_off: BACK_OFF.0,
             next_placeholder: now + PLACEHOLDER_PERIOD,
             outages,
-            stable: None,
-            has_had_camera: false,
-            scout: Scout {
-                is_needed: false,
-                next: now,
-                lease: None,
-            },
+            candidates: Candidates::default(),
+            warmup: 0,
+            search: AutoSearch::new(),
         }
-    }
-
-    /// Runs until the program ends; an error is to end it.
-    pub fn run(mut self) -> Result<(), Error> {
-        while !self.stop.is_set() {
-            self.act(Instant::now())?;
-            let wait = self.deadline().saturating_duration_since(Instant::now());
-            select! {
-                recv(self.inbox) -> event => match event {
-                    Ok(Event { lease, what: What::Online(facts) }) => self.online(lease, facts),
-                    Ok(Event { lease, what: What::Ended(error) }) => self.ended(lease, &error),
-                    Err(_) => break,
-                },
-                recv(self.watched) -> _ => self.watched()?,
-                recv(self.plugged) -> _ => self.plugged(),
-                default(wait) => {}
-            }
-        }
-        self.lease.revoke();
-        Ok(())
     }
 
     /// Does what is due.
-    fn act(&mut self, now: Instant) -> Result<(), Error> {
+    pub fn act(&mut self, now: Instant) -> Result<(), Stuck> {
         let timeout = self.camera.config.timeout;
-        match self.phase {
-            Phase::Waiting { until } if now >= until => self.open(now, 0)?,
-            Phase::Opening { since } if now >= since + timeout + OPENING => {
-                self.give_up(now);
-                self.offline(&self.silent("it does not answer"), now);
+        match &self.phase {
+            Phase::Waiting { until } if now >= *until => self.open(now)?,
+            Phase::Opening { since, .. } if now >= *since + timeout + OPENING => {
+                self.lose("it does not answer", now);
             }
-            Phase::Online { patience, .. } if now >= self.lease.last_picture() + patience => {
-                self.give_up(now);
+            Phase::Online {
+                lease, patience, ..
+            } if now >= lease.last_picture() + *patience => {
                 let reason = format!("it has given no picture for {} s", patience.as_secs());
-                self.offline(&self.silent(&reason), now);
+                self.lose(&reason, now);
             }
-            Phase::Online { .. } if self.is_unwanted() => self.rest(now),
+            Phase::Online { .. } if self.idle_at().is_some_and(|idle| now >= idle) => {
+                self.go_idle(now);
+            }
+            Phase::Idle if self.camera.slot.is_watched() => self.wake(now)?,
             _ => {}
         }
         self.outages.remind(now);
-        let shows_placeholder = !matches!(self.phase, Phase::Online { .. });
-        if shows_placeholder && now >= self.next_placeholder && self.camera.slot.is_watched() {
+        if self.shows_placeholder() && now >= self.next_placeholder {
             self.next_placeholder = now + PLACEHOLDER_PERIOD;
-            if let Err(error) = placeholder::publish(&self.camera) {
-                debug!("{error}");
-            }
+            self.world.show_placeholder();
         }
-        if self.scout.is_needed && now >= self.scout.next {
-            self.scout.next = now + SCOUT_AGAIN;
-            self.look_for_cameras(now);
+        if self.search.is_due(now) {
+            self.search_cameras(now);
         }
         Ok(())
     }
 
     /// When something may be due next, whatever else happens.
-    fn deadline(&self) -> Instant {
-        let now = Instant::now();
+    pub fn deadline(&self, now: Instant) -> Instant {
         let timeout = self.camera.config.timeout;
-        let mut due = match self.phase {
-            Phase::Waiting { until } => until,
-            Phase::Opening { since } => since + timeout + OPENING,
-            Phase::Online { patience, .. } => self.lease.last_picture() + patience,
-            Phase::Idle => now + PLACEHOLDER_PERIOD,
+        let phase = match &self.phase {
+            Phase::Waiting { until } => Some(*until),
+            Phase::Opening { since, .. } => Some(*since + timeout + OPENING),
+            Phase::Online {
+                lease, patience, ..
+            } => {
+                let lost = lease.last_picture() + *patience;
+                Some(self.idle_at().map_or(lost, |idle| idle.min(lost)))
+            }
+            Phase::Idle => None,
         };
-        if self.scout.is_needed {
-            due = due.min(self.scout.next);
-        }
-        let left_to_rest = self.camera.config.idle_timeout.and_then(|idle| {
-            let unwatched = self.camera.slot.unwatched_for(self.started)?;
-            Some(now + idle.saturating_sub(unwatched))
-        });
-        if let (Phase::Online { .. }, Some(rest)) = (&self.phase, left_to_rest) {
-            due = due.min(rest);
-        }
-        if !matches!(self.phase, Phase::Online { .. }) && self.camera.slot.is_watched() {
-            due = due.min(self.next_placeholder);
-        }
-        due
+        let placeholder = self.shows_placeholder().then_some(self.next_placeholder);
+        [phase, placeholder, self.search.deadline()]
+            .into_iter()
+            .flatten()
+            .fold(now + LONGEST_WAIT, Instant::min)
     }
 
-    /// Opens the device, unless a thread that was given up may still hold it.
-    fn open(&mut self, now: Instant, warmup: u32) -> Result<(), Error> {
-        let letting_go = self
-            .given_up
-            .iter()
-            .map(|(_, since)| *since + LETTING_GO)
-            .max();
-        if let Some(until) = letting_go.filter(|until| *until > now) {
+    /// A capture thread has reported.
+    pub fn report(&mut self, event: CaptureEvent, now: Instant) {
+        match event {
+            CaptureEvent::Online { lease, facts } => self.online(lease, &facts, now),
+            CaptureEvent::Ended { lease, reason } => self.ended(lease, &reason, now),
+        }
+    }
+
+    /// A camera node may have come.
+    pub fn plugged(&mut self, now: Instant) {
+        let soon = now + SETTLING;
+        if let Phase::Waiting { until } = &mut self.phase {
+            *until = (*until).min(soon);
+            self.back_off = BACK_OFF.0;
+        }
+        self.search.plugged(soon);
+    }
+
+    /// Nobody reports camera nodes that come. A lost camera is tried at the pace of the back-off
+    /// anyway.
+    pub fn poll_nodes(&mut self, now: Instant) {
+        self.search.poll(now);
+    }
+
+    /// The program ends: no thread's pictures count any more.
+    pub fn end(&mut self, now: Instant) {
+        self.abandon_capture(now);
+        self.end_search(now);
+    }
+
+    /// Opens the device, unless a thread that was abandoned may still hold it.
+    fn open(&mut self, now: Instant) -> Result<(), Stuck> {
+        let letting_go = self.abandoned.iter().map(|(_, at)| *at + LETTING_GO);
+        if let Some(until) = letting_go.max().filter(|until| *until > now) {
             self.phase = Phase::Waiting { until };
             return Ok(());
         }
-        if self.given_up.len() >= MOST_STUCK {
-            if !self.is_node() {
-                // A pipeline or a file that blocks is its user's to mend; more threads would only
-                // hang beside those.
-                self.phase = Phase::Waiting {
-                    until: now + BACK_OFF.1,
-                };
-                return Ok(());
+        if self.abandoned.len() >= MOST_STUCK {
+            if source::is_plugged_in(&self.camera.config.device) {
+                return Err(Stuck(self.abandoned.len()));
             }
-            return Err(Error::Stuck(self.given_up.len()));
+            // A pipeline or a file that blocks is its user's to mend; more threads would only
+            // hang beside those.
+            let until = now + BACK_OFF.1;
+            self.phase = Phase::Waiting { until };
+            return Ok(());
         }
         self.outages.note_try();
-        match self
-            .devices(now)
-            .and_then(|devices| self.launch(devices, warmup))
-        {
-            Ok(lease) => {
-                self.lease = lease;
-                self.phase = Phase::Opening { since: now };
-            }
+        let devices = self.candidates.list(
+            &self.camera.config.device,
+            self.outages.began(),
+            now,
+            &self.world,
+        );
+        match devices.and_then(|devices| self.launch(devices, self.warmup, now)) {
+            Ok(lease) => self.phase = Phase::Opening { lease, since: now },
             Err(error) => self.offline(&error, now),
         }
         Ok(())
     }
 
-    /// What to try, best first. A camera that has been online is looked for under the name that
-    /// does not change with its number; another one that got its number meanwhile is taken only
-    /// when the first stays away.
-    fn devices(&self, now: Instant) -> Result<Vec<Device>, Error> {
-        let known = self.stable.iter().filter(|name| name.exists());
-        let mut devices: Vec<Device> = known.cloned().map(Device::Node).collect();
-        match &self.camera.config.device {
-            Device::Auto => {
-                devices.extend(node::cameras().into_iter().map(Device::Node));
-                if !self.has_had_camera {
-                    devices.push(Device::Auto);
-                }
-            }
-            device if devices.is_empty() => {
-                let other = node::stable_name(Path::new(&device.to_string()));
-                let is_early = self
-                    .outages
-                    .began()
-                    .is_some_and(|began| now < began + LOYALTY);
-                match &self.stable {
-                    Some(stable) if other.is_some() && is_early => {
-                        let stable = stable.display();
-                        let reason = format!("another camera has its number: waiting for {stable}");
-                        let (device, cause) = (device.to_string(), Cause::Missing);
-                        return Err(Error::Open {
-                            device,
-                            cause,
-                            reason,
-                        });
-                    }
-                    _ => devices.push(device.clone()),
-                }
-            }
-            _ => {}
-        }
-        Ok(devices)
-    }
-
-    fn launch(&mut self, devices: Vec<Device>, warmup: u32) -> Result<Arc<Lease>, Error> {
+    fn launch(
+        &mut self,
+        devices: Vec<Device>,
+        warmup: u32,
+        now: Instant,
+    ) -> Result<Arc<CaptureLease>, Error> {
         self.launched += 1;
-        let lease = Arc::new(Lease::new(self.launched));
-        let capture = Capture {
-            camera: Arc::clone(&self.camera),
-            encoders: self.encoders.clone(),
-            events: self.events.clone(),
-            lease: Arc::clone(&lease),
-            stop: Arc::clone(&self.stop),
-            warmup,
-        };
-        capture.launch(devices).map(|()| lease)
+        let lease = Arc::new(CaptureLease::new(self.launched, now));
+        self.world.launch(&lease, devices, warmup).map(|()| lease)
     }
 
-    fn online(&mut self, id: u64, facts: Facts) {
-        let now = Instant::now();
-        if let Some(lease) = self.scout.lease.take_if(|lease| lease.id == id) {
-            self.give_up(now);
-            self.lease = lease;
-            info!("a camera was plugged in and takes over from the test pattern");
-        } else if id != self.lease.id {
-            return;
-        }
+    fn online(&mut self, id: u64, facts: &Facts, now: Instant) {
+        let lease = match (&self.phase, self.search.take(id)) {
+            (_, Some(lease)) => {
+                self.abandon_capture(now);
+                info!("a camera was plugged in and takes over from the test pattern");
+                lease
+            }
+            (Phase::Opening { lease, .. }, None) if lease.id == id => Arc::clone(lease),
+            // It was abandoned meanwhile.
+            _ => return,
+        };
         if facts.is_fallback {
             warn!(
                 "no camera found: showing the built-in test pattern; \
                  a camera plugged in later takes over \
                  (a Raspberry Pi camera module: see `camfeed --list`)"
             );
+            self.search.begin(self.world.cameras(), now);
         } else {
-            self.has_had_camera = true;
+            self.end_search(now);
         }
-        self.scout.is_needed = facts.is_fallback;
-        self.scout.next = now + SCOUT_AGAIN;
-        self.stable.clone_from(&facts.stable);
+        self.candidates.note_online(facts);
+        self.warmup = 0;
         // A source slower than the time-out is not hanging between two pictures.
-        let period = Duration::from_secs_f64(facts.fps.map_or(0.0, |fps| 3.0 / fps));
-        let patience = self.camera.config.timeout.max(period);
+        let timeout = self.camera.config.timeout;
+        let patience = liveness::patience(facts.fps, liveness::INTERVALS, timeout);
+        lease.activate();
         self.phase = Phase::Online {
+            lease,
             since: now,
             patience,
         };
         let is_known = {
             let mut status = self.camera.status();
-            let is_known = status.facts == facts;
+            let is_known = status.facts == *facts;
             status.state = State::Online;
             status.since = now;
             status.reason = None;
             status.facts = facts.clone();
             is_known
         };
-        self.lease.activate();
         // Said last: whoever reads the log may ask at once.
         if self.outages.end(now) {
             self.camera.stats.reopened.increment();
         }
-        report::say(&facts, if is_known { Level::Debug } else { Level::Info });
+        report::say(facts, if is_known { Level::Debug } else { Level::Info });
     }
 
-    fn ended(&mut self, id: u64, error: &Error) {
-        self.given_up.retain(|(given_up, _)| *given_up != id);
-        if self.scout.lease.take_if(|lease| lease.id == id).is_some() {
-            debug!("{error}");
-        } else if id == self.lease.id
-            && matches!(self.phase, Phase::Opening { .. } | Phase::Online { .. })
-        {
-            self.offline(error, Instant::now());
-        } else if let Phase::Waiting { until } = &mut self.phase {
+    fn ended(&mut self, id: u64, reason: &EndReason, now: Instant) {
+        self.abandoned.retain(|(abandoned, _)| *abandoned != id);
+        let is_search = self.search.take(id).is_some();
+        match (&mut self.phase, reason) {
+            (_, EndReason::Failed(error)) if is_search => debug!("{error}"),
+            (Phase::Opening { lease, .. } | Phase::Online { lease, .. }, _) if lease.id == id => {
+                // Unwanted is what ends with the program: no outage.
+                if let EndReason::Failed(error) = reason {
+                    self.offline(error, now);
+                }
+            }
             // The device is free again.
-            *until = (*until).min(Instant::now() + BACK_OFF.0);
+            (Phase::Waiting { until }, _) => *until = (*until).min(now + BACK_OFF.0),
+            _ => {}
         }
     }
 
-    /// Somebody begins to watch.
-    fn watched(&mut self) -> Result<(), Error> {
-        let now = Instant::now();
-        if matches!(self.phase, Phase::Idle) {
-            let mut status = self.camera.status();
-            status.state = State::Opening;
-            status.since = now;
-            status.reason = Some("the camera is being woken".to_owned());
-            drop(status);
-            self.next_placeholder = now + PLACEHOLDER_PERIOD;
-            self.open(now, self.camera.config.warmup)?;
-        }
-        Ok(())
+    /// Somebody watches: opens the released device.
+    fn wake(&mut self, now: Instant) -> Result<(), Stuck> {
+        self.set_status(State::Opening, "the camera is being woken", now);
+        self.next_placeholder = now + PLACEHOLDER_PERIOD;
+        // Kept until a thread comes online, however many tries that takes.
+        self.warmup = self.camera.config.warmup;
+        self.open(now)
     }
 
-    /// A camera node may have come.
-    fn plugged(&mut self) {
-        let soon = Instant::now() + SETTLING;
-        if let Phase::Waiting { until } = &mut self.phase {
-            *until = (*until).min(soon);
-            self.back_off = BACK_OFF.0;
-        }
-        self.scout.next = self.scout.next.min(soon);
+    /// When the device is released, if nobody watches until then.
+    fn idle_at(&self) -> Option<Instant> {
+        let idle = self.camera.config.idle_timeout?;
+        Some(self.camera.slot.unwatched_since(self.started)? + idle)
     }
 
-    /// True when nobody has watched for the idle time-out.
-    fn is_unwanted(&self) -> bool {
-        let unwatched = self.camera.slot.unwatched_for(self.started);
-        match (self.camera.config.idle_timeout, unwatched) {
-            (Some(idle), Some(unwatched)) => unwatched >= idle,
-            _ => false,
-        }
+    /// True while viewers are to be shown that there is no picture.
+    fn shows_placeholder(&self) -> bool {
+        !matches!(self.phase, Phase::Online { .. }) && self.camera.slot.is_watched()
     }
 
     /// Releases the device until somebody watches.
-    fn rest(&mut self, now: Instant) {
-        self.give_up(now);
+    fn go_idle(&mut self, now: Instant) {
+        self.abandon_capture(now);
         self.phase = Phase::Idle;
         debug!("nobody watches: the camera is released");
-        let mut status = self.camera.status();
-        status.state = State::Idle;
-        status.since = now;
-        status.reason = Some("the camera rests until somebody watches".to_owned());
+        self.set_status(State::Idle, "the camera rests until somebody watches", now);
     }
 
-    /// Nothing the current capture thread does counts any more.
-    fn give_up(&mut self, now: Instant) {
-        self.lease.revoke();
-        self.given_up.push((self.lease.id, now));
+    fn set_status(&self, state: State, reason: &str, now: Instant) {
+        let mut status = self.camera.status();
+        (status.state, status.since) = (state, now);
+        status.reason = Some(reason.to_owned());
+    }
+
+    /// The device is silent, because of `reason`: abandons its thread and tries again.
+    fn lose(&mut self, reason: &str, now: Instant) {
+        let error = Error::Read {
+            device: self.camera.status().facts.source.clone(),
+            cause: Cause::Silent,
+            reason: reason.to_owned(),
+        };
+        self.abandon_capture(now);
+        self.offline(&error, now);
+    }
+
+    /// Nothing the current capture thread does counts any more; the phase is the caller's to change.
+    fn abandon_capture(&mut self, now: Instant) {
+        if let Phase::Opening { lease, .. } | Phase::Online { lease, .. } = &self.phase {
+            lease.revoke();
+            self.abandoned.push((lease.id, now));
+        }
     }
 
     /// Notes that there is no picture and when to try again.
@@ -428,11 +361,10 @@ impl Supervisor {
                 self.back_off = BACK_OFF.0;
             }
         }
-        debug!("{error}; next try in {} ms", self.back_off.as_millis());
-        self.phase = Phase::Waiting {
-            until: now + self.back_off,
-        };
-        self.back_off = (self.back_off * 2).min(BACK_OFF.1);
+        let pause = self.back_off;
+        let until = now + pause;
+        self.phase = Phase::Waiting { until };
+        self.back_off = (pause * 2).min(BACK_OFF.1);
         {
             let mut status = self.camera.status();
             status.state = State::Offline;
@@ -440,42 +372,40 @@ impl Supervisor {
             status.reason = Some(error.to_string());
             status.nameless = Some(error.nameless().to_owned());
         }
+        // Said last: whoever reads the log may ask at once.
+        debug!("{error}; next try in {} ms", pause.as_millis());
         self.outages.go_on(error, now);
     }
 
-    fn silent(&self, reason: &str) -> Error {
-        let device = self.camera.status().facts.source.clone();
-        Error::Read {
-            device,
-            cause: Cause::Silent,
-            reason: reason.to_owned(),
+    /// No camera is searched any more.
+    fn end_search(&mut self, now: Instant) {
+        if let Some(lease) = self.search.end() {
+            lease.revoke();
+            self.abandoned.push((lease.id, now));
         }
-    }
-
-    /// True when the device is a camera's node: its driver may be past help by this process.
-    fn is_node(&self) -> bool {
-        is_node(&self.camera.config.device)
     }
 
     /// Tries the cameras there are beside the running test pattern.
-    fn look_for_cameras(&mut self, now: Instant) {
-        if let Some(lease) = &self.scout.lease {
-            if now < lease.last_picture() + self.camera.config.timeout + OPENING {
-                return;
-            }
+    fn search_cameras(&mut self, now: Instant) {
+        let patience = self.camera.config.timeout + OPENING;
+        if let Some(lease) = self.search.take_overdue(now, patience) {
             lease.revoke();
-            self.scout.lease = None;
+            self.abandoned.push((lease.id, now));
         }
-        let devices: Vec<_> = node::cameras().into_iter().map(Device::Node).collect();
-        if !devices.is_empty() {
-            match self.launch(devices, 0) {
-                Ok(lease) => self.scout.lease = Some(lease),
+        // Threads that hang on a node are not joined by more; the pattern goes on.
+        if self.abandoned.len() >= MOST_STUCK {
+            return;
+        }
+        let cameras = self.world.cameras();
+        if self.search.wants(&cameras, now) {
+            let devices = cameras.into_iter().map(Device::Node).collect();
+            match self.launch(devices, 0, now) {
+                Ok(lease) => self.search.launched(lease),
                 Err(error) => debug!("{error}"),
             }
         }
     }
 }
 
-fn is_node(device: &Device) -> bool {
-    matches!(device, Device::Auto | Device::Number(_) | Device::Node(_))
-}
+#[cfg(test)]
+mod tests;

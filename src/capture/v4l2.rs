@@ -173,8 +173,9 @@ fn read_back(
             size: config.size,
             fps: config.fps.map(|fps| fps.0),
         },
-        pass_through: false,
-        is_fallback: false,
+        // The noise of a sensor changes some bytes of each picture.
+        can_freeze: true,
+        ..Facts::default()
     };
     Ok((facts, size))
 }

@@ -47,10 +47,9 @@ fn describe_program(text: &mut Exposition, started: Instant) {
 }
 
 fn describe_camera(text: &mut Exposition, camera: &Camera) {
-    let (state, is_fallback) = {
-        let status = camera.status();
-        (status.state, status.facts.is_fallback)
-    };
+    let snapshot = camera.snapshot(Instant::now());
+    let state = snapshot.status.state;
+    let is_fallback = snapshot.status.facts.is_fallback;
     text.flag(
         "camfeed_camera_up",
         "1 while the camera gives pictures; 0 for a test pattern in its place, too.",
@@ -99,12 +98,12 @@ fn describe_camera(text: &mut Exposition, camera: &Camera) {
     text.gauge(
         "camfeed_capture_rate_hertz",
         "Pictures a second, over the last three seconds.",
-        stats.rate.per_second(Instant::now()),
+        snapshot.measured_fps,
     );
     text.gauge_if_known(
         "camfeed_picture_age_seconds",
         "Age of the newest picture, watched or not; absent before the first.",
-        camera.age().map(|age| age.as_secs_f64()),
+        snapshot.age().map(|age| age.as_secs_f64()),
     );
     text.gauge(
         "camfeed_sequence",

@@ -5,12 +5,13 @@ use crate::{
     camera::{State, Status},
     frame::Stamp,
     health::MachineHealth,
+    liveness::{Health, Snapshot},
 };
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
-/// Healthy is a picture younger than this.
-const HEALTHY: Duration = Duration::from_secs(5);
+/// The clock of the newest picture is shown while that picture is younger than this.
+const CURRENT: Duration = Duration::from_secs(5);
 
 #[derive(Serialize)]
 struct StateAnswer {
@@ -40,6 +41,8 @@ struct AccessAnswer {
 #[derive(Serialize)]
 struct CameraAnswer {
     state: &'static str,
+    /// As `/healthz` says it.
+    healthy: bool,
     since_s: f64,
     source: String,
     /// The node's name that does not change with its number.
@@ -137,39 +140,44 @@ pub fn state(app: &App) -> Response {
 
 /// Answers `/healthz`, which needs no password and so names no source.
 pub fn health(app: &App) -> Response {
-    let state = app.camera.status().state;
-    if state == State::Idle {
-        return Response::text(200, "ok, the camera rests until somebody watches\n");
-    }
-    let age = app.camera.age().filter(|age| *age < HEALTHY);
-    match age.filter(|_| state != State::Offline) {
-        Some(age) => {
+    let text = match app.camera.snapshot(Instant::now()).health() {
+        Health::Live(age) => {
             let age = age.as_secs_f64();
-            Response::text(200, format!("ok, the newest picture is {age:.1} s old\n"))
+            format!("ok, the newest picture is {age:.1} s old\n")
         }
-        None => {
+        Health::Starting => "ok, the camera is online and its first picture is due\n".to_owned(),
+        Health::Resting => "ok, the camera rests until somebody watches\n".to_owned(),
+        Health::Overdue | Health::Down => {
             let reason = app.camera.nameless_excuse();
-            Response::text(503, format!("no live picture: {reason}\n")).with("Retry-After", "2")
+            let text = format!("no live picture: {reason}\n");
+            return Response::text(503, text).with("Retry-After", "2");
         }
-    }
+    };
+    Response::text(200, text)
 }
 
 fn describe(app: &App) -> StateAnswer {
     let now = Instant::now();
     let (camera, connections) = (&app.camera, &app.connections);
+    let snapshot = camera.snapshot(now);
+    let (healthy, age) = (snapshot.health().is_well(), snapshot.age());
+    let time_in_state = snapshot.since();
+    let Snapshot {
+        status,
+        measured_fps,
+        ..
+    } = snapshot;
     let Status {
         state,
-        since,
         reason,
         facts,
         ..
-    } = camera.status().clone();
-    let measured = camera.stats.rate.per_second(now);
-    let is_new = since.elapsed() < Duration::from_secs(2);
-    let fps = if state == State::Online && is_new && measured == 0.0 {
+    } = status;
+    let is_new = time_in_state < Duration::from_secs(2);
+    let fps = if state == State::Online && is_new && measured_fps == 0.0 {
         facts.fps.unwrap_or(0.0)
     } else {
-        measured
+        measured_fps
     };
     // Of the picture as it is served.
     let size = facts.size.map(|size| camera.config.turn.of(size));
@@ -200,7 +208,8 @@ fn describe(app: &App) -> StateAnswer {
         },
         camera: CameraAnswer {
             state: state.name(),
-            since_s: rounded(since.elapsed().as_secs_f64()),
+            healthy,
+            since_s: rounded(time_in_state.as_secs_f64()),
             source: facts.source,
             stable: facts.stable.map(|name| name.display().to_string()),
             backend: facts.backend,
@@ -234,7 +243,7 @@ fn describe(app: &App) -> StateAnswer {
             viewers: viewers.len(),
             max_viewers: app.clients.max_viewers(),
             sequence: camera.slot.latest().map_or(0, |frame| frame.sequence()),
-            age_ms: camera.age().map(|age| rounded(age.as_secs_f64() * 1e3)),
+            age_ms: age.map(|age| rounded(age.as_secs_f64() * 1e3)),
             bytes_sent: app.clients.totals().bytes,
             evicted: app.clients.evicted.get(),
         },
@@ -265,7 +274,7 @@ fn describe_health(health: MachineHealth) -> Option<HealthAnswer> {
 /// What the newest picture's clock shows now.
 fn clock(app: &App) -> Duration {
     let newest = app.camera.slot.latest();
-    let newest = newest.filter(|frame| frame.is_live() && frame.age() < HEALTHY);
+    let newest = newest.filter(|frame| frame.is_live() && frame.age() < CURRENT);
     newest.map_or_else(
         || Stamp::now().unix,
         |frame| frame.captured().unix + frame.age(),

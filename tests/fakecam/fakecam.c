@@ -24,6 +24,7 @@
  *   FAKECAM_LOG      a file to which each event is appended: `mono_us pid event key=value…`
  *                    (open, close, streamon, streamoff with delivered= and lost=, plug, unplug,
  *                    fault, control).
+ *   FAKECAM_NO_INOTIFY  set: no inotify instance is left (EMFILE).
  *   FAKECAM_COUNT    cameras, 1 to 4. Defaults to 1; `camera N` in the control file adds too.
  *
  * The control file is the whole state, not a change: what it leaves out has its default. One
@@ -844,6 +845,16 @@ EXPORT struct dirent64 *readdir64(DIR *d)
 	}
 SCANDIR(scandir, dirent)
 SCANDIR(scandir64, dirent64)
+
+BEHIND(inotify_init1);
+EXPORT int inotify_init1(int flags)
+{
+	if (getenv("FAKECAM_NO_INOTIFY")) {
+		errno = EMFILE;
+		return -1;
+	}
+	return CALL(inotify_init1)(flags);
+}
 
 /* Somebody waits for a camera to appear: from now on somebody must look. */
 BEHIND(inotify_add_watch);

@@ -221,6 +221,18 @@ fn list_names_cameras_and_marks_what_auto_chooses() {
 }
 
 #[test]
+fn list_marks_what_format_takes_apart_from_what_auto_would() {
+    let (code, said) = run_camfeed(&FakeCamera::new(""), &["--list", "--format", "yuyv"]);
+    assert_eq!(code, Some(0), "{said}");
+    let has = |format: &str, mark: &str| {
+        let mut lines = said.lines();
+        lines.any(|line| line.contains(format) && line.ends_with(mark))
+    };
+    assert!(has("MJPG", "<- auto chooses this"), "{said}");
+    assert!(has("YUYV", "<- --format chooses this"), "{said}");
+}
+
+#[test]
 fn list_without_a_camera_ends_with_3() {
     let camera = FakeCamera::new("plugged no");
     let (code, said) = run_camfeed(&camera, &["--list"]);
@@ -376,6 +388,30 @@ fn auto_takes_a_camera_plugged_in_later_and_keeps_to_it() {
     camfeed.wait_log("camera back");
     wait_state(&camfeed, "online");
     assert!(next_own(&mut parts).sequence > first.sequence);
+}
+
+#[test]
+fn without_inotify_a_lost_camera_is_tried_at_the_back_offs_pace() {
+    let camera = FakeCamera::new("");
+    let camfeed = camera.serve_without_inotify(&["--source", "/dev/video0"]);
+    wait_state(&camfeed, "online");
+    assert_eq!(camfeed.count_log("camera nodes cannot be watched"), 1);
+    camera.set("plugged no");
+    // The third pause: nothing takes back the back-off.
+    camfeed.wait_log("next try in 2000 ms");
+    camera.set("");
+    camfeed.wait_log("camera back");
+    wait_state(&camfeed, "online");
+}
+
+#[test]
+fn without_inotify_auto_finds_a_camera_plugged_in_later() {
+    let camera = FakeCamera::new("plugged no");
+    let camfeed = camera.serve_without_inotify(&[]);
+    wait_state(&camfeed, "online");
+    assert_eq!(state(camfeed.address)["camera"]["fallback"], true);
+    camera.set("");
+    camfeed.wait_log("takes over from the test pattern");
 }
 
 #[test]
@@ -596,6 +632,20 @@ fn an_unwatched_camera_is_released_and_woken_by_a_snapshot() {
         assert_eq!(camera.count("streamon"), round + 1);
     }
     assert_eq!(camfeed.count_log(" WARN "), 0, "resting is no outage");
+}
+
+#[test]
+fn the_last_viewer_leaving_starts_the_idle_time_out() {
+    let camera = FakeCamera::new("");
+    let options = ["--idle-timeout", "1", "--camera-timeout", "60"];
+    let camfeed = camera.online(&[&["--source", "/dev/video0"], &options[..]].concat());
+    wait_state(&camfeed, "idle");
+    let mut parts = Parts::open(camfeed.address, "/stream");
+    next_own(&mut parts);
+    wait_state(&camfeed, "online");
+    drop(parts);
+    // Within less than the camera's time-out.
+    wait_state(&camfeed, "idle");
 }
 
 /// The answer to `POST /controls`.

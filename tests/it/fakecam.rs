@@ -87,7 +87,18 @@ impl FakeCamera {
         Camfeed::start_with(listen, args, &environment)
     }
 
-    /// The same, when its camera is online.
+    /// A camfeed that sees the camera and is never told of nodes that come.
+    pub fn serve_without_inotify(&self, args: &[&str]) -> Camfeed {
+        let environment = self.environment();
+        let mut environment: Vec<_> = environment
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        environment.push(("FAKECAM_NO_INOTIFY", "1"));
+        Camfeed::start_with("127.0.0.1:0", args, &environment)
+    }
+
+    /// A camfeed on a free port whose camera is online.
     pub fn online(&self, args: &[&str]) -> Camfeed {
         let camfeed = self.serve(args);
         wait_state(&camfeed, "online");

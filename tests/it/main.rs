@@ -59,6 +59,7 @@ mod status;
 mod streams;
 mod stub;
 mod tcp_proxy;
+mod threads;
 mod timelapse;
 mod trial;
 mod units;

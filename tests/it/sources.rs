@@ -123,6 +123,22 @@ fn a_pipeline_is_a_source_with_and_without_jpeg() {
 }
 
 #[test]
+fn a_scene_that_stands_still_is_no_fault_of_a_pipeline() {
+    let black = "gst:videotestsrc is-live=true pattern=black \
+                 ! video/x-raw,width=320,height=240,framerate=10/1";
+    let camfeed = Camfeed::online(&["--source", black, "--camera-timeout", "1"]);
+    let mut parts = Parts::open(camfeed.address, "/stream");
+    let first = parts.next_part();
+    let mut last = parts.next_part();
+    while last.timestamp < first.timestamp + 3.0 {
+        last = parts.next_part();
+        assert_eq!(last.jpeg, first.jpeg, "it stands still");
+    }
+    assert_eq!(state(camfeed.address)["camera"]["frozen"], false);
+    assert_eq!(camfeed.count_log("frozen"), 0);
+}
+
+#[test]
 fn with_no_camera_auto_shows_the_test_pattern_and_says_so() {
     let camfeed = Camfeed::online(&[]);
     assert_eq!(camfeed.count_log("no camera found"), 1);

@@ -81,6 +81,18 @@ fn healthz_tells_a_picture_from_none() {
 }
 
 #[test]
+fn a_slow_source_is_healthy_from_its_first_picture_on() {
+    let camfeed = Camfeed::online(&["--source", "test:320x240@0.5"]);
+    // Until the second picture, which is the first that counts.
+    while state(camfeed.address)["camera"]["captured"] == 0 {
+        let health = get(camfeed.address, "/healthz");
+        assert_eq!(health.status, 200, "{}", health.text());
+        assert_eq!(state(camfeed.address)["camera"]["healthy"], true);
+    }
+    assert_eq!(get(camfeed.address, "/healthz").status, 200);
+}
+
+#[test]
 fn what_does_not_exist_is_404_and_other_methods_are_405() {
     let camfeed = Camfeed::online(&["--source", SMALL]);
     for path in [

@@ -12,7 +12,9 @@ use crate::{config::shown_words, error::Cause};
 use socket2::{SockRef, TcpKeepalive};
 use std::{
     io::{self, Read, Write},
-    net::{TcpStream, ToSocketAddrs},
+    net::{SocketAddr, TcpStream, ToSocketAddrs},
+    sync::mpsc,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -99,14 +101,11 @@ pub fn get(url: &str, timeout: Duration) -> Result<Got, Trouble> {
 }
 
 fn connect(address: &Address, deadline: Instant) -> Result<TcpStream, Trouble> {
-    let unknown = || {
-        (
-            Cause::Missing,
-            "no machine of that name is known".to_owned(),
-        )
-    };
-    let numbers = (address.host.as_str(), address.port).to_socket_addrs();
-    let numbers = numbers.map_err(|_| unknown())?;
+    let host = (address.host.clone(), address.port);
+    let numbers = resolve(
+        move || host.to_socket_addrs().map(Iterator::collect),
+        deadline,
+    )?;
     let mut trouble = unknown();
     for number in numbers {
         match TcpStream::connect_timeout(&number, left(deadline)) {
@@ -122,6 +121,34 @@ fn connect(address: &Address, deadline: Instant) -> Result<TcpStream, Trouble> {
         }
     }
     Err(trouble)
+}
+
+fn unknown() -> Trouble {
+    (
+        Cause::Missing,
+        "no machine of that name is known".to_owned(),
+    )
+}
+
+/// What `look_up` gives until `deadline`. The system's resolver has time-outs of its own, which may
+/// be longer: it is left behind on its thread.
+fn resolve(
+    look_up: impl FnOnce() -> io::Result<Vec<SocketAddr>> + Send + 'static,
+    deadline: Instant,
+) -> Result<Vec<SocketAddr>, Trouble> {
+    let (sender, receiver) = mpsc::channel();
+    thread::Builder::new()
+        .name("resolver".to_owned())
+        // Whoever asked may have left.
+        .spawn(move || drop(sender.send(look_up())))
+        .map_err(|error| (Cause::Other, plain(&error)))?;
+    match receiver.recv_timeout(left(deadline)) {
+        Ok(numbers) => numbers.map_err(|_| unknown()),
+        Err(_) => Err((
+            Cause::Silent,
+            "its name was not resolved in time (does the DNS server answer?)".to_owned(),
+        )),
+    }
 }
 
 fn unreachable(error: &io::Error) -> Trouble {
@@ -348,5 +375,30 @@ fn meaning(status: u16) -> &'static str {
         503 => " Service Unavailable",
         504 => " Gateway Timeout",
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_resolved_until_the_deadline_or_not_at_all() {
+        let number = SocketAddr::from(([127, 0, 0, 1], 80));
+        let far = Instant::now() + Duration::from_secs(60);
+        assert_eq!(resolve(move || Ok(vec![number]), far), Ok(vec![number]));
+        let refused = resolve(|| Err(io::ErrorKind::NotFound.into()), far);
+        assert_eq!(refused, Err(unknown()));
+        // A resolver that answers when nobody waits any more.
+        let (release, held) = mpsc::channel::<()>();
+        let hang = move || {
+            let _ = held.recv_timeout(Duration::from_secs(10));
+            Ok(Vec::new())
+        };
+        let soon = Instant::now() + Duration::from_millis(20);
+        let (cause, reason) = resolve(hang, soon).expect_err("no answer");
+        assert_eq!(cause, Cause::Silent);
+        assert!(reason.contains("not resolved"), "{reason}");
+        drop(release);
     }
 }

@@ -21,7 +21,7 @@ use self::{
 };
 use super::{
     node::plain,
-    source::{Opened, Source, no_picture_there},
+    source::{Opened, Repeat, Source, no_picture_there},
     stream,
 };
 use crate::{
@@ -149,9 +149,12 @@ impl Source for Relay {
             .map_err(|error| self.lost(Cause::Other, &error.message))
     }
 
-    fn is_repeat(&self) -> Option<bool> {
-        let (head, _) = self.last?;
-        head.sequence.map(|_| self.is_repeat)
+    fn repeat(&self) -> Repeat {
+        match &self.last {
+            Some((head, _)) if head.sequence.is_some() && self.is_repeat => Repeat::Yes,
+            Some((head, _)) if head.sequence.is_some() => Repeat::No,
+            _ => Repeat::Unsaid,
+        }
     }
 }
 

@@ -1,14 +1,13 @@
-//! A capture thread: opens one device, grabs its pictures and hands them on.
+//! A capture thread: opens one device, grabs its pictures, and publishes them or gives them to the
+//! encoders.
 //!
-//! It works under a [`Lease`]. The supervisor activates the lease when the pictures shall count
-//! and revokes it when it has given the thread up; a thread that comes back from a long hang finds
-//! its lease revoked and ends without having touched anything. However it ends, even by a panic,
-//! the supervisor is told.
+//! It works under a [`CaptureLease`] of the supervisor, and never waits for encoders or viewers.
 
 use super::{
     controls,
+    lease::{CaptureEvent, CaptureLease, EndNotice, EndReason},
     missing_eoi::MissingEoi,
-    source::{self, Opened, Source},
+    source::{self, Opened, Repeat, Source},
 };
 use crate::{
     camera::{Camera, Facts},
@@ -22,86 +21,7 @@ use crate::{
 use crossbeam_channel::Sender;
 use log::{debug, warn};
 use opencv::{core::Mat, prelude::*};
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    thread,
-    time::{Duration, Instant},
-};
-
-/// The supervisor's hold on one capture thread.
-#[derive(Debug)]
-pub struct Lease {
-    /// Number of the capture thread, from 1.
-    pub id: u64,
-    started: Instant,
-    /// Set once, by the supervisor: the pictures count.
-    is_active: AtomicBool,
-    /// Set once, by the supervisor: end, and touch nothing.
-    is_revoked: AtomicBool,
-    /// Time of the last picture, in milliseconds since `started`.
-    last_picture: AtomicU64,
-}
-
-impl Lease {
-    /// A lease that is neither active nor revoked.
-    pub fn new(id: u64) -> Lease {
-        Lease {
-            id,
-            started: Instant::now(),
-            is_active: AtomicBool::new(false),
-            is_revoked: AtomicBool::new(false),
-            last_picture: AtomicU64::new(0),
-        }
-    }
-
-    /// From now on the pictures count.
-    pub fn activate(&self) {
-        self.is_active.store(true, Ordering::Relaxed);
-    }
-
-    /// From now on nothing the thread does counts.
-    pub fn revoke(&self) {
-        self.is_revoked.store(true, Ordering::Relaxed);
-    }
-
-    /// When the thread last had a picture; when it was started, before the first.
-    pub fn last_picture(&self) -> Instant {
-        self.started + Duration::from_millis(self.last_picture.load(Ordering::Relaxed))
-    }
-
-    fn is_revoked(&self) -> bool {
-        self.is_revoked.load(Ordering::Relaxed)
-    }
-
-    fn note_picture(&self) {
-        let millis = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last_picture.store(millis, Ordering::Relaxed);
-    }
-}
-
-/// What a capture thread tells its supervisor.
-#[derive(Debug)]
-pub struct Event {
-    /// Whose word it is.
-    pub lease: u64,
-    /// What happened.
-    pub what: What,
-}
-
-/// See [`Event`].
-#[derive(Debug)]
-pub enum What {
-    /// The device is open and its first picture came.
-    Online(Facts),
-    /// The thread is over and has let go of its device.
-    Ended(Error),
-}
-
-/// A frame that comes again after longer than this is no server's repeat: the camera is frozen.
-const LONGEST_REPEAT: Duration = Duration::from_secs(2);
+use std::{sync::Arc, thread, time::Instant};
 
 /// Why a picture is not sent.
 enum Unusable {
@@ -111,6 +31,24 @@ enum Unusable {
     Placeholder(String),
 }
 
+/// How a device ended.
+enum Outcome {
+    /// It gave no picture; another one may.
+    NeverOnline(Error),
+    /// It had been online and was lost.
+    Lost(Error),
+    /// The lease was revoked, or the program ends.
+    Unwanted,
+}
+
+/// A device whose first picture came.
+struct Ready {
+    opened: Opened,
+    missing_eoi: MissingEoi,
+    /// Free for the next picture.
+    buffer: Mat,
+}
+
 /// What a capture thread works with.
 pub struct Capture {
     /// Whose pictures they are.
@@ -118,9 +56,9 @@ pub struct Capture {
     /// Where raw pictures go.
     pub encoders: Encoders,
     /// Where word goes.
-    pub events: Sender<Event>,
+    pub events: Sender<CaptureEvent>,
     /// The supervisor's hold.
-    pub lease: Arc<Lease>,
+    pub lease: Arc<CaptureLease>,
     /// Ends the thread with the program.
     pub stop: Arc<Stop>,
     /// First pictures that are not shown.
@@ -134,69 +72,96 @@ impl Capture {
         thread::Builder::new()
             .name(name.clone())
             .spawn(move || {
-                let mut farewell = Farewell {
+                let panicked = self.error("the capture thread failed (a bug; please report it)");
+                let mut notice = EndNotice {
                     events: self.events.clone(),
                     lease: self.lease.id,
-                    error: Some(self.error("the capture thread failed (a bug; please report it)")),
+                    reason: Some(EndReason::Failed(panicked)),
                 };
-                farewell.error = Some(self.run(&devices));
+                notice.reason = Some(self.run(&devices));
             })
             .map(drop)
             .map_err(|source| Error::Thread { name, source })
     }
 
     /// Runs until the device is lost, the lease revoked or the program ends; says why.
-    fn run(&self, devices: &[Device]) -> Error {
+    fn run(&self, devices: &[Device]) -> EndReason {
         let mut failure = None;
         for device in devices {
-            match self.try_device(device) {
-                Ok(lost) => return lost,
-                Err(error) => {
-                    debug!("{error}");
-                    // With several to choose from, the first one's word is the likeliest to help.
+            let outcome = self.run_device(device);
+            if self.is_over() {
+                return EndReason::Unwanted;
+            }
+            match outcome {
+                Outcome::Lost(error) => return EndReason::Failed(error),
+                Outcome::Unwanted => return EndReason::Unwanted,
+                Outcome::NeverOnline(error) => {
+                    // The supervisor logs the only one's.
+                    if devices.len() > 1 {
+                        debug!("{error}");
+                    }
+                    // With several to choose from, the first one's error is the likeliest to help.
                     failure.get_or_insert(error);
                 }
             }
-            if self.is_over() {
-                break;
-            }
         }
-        failure.unwrap_or_else(|| Error::Open {
+        EndReason::Failed(failure.unwrap_or_else(|| Error::Open {
             device: "a camera".to_owned(),
             cause: Cause::Missing,
             reason: "none found (is it plugged in?)".to_owned(),
+        }))
+    }
+
+    /// Opens `device` and serves its pictures for as long as they come and are wanted.
+    fn run_device(&self, device: &Device) -> Outcome {
+        match self
+            .bring_online(device)
+            .map(|ready| self.grab_pictures(ready))
+        {
+            Err(error) => Outcome::NeverOnline(error),
+            Ok(Err(error)) => Outcome::Lost(error),
+            Ok(Ok(())) => Outcome::Unwanted,
+        }
+    }
+
+    /// Opens `device` and reads its first picture.
+    fn bring_online(&self, device: &Device) -> Result<Ready, Error> {
+        let mut opened = source::open(device, &self.camera.config, &self.stop)?;
+        if let Some(node) = &opened.facts.node {
+            self.set_controls(node);
+        }
+        let mut missing_eoi = MissingEoi::new(opened.source.as_ref());
+        let source = opened.source.as_mut();
+        let buffer = self.read_first_picture(source, &mut missing_eoi, &mut opened.facts)?;
+        Ok(Ready {
+            opened,
+            missing_eoi,
+            buffer,
         })
     }
 
-    /// How the device was lost; an error means that it never gave a picture.
-    fn try_device(&self, device: &Device) -> Result<Error, Error> {
+    /// Grabs until nobody wants the pictures any more; an error is why the device was lost.
+    fn grab_pictures(&self, ready: Ready) -> Result<(), Error> {
+        let Ready {
+            opened: Opened { mut source, facts },
+            mut missing_eoi,
+            mut buffer,
+        } = ready;
         let config = &self.camera.config;
-        let Opened {
-            mut source,
-            mut facts,
-        } = source::open(device, config, &self.stop)?;
-        if let Some(node) = &facts.node {
-            self.set_controls(node);
-        }
-        let mut missing_eoi = MissingEoi::new(source.as_ref());
-        let mut buffer = self.learn(source.as_mut(), &mut missing_eoi, &mut facts)?;
         let pass_through = facts.pass_through;
         let shown = facts.source.clone();
-        self.tell(What::Online(facts));
+        self.tell_online(facts);
         let mut left_to_warm_up = self.warmup;
         let mut last_whole = Instant::now();
-        let is_repeated = matches!(device, Device::Url(_));
         loop {
             if self.is_over() {
-                return Ok(self.error("it is no longer wanted"));
+                return Ok(());
             }
-            let captured = match source.grab() {
-                Ok(Some(captured)) => captured,
-                Ok(None) => continue,
-                Err(error) => return Ok(error),
+            let Some(captured) = source.grab()? else {
+                continue;
             };
-            self.lease.note_picture();
-            if !self.lease.is_active.load(Ordering::Relaxed) || self.is_over() {
+            self.lease.note_picture(Instant::now());
+            if !self.lease.is_active() || self.is_over() {
                 continue;
             }
             if left_to_warm_up > 0 {
@@ -204,7 +169,8 @@ impl Capture {
                 continue;
             }
             let is_watched = self.camera.slot.is_watched();
-            if source.is_repeat() == Some(true) && (!is_watched || self.is_shown(captured)) {
+            let repeat = source.repeat();
+            if repeat == Repeat::Yes && (!is_watched || self.is_shown(repeat, captured, &[])) {
                 continue;
             }
             if !is_watched {
@@ -220,11 +186,8 @@ impl Capture {
                 }
                 buffer = self.encoders.buffer();
             }
-            let picture = match source.retrieve(buffer) {
-                Ok(picture) => picture,
-                Err(error) => return Ok(error),
-            };
-            if is_repeated && source.is_repeat().is_none() && self.is_repeat(&picture) {
+            let picture = source.retrieve(buffer)?;
+            if self.is_shown(repeat, captured, jpeg_of(&picture)) {
                 buffer = take_buffer(picture);
                 continue;
             }
@@ -232,14 +195,15 @@ impl Capture {
             match inspect(&picture, &mut missing_eoi) {
                 Ok(layout) => {
                     last_whole = Instant::now();
-                    buffer = self.hand_on(picture, layout.filter(|_| pass_through), captured);
+                    buffer =
+                        self.publish_or_encode(picture, layout.filter(|_| pass_through), captured);
                 }
-                Err(Unusable::Placeholder(reason)) => return Ok(self.silent(&shown, &reason)),
+                Err(Unusable::Placeholder(reason)) => return Err(self.silent(&shown, &reason)),
                 Err(Unusable::Broken(flaw)) => {
                     self.camera.stats.dropped.increment();
                     debug!("picture dropped: {flaw}");
                     if last_whole.elapsed() >= config.timeout {
-                        return Ok(self.silent(&shown, "it gives broken pictures only"));
+                        return Err(self.silent(&shown, "it gives broken pictures only"));
                     }
                     buffer = take_buffer(picture);
                 }
@@ -247,26 +211,18 @@ impl Capture {
         }
     }
 
-    /// True when the newest frame is of the picture taken then.
-    fn is_shown(&self, captured: Stamp) -> bool {
-        let latest = self.camera.slot.latest();
-        latest.is_some_and(|latest| latest.is_live() && latest.captured().unix == captured.unix)
-    }
-
-    /// True for the very frame sent last: servers of slow streams repeat theirs.
-    fn is_repeat(&self, picture: &Picture) -> bool {
-        let Picture::Jpeg(mat) = picture else {
+    /// True for a repeat of the picture that the newest frame shows.
+    fn is_shown(&self, repeat: Repeat, captured: Stamp, jpeg: &[u8]) -> bool {
+        if repeat == Repeat::No {
             return false;
-        };
-        let bytes = mat.data_bytes().unwrap_or_default();
-        self.camera.slot.latest().is_some_and(|latest| {
-            latest.is_live() && latest.age() < LONGEST_REPEAT && latest.jpeg() == bytes
-        })
+        }
+        let latest = self.camera.slot.latest();
+        latest.is_some_and(|latest| repeat.is_of(&latest, captured, jpeg, Instant::now()))
     }
 
     /// Reads the first whole picture and corrects `facts` by it; cameras often begin with broken
     /// ones. Gives back the buffer.
-    fn learn(
+    fn read_first_picture(
         &self,
         source: &mut dyn Source,
         missing_eoi: &mut MissingEoi,
@@ -279,7 +235,7 @@ impl Capture {
             if source.grab()?.is_none() {
                 continue;
             }
-            self.lease.note_picture();
+            self.lease.note_picture(Instant::now());
             let picture = source.retrieve(buffer)?;
             let layout = match inspect(&picture, missing_eoi) {
                 Ok(layout) => layout,
@@ -329,7 +285,7 @@ impl Capture {
 
     /// Publishes a JPEG as its layout says, or gives the picture to the encoders; never waits.
     /// Gives back the buffer when it is free again.
-    fn hand_on(&self, picture: Picture, layout: Option<Layout>, captured: Stamp) -> Mat {
+    fn publish_or_encode(&self, picture: Picture, layout: Option<Layout>, captured: Stamp) -> Mat {
         if let (Picture::Jpeg(mat), Some(layout)) = (&picture, layout) {
             let bytes = mat.data_bytes().unwrap_or_default();
             let sequence = self.camera.next_sequence();
@@ -381,30 +337,10 @@ impl Capture {
         }
     }
 
-    fn tell(&self, what: What) {
+    fn tell_online(&self, facts: Facts) {
+        let (lease, facts) = (self.lease.id, Box::new(facts));
         // Nobody listens any more when the program ends.
-        let _ = self.events.send(Event {
-            lease: self.lease.id,
-            what,
-        });
-    }
-}
-
-/// Tells the supervisor that the thread is over, when everything else of it has been dropped.
-struct Farewell {
-    events: Sender<Event>,
-    lease: u64,
-    error: Option<Error>,
-}
-
-impl Drop for Farewell {
-    fn drop(&mut self) {
-        if let Some(error) = self.error.take() {
-            let _ = self.events.send(Event {
-                lease: self.lease,
-                what: What::Ended(error),
-            });
-        }
+        let _ = self.events.send(CaptureEvent::Online { lease, facts });
     }
 }
 
@@ -428,6 +364,14 @@ fn size_of(width: i32, height: i32) -> Option<Size> {
         width: u32::try_from(width).ok()?,
         height: u32::try_from(height).ok()?,
     })
+}
+
+/// The bytes of a JPEG; none of raw pixels.
+fn jpeg_of(picture: &Picture) -> &[u8] {
+    match picture {
+        Picture::Jpeg(mat) => mat.data_bytes().unwrap_or_default(),
+        Picture::Raw(..) => &[],
+    }
 }
 
 fn take_buffer(picture: Picture) -> Mat {

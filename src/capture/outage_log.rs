@@ -1,4 +1,4 @@
-//! Outages, and what the log says of them: once when one begins, once when it is over.
+//! What the log says of outages: one line when one begins, one when it is over.
 
 use super::placeholder::spoken;
 use crate::error::Error;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 const QUIET: Duration = Duration::from_secs(10);
 
 /// The outages of one camera.
-pub struct Outages {
+pub struct OutageLog {
     current: Option<Outage>,
     /// When the log last said that the camera was lost or back.
     last_said: Option<Instant>,
@@ -25,10 +25,10 @@ struct Outage {
     reason: String,
 }
 
-impl Outages {
+impl OutageLog {
     /// None so far.
-    pub fn new(says_each: bool) -> Outages {
-        Outages {
+    pub fn new(says_each: bool) -> OutageLog {
+        OutageLog {
             current: None,
             last_said: None,
             says_each,

@@ -1,15 +1,17 @@
-//! Notices that camera nodes come and go, so that a camera plugged in is tried at once.
+//! Reports camera nodes that come, so that a camera plugged in is tried at once.
 //!
-//! Without it (no inotify left, no udev) the tries still come, at the pace of the back-off.
+//! Where the system cannot report them (no inotify instance left, no udev) the channel is closed, and
+//! the supervisor looks for them now and then.
 
 use super::node::STABLE_NAMES;
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender, bounded};
 use inotify::{EventMask, Inotify, WatchMask};
 use log::debug;
 use std::{io, thread};
 
-/// Tells `changed` whenever a node may have come; runs until the program ends.
-pub fn start(changed: Sender<()>) {
+/// A channel that is told whenever a node may have come, as long as the system reports that.
+pub fn start() -> Receiver<()> {
+    let (changed, plugged) = bounded(1);
     let watching = thread::Builder::new()
         .name("nodes".to_owned())
         .spawn(move || {
@@ -20,6 +22,7 @@ pub fn start(changed: Sender<()>) {
     if let Err(error) = watching {
         debug!("camera nodes cannot be watched: {error}");
     }
+    plugged
 }
 
 fn run(changed: &Sender<()>) -> io::Result<()> {

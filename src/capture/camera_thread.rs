@@ -1,0 +1,159 @@
+//! The thread of a camera: tells its supervisor what happened and when, for as long as the program
+//! runs.
+//!
+//! It waits for capture threads, watchers and camera nodes with a deadline, never for a device, so it
+//! notices a device that hangs.
+
+use super::{
+    hotplug,
+    lease::CaptureEvent,
+    source,
+    supervisor::{Stuck, Supervisor},
+    world::Threads,
+};
+use crate::{camera::Camera, encode::Encoders, error::Error, shutdown::Stop};
+use crossbeam_channel::{Receiver, bounded, never, select, unbounded};
+use std::{sync::Arc, time::Instant};
+
+/// Runs until the program ends.
+///
+/// # Errors
+///
+/// [`Error::Stuck`] when capture threads hang and nothing but another process can help.
+pub fn run(camera: Arc<Camera>, encoders: Encoders, stop: Arc<Stop>) -> Result<(), Error> {
+    let (events, reports) = unbounded();
+    let (waker, watchers) = bounded(1);
+    camera.slot.wake_on_change(waker);
+    let plugged = if source::is_plugged_in(&camera.config.device) {
+        hotplug::start()
+    } else {
+        never()
+    };
+    let mut inbox = Inbox {
+        reports,
+        watchers,
+        plugged,
+    };
+    let world = Threads {
+        camera: Arc::clone(&camera),
+        encoders,
+        events,
+        stop: Arc::clone(&stop),
+    };
+    let mut supervisor = Supervisor::new(camera, world, Instant::now());
+    while !stop.is_set() {
+        supervisor
+            .act(Instant::now())
+            .map_err(|Stuck(count)| Error::Stuck(count))?;
+        let news = inbox.wait(supervisor.deadline(Instant::now()));
+        // What capture threads report when the program ends is no outage.
+        if stop.is_set() {
+            break;
+        }
+        let now = Instant::now();
+        match news {
+            News::Report(event) => supervisor.report(event, now),
+            News::Plugged => supervisor.plugged(now),
+            News::NoHotplug => supervisor.poll_nodes(now),
+            // What is due now depends on who watches.
+            News::Watchers | News::Nothing => {}
+        }
+    }
+    supervisor.end(Instant::now());
+    Ok(())
+}
+
+/// Where news come from.
+struct Inbox {
+    /// From capture threads.
+    reports: Receiver<CaptureEvent>,
+    /// Somebody begins to watch, or the last one has left.
+    watchers: Receiver<()>,
+    /// A camera node may have come.
+    plugged: Receiver<()>,
+}
+
+/// What happened.
+#[derive(Debug)]
+enum News {
+    Report(CaptureEvent),
+    Watchers,
+    Plugged,
+    /// Nodes that come are not reported any more.
+    NoHotplug,
+    /// The deadline has passed.
+    Nothing,
+}
+
+impl Inbox {
+    /// Waits for news until `deadline`. A channel that was closed is always ready: it is replaced by
+    /// one that never is.
+    fn wait(&mut self, deadline: Instant) -> News {
+        loop {
+            let wait = deadline.saturating_duration_since(Instant::now());
+            select! {
+                recv(self.reports) -> event => match event {
+                    Ok(event) => return News::Report(event),
+                    Err(_) => self.reports = never(),
+                },
+                recv(self.watchers) -> change => match change {
+                    Ok(()) => return News::Watchers,
+                    Err(_) => self.watchers = never(),
+                },
+                recv(self.plugged) -> change => match change {
+                    Ok(()) => return News::Plugged,
+                    Err(_) => {
+                        self.plugged = never();
+                        return News::NoHotplug;
+                    }
+                },
+                default(wait) => return News::Nothing,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crossbeam_channel::Sender;
+    use std::time::Duration;
+
+    /// An inbox, and the senders of its three channels.
+    fn inbox() -> (Inbox, Sender<CaptureEvent>, Sender<()>, Sender<()>) {
+        let (events, reports) = unbounded();
+        let (waker, watchers) = bounded(1);
+        let (plug, plugged) = bounded(1);
+        let inbox = Inbox {
+            reports,
+            watchers,
+            plugged,
+        };
+        (inbox, events, waker, plug)
+    }
+
+    #[test]
+    fn a_closed_channel_is_told_of_once_and_never_ready_again() {
+        let (mut inbox, events, waker, plug) = inbox();
+        drop((waker, plug));
+        let far = Instant::now() + Duration::from_secs(60);
+        assert!(matches!(inbox.wait(far), News::NoHotplug));
+        let soon = Instant::now() + Duration::from_millis(20);
+        assert!(matches!(inbox.wait(soon), News::Nothing));
+        assert!(Instant::now() >= soon, "it returned before the deadline");
+        drop(events);
+        let soon = Instant::now() + Duration::from_millis(20);
+        assert!(matches!(inbox.wait(soon), News::Nothing));
+        assert!(Instant::now() >= soon, "it returned before the deadline");
+    }
+
+    #[test]
+    fn news_end_the_wait_at_once() {
+        let (mut inbox, _events, waker, plug) = inbox();
+        let far = Instant::now() + Duration::from_secs(60);
+        waker.send(()).expect("open");
+        assert!(matches!(inbox.wait(far), News::Watchers));
+        plug.send(()).expect("open");
+        assert!(matches!(inbox.wait(far), News::Plugged));
+    }
+}

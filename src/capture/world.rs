@@ -1,0 +1,88 @@
+//! The world as a supervisor sees it: capture threads, and the nodes under `/dev`. Tests have another.
+
+use super::{
+    grabber::Capture,
+    lease::{CaptureEvent, CaptureLease},
+    node, placeholder,
+};
+use crate::{camera::Camera, config::Device, encode::Encoders, error::Error, shutdown::Stop};
+use crossbeam_channel::Sender;
+use log::debug;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// What the supervisor sees and does outside of itself.
+pub trait World {
+    /// Starts a capture thread under `lease` on the first of `devices` that gives a picture; it
+    /// drops the first `warmup` pictures.
+    fn launch(
+        &mut self,
+        lease: &Arc<CaptureLease>,
+        devices: Vec<Device>,
+        warmup: u32,
+    ) -> Result<(), Error>;
+
+    /// The nodes of all cameras, lowest number first.
+    fn cameras(&self) -> Vec<PathBuf>;
+
+    /// The node that `path` leads to; `None` when there is none.
+    fn node_behind(&self, path: &Path) -> Option<PathBuf>;
+
+    /// The name of the camera at `path` that does not change with its number.
+    fn stable_name(&self, path: &Path) -> Option<PathBuf>;
+
+    /// Publishes a placeholder of the camera's status.
+    fn show_placeholder(&mut self);
+}
+
+/// The real world: capture threads and the nodes under `/dev`.
+pub struct Threads {
+    /// Whose pictures are captured.
+    pub camera: Arc<Camera>,
+    /// Where raw pictures go.
+    pub encoders: Encoders,
+    /// Where capture threads report.
+    pub events: Sender<CaptureEvent>,
+    /// Ends capture threads with the program.
+    pub stop: Arc<Stop>,
+}
+
+impl World for Threads {
+    fn launch(
+        &mut self,
+        lease: &Arc<CaptureLease>,
+        devices: Vec<Device>,
+        warmup: u32,
+    ) -> Result<(), Error> {
+        let capture = Capture {
+            camera: Arc::clone(&self.camera),
+            encoders: self.encoders.clone(),
+            events: self.events.clone(),
+            lease: Arc::clone(lease),
+            stop: Arc::clone(&self.stop),
+            warmup,
+        };
+        capture.launch(devices)
+    }
+
+    fn cameras(&self) -> Vec<PathBuf> {
+        node::cameras()
+    }
+
+    fn node_behind(&self, path: &Path) -> Option<PathBuf> {
+        fs::canonicalize(path).ok()
+    }
+
+    fn stable_name(&self, path: &Path) -> Option<PathBuf> {
+        node::stable_name(path)
+    }
+
+    fn show_placeholder(&mut self) {
+        if let Err(error) = placeholder::publish(&self.camera) {
+            debug!("{error}");
+        }
+    }
+}
