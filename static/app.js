@@ -182,7 +182,7 @@ const link = {
   attempt: null,       // the running request
   phase: 'closed',     // closed, connecting, open (a part has come), waiting (to try again)
   failures: 0, failure: null, timer: 0,
-  startedAt: 0, heardAt: now(), sequence: null, rate: new Rate(),
+  startedAt: 0, openedAt: 0, heardAt: now(), sequence: null, rate: new Rate(),
   period: 0,           // ms between the frames that arrive
   slow: QUICK,
   reads: canRead,      // the page reads the stream itself; else an <img> plays it
@@ -290,9 +290,18 @@ function connectImage() {
     image.hidden = true;
   };
   const attempt = link.attempt = { abort: freeze };
-  image.onload = () => { Object.assign(link, { phase: 'open', failures: 0, failure: null }); image.hidden = false; };
+  image.onload = () => {
+    if (link.phase !== 'open') Object.assign(link, { phase: 'open', openedAt: now(), failures: 0, failure: null });
+    image.hidden = false;
+  };
   image.onerror = () => { if (link.attempt === attempt) retry(new Error('The stream ended')); };
   image.src = streamUrl('t=' + Date.now());
+}
+
+/** An <img> does not tell when its stream ends: another start of the server has ended it, and one without viewers has none. */
+function watchImage(before, report, asked) {
+  if (link.reads || link.phase !== 'open' || asked < link.openedAt) return;
+  if (report.uptime_s < before.uptime_s || (report.stream || {}).viewers === 0) retry(new Error('The stream ended'));
 }
 
 function watchSilence() {
@@ -375,6 +384,7 @@ function takeReport(report, asked, answered) {
   Object.assign(server, { report, at: answered, heardAt: answered });
   fillAddresses((report.access || {}).password === true);
   if (report.now) setClock(report.now - (asked + answered) / 2000, (answered - asked) / 1000);
+  watchImage(before, report, asked);
   if (wasGone && link.phase === 'waiting' && !(link.failure || {}).isRefusal) connect();
   if (!isCamera('online')) return;
   if (isAnotherStart(before, report) || controls.isDue) readControls();

@@ -214,6 +214,26 @@ fn a_browser_that_cannot_read_the_stream_plays_it_and_says_what_is_unknown() {
 }
 
 #[test]
+fn what_a_browser_plays_itself_returns_after_a_quick_restart_of_the_server() {
+    let camfeed = Camfeed::online(&["--source", SMALL]);
+    let address = camfeed.address.to_string();
+    let rules = Rules {
+        cuts: Some("type=bytes"),
+        ..Rules::default()
+    };
+    let link = TcpProxy::to(camfeed.address, rules);
+    let mut browser = Browser::open(&page(link.address, "/"));
+    browser.wait("document.getElementById('label').textContent === 'Playing'");
+    drop(camfeed);
+    let again = Camfeed::start_at(&address, &["--source", SMALL]);
+    again.wait_log("viewer joined");
+    browser.wait("document.getElementById('label').textContent === 'Playing'");
+    // Nor does it miss that a stream ends at a server that stays.
+    browser.eval("document.getElementById('fallback').src = 'data:,'");
+    again.wait_logs("viewer joined", 2);
+}
+
+#[test]
 fn a_server_that_is_away_is_no_reason_to_give_up_reading() {
     let first = Camfeed::online(&["--source", SMALL]);
     let address = first.address.to_string();
