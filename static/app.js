@@ -165,6 +165,7 @@ async function paintNewest() {
     painter.waiting = null;
     try {
       const image = await createImageBitmap(blob);
+      if (link.pausedAt && painter.painted) break;         // what was on the screen stays there
       draw(image, image.width, image.height);
       image.close();
       Object.assign(painter, { painted: { sequence, timestamp, at, blob, isPlaceholder }, broken: 0 });

@@ -165,6 +165,30 @@ fn while_paused_the_picture_on_the_screen_is_saved() {
 }
 
 #[test]
+fn a_picture_that_is_being_decoded_does_not_replace_the_one_paused_on() {
+    let camfeed = Camfeed::online(&["--source", SMALL]);
+    let mut browser = Browser::open(&page(camfeed.address, "/"));
+    browser.wait_state("live");
+    // As on a slow computer; each decode is noted at its end.
+    browser.eval(
+        "(() => { const decode = createImageBitmap; window.decoded = 0; \
+         window.createImageBitmap = async (blob) => { const image = await decode(blob); \
+             await new Promise((resolve) => setTimeout(resolve, 300)); \
+             decoded += 1; return image; }; })()",
+    );
+    browser.wait("decoded > 0 && painter.busy");
+    browser
+        .eval("window.before = decoded; setPaused(true); window.shown = painter.painted.sequence");
+    browser.wait("!painter.busy");
+    assert_eq!(browser.eval("decoded > before"), true);
+    assert_eq!(browser.eval("painter.painted.sequence === shown"), true);
+    // And on it goes.
+    browser.eval("setPaused(false)");
+    browser.wait_state("live");
+    browser.wait("painter.painted.sequence !== shown");
+}
+
+#[test]
 fn a_placeholder_paused_on_is_no_picture() {
     let camfeed = Camfeed::start(&["--source", "/none/such.avi"]);
     let mut browser = Browser::open(&page(camfeed.address, "/"));
