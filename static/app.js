@@ -20,6 +20,7 @@ const SLOW_BELOW = [0.7, 0.85];      // share of the frames that arrive: slow be
 const SLOW_AFTER_MS = 4000;          // and only when that has lasted
 const PICTURES_ON_THE_WAY = 3;       // one is shown, one arrives and one waits in the network
 const READER_MISSES = 2;             // reading failed so often in a row: an <img> takes over
+const REFUSALS = [401, 403, 421, 503];   // by these the server says that it gives this viewer no stream
 const BROKEN_PICTURES = 5;           // so many in a row cannot be decoded: this browser cannot show them
 const CHANGE_MS = 100;               // between two changes of the camera's controls
 const HOLD_MS = [400, 80];           // a held button repeats: after, then every
@@ -185,7 +186,7 @@ const link = {
   attempt: null,       // the running request
   phase: 'closed',     // closed, connecting, open (a part has come), waiting (to try again)
   failures: 0, failure: null, timer: 0,
-  startedAt: 0, openedAt: 0, heardAt: now(), sequence: null, rate: new Rate(),
+  startedAt: 0, answeredAt: 0, openedAt: 0, heardAt: now(), sequence: null, rate: new Rate(),
   period: 0,           // ms between the frames that arrive
   slow: QUICK,
   reads: canRead,      // the page reads the stream itself; else an <img> plays it
@@ -238,7 +239,7 @@ function tryAgain() {
 
 async function readStream(signal) {
   const response = await fetch(streamUrl('type=bytes'), { signal, cache: 'no-store' });
-  link.heardAt = server.heardAt = now();
+  link.answeredAt = link.heardAt = server.heardAt = now();
   if (!response.ok) throw await refusal(response);
   const boundary = /boundary="?([^";]+)/i.exec(response.headers.get('Content-Type') || '');
   if (!boundary) throw new Error('The answer is not a stream');
@@ -264,7 +265,7 @@ function isFrame(part) {
   link.sequence = part.sequence;
   link.rate.add(now(), part);
   const span = link.rate.span;
-  link.period = span ? span.arrived / span.gaps : Math.min(1000, now() - link.startedAt);
+  link.period = span ? span.arrived / span.gaps : Math.min(SILENCE_MS, now() - link.answeredAt);
   return true;
 }
 
@@ -273,7 +274,7 @@ async function refusal(response) {
   const isOurs = (response.headers.get('Content-Type') || '').startsWith('text/plain');
   const text = isOurs ? (await response.text()).trim().slice(0, 200) : '';
   const error = new Error(text || 'The server answered ' + response.status);
-  error.isRefusal = Boolean(text);
+  error.isRefusal = Boolean(text) && REFUSALS.includes(response.status);
   error.waitMs = 1000 * Math.min(30, Number(response.headers.get('Retry-After')) || 0);
   return error;
 }

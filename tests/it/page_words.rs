@@ -65,7 +65,14 @@ fn a_slow_link_is_called_slow_and_nothing_else() {
         .unwrap_or_else(|| panic!("{label}"));
     let received: f64 = received.parse().expect("a rate");
     assert!((0.5..4.0).contains(&received), "{label}");
-    assert_eq!(rest, "30 fps", "{label}");
+    let offered = rest
+        .strip_suffix(" fps")
+        .and_then(|rate| rate.parse::<f64>().ok());
+    // A film on a busy machine may be late, and is never early.
+    assert!(
+        offered.is_some_and(|rate| (25.0..=30.0).contains(&rate)),
+        "{label}"
+    );
     // Ten seconds of what is to be steady.
     thread::sleep(Duration::from_secs(10));
     let states = browser.eval("states.join()");
@@ -112,8 +119,8 @@ fn a_viewer_that_asked_for_few_pictures_is_not_slow() {
     browser.wait("link.phase === 'open' && link.rate.perSecond(now()) > 0");
     browser.eval(TAKE_NOTES);
     thread::sleep(Duration::from_secs(7)); // Longer than a slow link needs to be called slow.
-    assert_eq!(browser.eval("states.join()"), "live");
-    assert_eq!(text(&mut browser, "label"), "Live");
+    assert_eq!(browser.eval("states.includes('slow')"), false);
+    browser.wait("document.getElementById('label').textContent === 'Live'");
 }
 
 #[test]
