@@ -12,6 +12,7 @@ const SILENCE_MS = 5000;             // the server repeats a part each second, s
 const BACKOFF_MS = [500, 5000];      // first and longest wait before a reconnect
 const HIDDEN_MS = 10000;             // a hidden tab stops its stream after this
 const LATE_S = [1, 3];               // age of the picture that turns the badge amber, red
+const IN_TIME_S = 0.5;               // and below this it is live again
 const WEAK_DBM = -75;                // a Wi-Fi signal below this loses frames
 const RATE_WINDOW_MS = 5000;
 const RATE_SETTLED_MS = 1900;        // of less, one late frame makes another number
@@ -19,6 +20,7 @@ const SLOW_BELOW = [0.7, 0.85];      // share of the frames that arrive: slow be
 const SLOW_AFTER_MS = 4000;          // and only when that has lasted
 const PICTURES_ON_THE_WAY = 3;       // one is shown, one arrives and one waits in the network
 const READER_MISSES = 2;             // reading failed so often in a row: an <img> takes over
+const REFUSALS = [401, 403, 421, 503];   // by these the server says that it gives this viewer no stream
 const BROKEN_PICTURES = 5;           // so many in a row cannot be decoded: this browser cannot show them
 const CHANGE_MS = 100;               // between two changes of the camera's controls
 const HOLD_MS = [400, 80];           // a held button repeats: after, then every
@@ -113,7 +115,7 @@ class Rate {
   clear() { this.frames.length = 0; }
   trim(time) { while (this.frames.length && time - this.frames[0].time > RATE_WINDOW_MS) this.frames.shift(); }
 
-  /** {gaps, arrived (ms), taken (ms)} from the first to the last frame; null while there are fewer than two. */
+  /** {gaps, arrived (ms), taken (ms), captured (ms)} from the first to the last frame; null while there are fewer than two. */
   get span() {
     const gaps = this.frames.length - 1;
     if (gaps < 1) return null;
@@ -121,7 +123,7 @@ class Rate {
     const arrived = last.time - first.time;
     const taken = 1000 * (last.timestamp - first.timestamp);
     const isPlausible = first.timestamp && taken > arrived / 2 && taken < arrived * 2;    // else a clock has jumped
-    return { gaps, arrived, taken: isPlausible ? taken : arrived };
+    return { gaps, arrived, taken: isPlausible ? taken : arrived, captured: taken > 0 ? taken : arrived };
   }
 
   /** 0 while it is too early to tell, and once the next frame is overdue. */
@@ -133,10 +135,11 @@ class Rate {
     return isOverdue ? 0 : span.gaps * 1000 / span.taken;
   }
 
-  /** The rate of all frames of the camera, those that were not sent here included. */
+  /** The rate of all frames of the camera, those that were not sent here included: by capture times,
+      as the first of them may have been on its way through a stall. */
   offeredPerSecond() {
     const span = this.span;
-    return span ? (this.frames[span.gaps].sequence - this.frames[0].sequence) * 1000 / span.taken : 0;
+    return span ? (this.frames[span.gaps].sequence - this.frames[0].sequence) * 1000 / span.captured : 0;
   }
 }
 
@@ -165,6 +168,7 @@ async function paintNewest() {
     painter.waiting = null;
     try {
       const image = await createImageBitmap(blob);
+      if (link.pausedAt && painter.painted) break;         // what was on the screen stays there
       draw(image, image.width, image.height);
       image.close();
       Object.assign(painter, { painted: { sequence, timestamp, at, blob, isPlaceholder }, broken: 0 });
@@ -182,7 +186,7 @@ const link = {
   attempt: null,       // the running request
   phase: 'closed',     // closed, connecting, open (a part has come), waiting (to try again)
   failures: 0, failure: null, timer: 0,
-  startedAt: 0, heardAt: now(), sequence: null, rate: new Rate(),
+  startedAt: 0, answeredAt: 0, openedAt: 0, heardAt: now(), sequence: null, rate: new Rate(),
   period: 0,           // ms between the frames that arrive
   slow: QUICK,
   reads: canRead,      // the page reads the stream itself; else an <img> plays it
@@ -235,7 +239,7 @@ function tryAgain() {
 
 async function readStream(signal) {
   const response = await fetch(streamUrl('type=bytes'), { signal, cache: 'no-store' });
-  link.heardAt = server.heardAt = now();
+  link.answeredAt = link.heardAt = server.heardAt = now();
   if (!response.ok) throw await refusal(response);
   const boundary = /boundary="?([^";]+)/i.exec(response.headers.get('Content-Type') || '');
   if (!boundary) throw new Error('The answer is not a stream');
@@ -261,7 +265,7 @@ function isFrame(part) {
   link.sequence = part.sequence;
   link.rate.add(now(), part);
   const span = link.rate.span;
-  link.period = span ? span.arrived / span.gaps : Math.min(1000, now() - link.startedAt);
+  link.period = span ? span.arrived / span.gaps : Math.min(SILENCE_MS, now() - link.answeredAt);
   return true;
 }
 
@@ -270,7 +274,7 @@ async function refusal(response) {
   const isOurs = (response.headers.get('Content-Type') || '').startsWith('text/plain');
   const text = isOurs ? (await response.text()).trim().slice(0, 200) : '';
   const error = new Error(text || 'The server answered ' + response.status);
-  error.isRefusal = Boolean(text);
+  error.isRefusal = Boolean(text) && REFUSALS.includes(response.status);
   error.waitMs = 1000 * Math.min(30, Number(response.headers.get('Retry-After')) || 0);
   return error;
 }
@@ -290,9 +294,18 @@ function connectImage() {
     image.hidden = true;
   };
   const attempt = link.attempt = { abort: freeze };
-  image.onload = () => { Object.assign(link, { phase: 'open', failures: 0, failure: null }); image.hidden = false; };
+  image.onload = () => {
+    if (link.phase !== 'open') Object.assign(link, { phase: 'open', openedAt: now(), failures: 0, failure: null });
+    image.hidden = false;
+  };
   image.onerror = () => { if (link.attempt === attempt) retry(new Error('The stream ended')); };
   image.src = streamUrl('t=' + Date.now());
+}
+
+/** An <img> does not tell when its stream ends: another start of the server has ended it, and one without viewers has none. */
+function watchImage(before, report, asked) {
+  if (link.reads || link.phase !== 'open' || asked < link.openedAt) return;
+  if (report.uptime_s < before.uptime_s || (report.stream || {}).viewers === 0) retry(new Error('The stream ended'));
 }
 
 function watchSilence() {
@@ -309,7 +322,7 @@ function watchPace() {
   const isSlow = received < SLOW_BELOW[Number(is)] * wanted;
   const isOther = isSlow !== is;
   const hasLasted = isOther && since > 0 && now() - since > SLOW_AFTER_MS;
-  link.slow = { is: hasLasted ? isSlow : is, since: isOther && !hasLasted ? since || now() : 0, rates: rateText(received) + ' of ' + rateText(wanted) + ' fps' };
+  link.slow = { is: hasLasted ? isSlow : is, since: isOther && !hasLasted ? since || now() : 0, rates: isSlow ? ': ' + rateText(received) + ' of ' + rateText(wanted) + ' fps' : '' };
 }
 
 /** Frames a second that this viewer asked for and the server has. Those that its encoders skip are not the link's fault. */
@@ -375,6 +388,7 @@ function takeReport(report, asked, answered) {
   Object.assign(server, { report, at: answered, heardAt: answered });
   fillAddresses((report.access || {}).password === true);
   if (report.now) setClock(report.now - (asked + answered) / 2000, (answered - asked) / 1000);
+  watchImage(before, report, asked);
   if (wasGone && link.phase === 'waiting' && !(link.failure || {}).isRefusal) connect();
   if (!isCamera('online')) return;
   if (isAnotherStart(before, report) || controls.isDue) readControls();
@@ -471,11 +485,11 @@ function judgePicture(camera, age) {
     return { state: 'frozen', tone: 'warn', label: 'Frozen', mark: 'The camera keeps sending the same picture' };
   }
   const late = age - liveAge();
-  if (late > LATE_S[0]) {
+  if (late > (document.body.dataset.state === 'stale' ? IN_TIME_S : LATE_S[0])) {
     const tone = late > LATE_S[1] ? 'bad' : 'warn';
     return { state: 'stale', tone, label: 'Not live', mark: 'This picture is ' + ageText(age) + ' old' };
   }
-  if (link.slow.is) return { state: 'slow', tone: 'warn', label: 'Slow connection: ' + link.slow.rates };
+  if (link.slow.is) return { state: 'slow', tone: 'warn', label: 'Slow connection' + link.slow.rates };
   if (camera.fallback) return { state: 'live', tone: 'warn', label: 'No camera' };   // the test pattern itself says the rest
   if (!link.reads) return { state: 'live', tone: 'quiet', label: 'Playing' };         // whether it is live cannot be told
   return { state: 'live', tone: 'good', label: 'Live' };

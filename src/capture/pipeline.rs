@@ -118,11 +118,17 @@ fn converter(caps: &Caps) -> String {
 
 /// The same pipeline with a converter before its sink; `None` where the text does not show the place.
 fn with_converter(text: &str, caps: &Caps) -> Option<String> {
+    let (before, after) = around_sink(text)?;
+    Some(format!("{before}{} ! appsink{after}", converter(caps)))
+}
+
+/// What is before and behind the word `appsink`, where it is the sink and its place is sure.
+fn around_sink(text: &str) -> Option<(&str, &str)> {
     let (before, after) = text.split_once("appsink")?;
     let is_element = before.trim_end().ends_with('!')
         && !after.contains("appsink")
         && !after.starts_with(|letter: char| !letter.is_whitespace());
-    is_element.then(|| format!("{before}{} ! appsink{after}", converter(caps)))
+    is_element.then_some((before, after))
 }
 
 /// Why such pictures are not served, and a command that shows them.
@@ -130,9 +136,10 @@ fn refusal(text: &str, caps: &Caps) -> String {
     if !caps.media().starts_with("video/") && !caps.media().starts_with("image/") {
         return format!("the pipeline gives {}, no pictures", name(caps));
     }
-    let advice = match with_converter(text, caps) {
-        Some(text) => {
-            let lack = gst::examine(&text).err();
+    let advice = match around_sink(text) {
+        // The command says nothing of the sink, whose own caps may be what it cannot be.
+        Some((before, _)) => {
+            let lack = gst::examine(&format!("{before}{} ! appsink", converter(caps))).err();
             let lack = lack.map_or_else(String::new, |lack| format!("; for this, {lack}"));
             format!("{} shows them{lack}", command(caps))
         }

@@ -227,12 +227,18 @@ mod tests {
             "file://http://cam/secret",
             "file://ann:secret@cam/x",
             " http://cam/secret",
+            "rtsp//cam/secret",
+            "192.0.2.7/secret",
         ] {
             assert_eq!(device(value), None, "{value}");
         }
-        assert_eq!(
-            device("./a@b.avi"),
-            Some(Device::File(PathBuf::from("./a@b.avi")))
-        );
+        for path in [
+            "./a@b.avi",
+            "/srv//a.avi",
+            "./192.0.2.7/a.avi",
+            "films/1.2.3/a b.avi",
+        ] {
+            assert_eq!(device(path), Some(Device::File(path.into())), "{path}");
+        }
     }
 }

@@ -5,7 +5,11 @@
 //! an address scheme, host and port (`http://cam:8080/…`), of a pipeline its elements
 //! (`gst:rtspsrc ! rtph264depay ! appsink`). Whatever cannot be told for sure is left out.
 
-use std::{borrow::Cow, fmt, net::Ipv6Addr};
+use std::{
+    borrow::Cow,
+    fmt,
+    net::{Ipv4Addr, Ipv6Addr},
+};
 
 /// Stands for what is not shown.
 const HIDDEN: &str = "…";
@@ -245,8 +249,11 @@ pub fn shown_word(word: &str) -> Cow<'_, str> {
 pub fn looks_like_address(text: &str) -> bool {
     let is_path = text.starts_with(['/', '.']) && !text.starts_with("//");
     let has_more = |(first, rest): (&str, &str)| first != "test" && !rest.is_empty();
+    let is_number = |(first, _): (&str, &str)| first.parse::<Ipv4Addr>().is_ok();
     !is_path
-        && (text.starts_with("//")
+        // `rtsp//cam/…` too.
+        && (text.contains("//")
+            || text.split_once('/').is_some_and(is_number)
             || text.contains(['@', '?', '&', '=', '#', ';'])
             || text.split_once(':').is_some_and(has_more))
 }

@@ -65,7 +65,14 @@ fn a_slow_link_is_called_slow_and_nothing_else() {
         .unwrap_or_else(|| panic!("{label}"));
     let received: f64 = received.parse().expect("a rate");
     assert!((0.5..4.0).contains(&received), "{label}");
-    assert_eq!(rest, "30 fps", "{label}");
+    let offered = rest
+        .strip_suffix(" fps")
+        .and_then(|rate| rate.parse::<f64>().ok());
+    // A film on a busy machine may be late, and is never early.
+    assert!(
+        offered.is_some_and(|rate| (25.0..=30.0).contains(&rate)),
+        "{label}"
+    );
     // Ten seconds of what is to be steady.
     thread::sleep(Duration::from_secs(10));
     let states = browser.eval("states.join()");
@@ -74,6 +81,29 @@ fn a_slow_link_is_called_slow_and_nothing_else() {
     let heard = heard.as_str().expect("text");
     assert_eq!(heard.trim_start_matches("Live,"), "Slow connection");
     assert!(text(&mut browser, "age").ends_with(" s old"));
+}
+
+#[test]
+fn a_link_that_stalls_or_recovers_is_told_of_in_true_numbers() {
+    let camfeed = Camfeed::online(&["--source", SMALL]);
+    let mut browser = Browser::open(&page(camfeed.address, "/"));
+    browser.wait_state("live");
+    // A camera of 30 fps: the first frame comes through a stall 2.2 s old, the others as they are taken.
+    let offered = "(() => { const rate = new Rate(); \
+        rate.add(0, {timestamp: 6.8, sequence: 100}); \
+        for (let i = 1; i <= 60; i += 1) rate.add(i * 1000 / 30, {timestamp: 9 + i / 30, sequence: 166 + i}); \
+        return rateText(rate.offeredPerSecond()); })()";
+    assert_eq!(browser.eval(offered), "30");
+    // A link that has just recovered is not called slow with as many pictures as there are.
+    browser.wait("link.rate.perSecond(now()) > 0");
+    let label = "(() => { link.slow = {is: true, since: 0, rates: ': 1 of 30 fps'}; refresh(); \
+        return document.getElementById('label').textContent; })()";
+    assert_eq!(browser.eval(label), "Slow connection");
+    // What is not live is live again when it clearly is.
+    let states = "(() => { const at = (late) => judgePicture({}, liveAge() + late).state; link.slow = QUICK; \
+        document.body.dataset.state = 'live'; const before = [at(0.8), at(1.1)]; \
+        document.body.dataset.state = 'stale'; return before.concat(at(0.8), at(0.4)).join(); })()";
+    assert_eq!(browser.eval(states), "live,stale,stale,live");
 }
 
 #[test]
@@ -89,8 +119,8 @@ fn a_viewer_that_asked_for_few_pictures_is_not_slow() {
     browser.wait("link.phase === 'open' && link.rate.perSecond(now()) > 0");
     browser.eval(TAKE_NOTES);
     thread::sleep(Duration::from_secs(7)); // Longer than a slow link needs to be called slow.
-    assert_eq!(browser.eval("states.join()"), "live");
-    assert_eq!(text(&mut browser, "label"), "Live");
+    assert_eq!(browser.eval("states.includes('slow')"), false);
+    browser.wait("document.getElementById('label').textContent === 'Live'");
 }
 
 #[test]
@@ -165,6 +195,30 @@ fn while_paused_the_picture_on_the_screen_is_saved() {
 }
 
 #[test]
+fn a_picture_that_is_being_decoded_does_not_replace_the_one_paused_on() {
+    let camfeed = Camfeed::online(&["--source", SMALL]);
+    let mut browser = Browser::open(&page(camfeed.address, "/"));
+    browser.wait_state("live");
+    // As on a slow computer; each decode is noted at its end.
+    browser.eval(
+        "(() => { const decode = createImageBitmap; window.decoded = 0; \
+         window.createImageBitmap = async (blob) => { const image = await decode(blob); \
+             await new Promise((resolve) => setTimeout(resolve, 300)); \
+             decoded += 1; return image; }; })()",
+    );
+    browser.wait("decoded > 0 && painter.busy");
+    browser
+        .eval("window.before = decoded; setPaused(true); window.shown = painter.painted.sequence");
+    browser.wait("!painter.busy");
+    assert_eq!(browser.eval("decoded > before"), true);
+    assert_eq!(browser.eval("painter.painted.sequence === shown"), true);
+    // And on it goes.
+    browser.eval("setPaused(false)");
+    browser.wait_state("live");
+    browser.wait("painter.painted.sequence !== shown");
+}
+
+#[test]
 fn a_placeholder_paused_on_is_no_picture() {
     let camfeed = Camfeed::start(&["--source", "/none/such.avi"]);
     let mut browser = Browser::open(&page(camfeed.address, "/"));
@@ -211,6 +265,27 @@ fn a_browser_that_cannot_read_the_stream_plays_it_and_says_what_is_unknown() {
     browser.wait_state("live");
     drop(camfeed);
     browser.wait_state("reconnecting");
+}
+
+#[test]
+fn what_a_browser_plays_itself_returns_after_a_quick_restart_of_the_server() {
+    let camfeed = Camfeed::online(&["--source", SMALL]);
+    let address = camfeed.address.to_string();
+    let rules = Rules {
+        cuts: Some("type=bytes"),
+        ..Rules::default()
+    };
+    let link = TcpProxy::to(camfeed.address, rules);
+    let mut browser = Browser::open(&page(link.address, "/"));
+    browser.wait_state("live");
+    browser.wait("document.getElementById('label').textContent === 'Playing'");
+    drop(camfeed);
+    let again = Camfeed::start_at(&address, &["--source", SMALL]);
+    again.wait_log("viewer joined");
+    browser.wait("document.getElementById('label').textContent === 'Playing'");
+    // Nor does it miss that a stream ends at a server that stays.
+    browser.eval("document.getElementById('fallback').src = 'data:,'");
+    again.wait_logs("viewer joined", 2);
 }
 
 #[test]

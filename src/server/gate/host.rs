@@ -12,6 +12,7 @@ use crate::{
     config::{HostPattern, is_under},
     log_limit::LogLimiter,
 };
+use argh::FromArgValue;
 use log::warn;
 use parking_lot::Mutex;
 use std::{
@@ -32,6 +33,9 @@ const HOME_SUFFIXES: [&str; 7] = [
 
 /// Longest label of a DNS name.
 const MOST_LABEL_BYTES: usize = 63;
+
+/// Longest DNS name, without the dot of the root.
+const MOST_NAME_BYTES: usize = 253;
 
 /// Refused names that are remembered, so that each is logged once.
 const MOST_NAMES: usize = 32;
@@ -73,10 +77,21 @@ impl RefusedNames {
         logged.push_back(key);
         drop(logged);
         warn!(
-            "refused requests for the name `{name}` peer={peer}; if it is a name of this machine, \
-             start camfeed with --allow-host {name}{suppressed}"
+            "refused requests for the name `{name}` peer={peer}{}{suppressed}",
+            advice(name)
         );
         true
+    }
+}
+
+/// How to allow `name`; nothing where the option would not take it. Whoever asks chooses the name, and
+/// people copy commands into a shell.
+fn advice(name: &str) -> String {
+    match HostPattern::from_arg_value(name) {
+        Ok(HostPattern::Name(_)) => {
+            format!("; if it is a name of this machine, start camfeed with --allow-host {name}")
+        }
+        _ => String::new(),
     }
 }
 
@@ -105,15 +120,21 @@ pub fn check(
     let name: String = without_port(host)
         .unwrap_or(host)
         .chars()
-        .filter(|letter| letter.is_ascii_graphic())
-        .take(100)
+        .map(|letter| {
+            if letter.is_ascii_graphic() {
+                letter
+            } else {
+                '?'
+            }
+        })
+        .take(MOST_NAME_BYTES + 2)
         .collect();
     refused.note(&name, peer);
     Err(Refusal::new(
         421,
         &format!(
-            "`{name}` is not known as a name of this machine; if it is one, start camfeed with \
-             --allow-host {name}\n"
+            "`{name}` is not known as a name of this machine{}\n",
+            advice(&name)
         ),
     ))
 }
@@ -177,7 +198,6 @@ fn without_port(host: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use argh::FromArgValue;
 
     const LONGEST_LABEL: &str = "a23456789012345678901234567890123456789012345678901234567890123";
 
@@ -305,6 +325,26 @@ mod tests {
             "{}",
             refusal.line
         );
+    }
+
+    #[test]
+    fn no_command_is_made_of_what_the_option_would_refuse() {
+        for host in [
+            "x.y;reboot",
+            "$(reboot).example",
+            "*",
+            "*.evil.example",
+            "a..b",
+            "wéb.x",
+            &format!("{}x", "x.".repeat(127)),
+        ] {
+            let ask = Ask {
+                hosts: vec![host],
+                ..Ask::example("/")
+            };
+            let refusal = check(&ask, &[], &RefusedNames::default()).expect_err("not ours");
+            assert!(!refusal.line.contains("--allow-host"), "{}", refusal.line);
+        }
     }
 
     #[test]
