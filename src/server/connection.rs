@@ -6,7 +6,7 @@
 
 use super::{
     connection_limit::ConnectionPermit,
-    wire::{Wire, wire},
+    tcp_info::{TcpInfo, tcp_info},
 };
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -291,15 +291,15 @@ impl Connection {
     /// `TimedOut` when it took none, else what the system says.
     pub fn wait_writable(&self, timeout: Duration) -> io::Result<()> {
         let mut deadline = Instant::now() + timeout;
-        let mut before = self.promised();
+        let mut before = self.receive_limit();
         loop {
             let mut fds = [PollFd::new(&self.open.socket, PollFlags::OUT)];
             let left = deadline.saturating_duration_since(Instant::now());
             // The kernel wakes us for many bytes only; a slow peer takes few.
             let pause = Timespec::try_from(left.min(PROGRESS)).ok();
             match poll(&mut fds, pause.as_ref()) {
-                Ok(0) if self.promised() != before => {
-                    before = self.promised();
+                Ok(0) if self.receive_limit() != before => {
+                    before = self.receive_limit();
                     deadline = Instant::now() + timeout;
                     self.note_progress();
                 }
@@ -320,17 +320,17 @@ impl Connection {
         }
     }
 
-    /// What is known of its way to the peer; `None` for a Unix socket.
-    pub fn wire(&self) -> Option<Wire> {
+    /// What the kernel tells of it; `None` for a Unix socket.
+    pub fn tcp_info(&self) -> Option<TcpInfo> {
         match self.open.peer {
-            Peer::Tcp(_) => wire(self.open.socket.as_fd()),
+            Peer::Tcp(_) => tcp_info(self.open.socket.as_fd()),
             Peer::Unix => None,
         }
     }
 
-    /// Bytes the peer has taken or promised to take; rises as long as it reads.
-    pub fn promised(&self) -> u64 {
-        self.wire().map_or(0, |wire| wire.promised())
+    /// Bytes the peer has taken or advertised room for; rises as long as it reads.
+    pub fn receive_limit(&self) -> u64 {
+        self.tcp_info().map_or(0, |info| info.receive_limit())
     }
 
     /// Ends the writing half: the peer sees the end of the answer, and can still be listened to.

@@ -8,13 +8,15 @@
 //!
 //! `listen` binds the socket and `accept` accepts; `connection_limit` lists the open connections and
 //! says who makes room; `serve` is one connection's loop over a `connection`; `head` reads a request;
-//! `gate` says who may look and `routes` which answer belongs to which address; `stream`, `snapshot`
-//! (with `wish` and `etag`), `status`, `metrics` (with `exposition`), `controls` and `pages` make them
-//! out of an `app`; `response` is what they make; `probe` asks the server something from outside. Knows
-//! nothing of OpenCV, and reads the camera only through its slot, its numbers and its status.
+//! `gate` says who may look and `routes` which answer belongs to which address; `stream` (with
+//! `backlog`), `snapshot` (with `wish` and `etag`), `status`, `metrics` (with `exposition`), `controls`
+//! and `pages` make them out of an `app`; `response` is what they make; `probe` asks the server
+//! something from outside. Knows nothing of OpenCV, and reads the camera only through its slot, its
+//! numbers and its status.
 
 mod accept;
 mod app;
+mod backlog;
 mod connection;
 mod connection_limit;
 mod controls;
@@ -31,11 +33,10 @@ mod request;
 mod response;
 mod routes;
 mod serve;
-mod sight;
 mod snapshot;
 mod status;
 mod stream;
-mod wire;
+mod tcp_info;
 mod wish;
 
 use crate::{

@@ -7,10 +7,10 @@
 
 use super::{
     app::App,
+    backlog::Backlog,
     connection::{Connection, Written},
     request::{Method, Request},
     response::{Answer, Response},
-    sight::Sight,
 };
 use crate::{
     camera::Camera,
@@ -35,7 +35,7 @@ const FIRST_REPEAT_OF_SLOW: Duration = Duration::from_millis(250);
 /// And then this often: at least one part a second, with a margin.
 const REPEAT: Duration = Duration::from_millis(900);
 
-/// A viewer that was behind is looked at again after so long, when nothing newer comes before.
+/// A viewer that was behind is looked at again after this long, when nothing newer comes before.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// A frame this old is not worth beginning with; the next one is.
@@ -162,7 +162,7 @@ impl Viewer {
     ) -> io::Result<()> {
         let slot = &camera.slot;
         let _watch = slot.watch();
-        let mut sight = Sight::begin(&self.connection);
+        let mut backlog = Backlog::default();
         let mut last: Option<Sent> = None;
         // The newest frame, when the viewer was behind.
         let mut held_back: Option<Arc<Frame>> = None;
@@ -207,10 +207,10 @@ impl Viewer {
                         .map(|_| ());
                 }
             };
-            if !sight.is_clear(&self.connection) {
+            if !backlog.may_send(|| Some((self.connection.tcp_info()?, Instant::now()))) {
                 held_back = frame.or(held_back);
                 seen = seen.max(held_back.as_ref().map_or(0, |frame| frame.sequence()));
-                repeat_at = repeat_at.max(Instant::now() + LOOK_AGAIN);
+                repeat_at = Instant::now() + LOOK_AGAIN;
                 continue;
             }
             let is_new = |frame: &Arc<Frame>| {
@@ -220,10 +220,10 @@ impl Viewer {
             match frame.filter(is_new) {
                 Some(frame) => {
                     held_back = None;
-                    let frame = self.send_newest(slot, frame, &mut sight)?;
+                    let (frame, written) = self.send_newest(slot, frame)?;
                     let missed = last.as_ref().map_or(0, |last| last.missed_until(&frame));
                     let (bytes, now) = (frame.part().len(), Instant::now());
-                    sight.note_part(bytes, &self.connection, now);
+                    backlog.note_sent(written, now);
                     admission.note_frame(bytes, missed, now);
                     repeat_at = now + FIRST_REPEAT;
                     if let Some(pace) = &mut pace {
@@ -239,9 +239,9 @@ impl Viewer {
                     let mut now = Instant::now();
                     if let Some(last) = &last {
                         let part = last.frame.part();
-                        self.connection.write_all(part, self.patience)?;
+                        let written = self.connection.write_all(part, self.patience)?;
                         now = Instant::now();
-                        sight.note_part(part.len(), &self.connection, now);
+                        backlog.note_sent(written, now);
                         admission.note_repeat(part.len());
                     }
                     repeat_at = now + REPEAT;
@@ -250,29 +250,21 @@ impl Viewer {
         }
     }
 
-    /// Sends `frame`, or the newest there is by the time the kernel takes bytes; gives what it
-    /// sent.
-    fn send_newest(
-        &self,
-        slot: &Slot,
-        mut frame: Arc<Frame>,
-        sight: &mut Sight,
-    ) -> io::Result<Arc<Frame>> {
+    /// Sends `frame`, or the newest there is by the time the kernel takes bytes; gives what it sent and
+    /// whether it had to wait.
+    fn send_newest(&self, slot: &Slot, mut frame: Arc<Frame>) -> io::Result<(Arc<Frame>, Written)> {
+        let mut outcome = Written::AtOnce;
         loop {
-            match self.connection.write_some(frame.part())? {
-                Some(written) => {
-                    let rest = &frame.part()[written..];
-                    if self.connection.write_all(rest, self.patience)? == Written::Waiting {
-                        sight.note_wait();
-                    }
-                    return Ok(frame);
+            if let Some(written) = self.connection.write_some(frame.part())? {
+                let rest = &frame.part()[written..];
+                if self.connection.write_all(rest, self.patience)? == Written::Waiting {
+                    outcome = Written::Waiting;
                 }
-                None => {
-                    sight.note_wait();
-                    self.connection.wait_writable(self.patience)?;
-                    frame = slot.latest().unwrap_or(frame);
-                }
+                return Ok((frame, outcome));
             }
+            outcome = Written::Waiting;
+            self.connection.wait_writable(self.patience)?;
+            frame = slot.latest().unwrap_or(frame);
         }
     }
 }

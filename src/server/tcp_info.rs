@@ -1,4 +1,4 @@
-//! What Linux tells of a TCP connection in `TCP_INFO`. Of a Unix socket there is nothing to tell.
+//! What Linux tells of a TCP connection in `TCP_INFO`. A Unix socket has no such thing.
 
 use std::{
     os::fd::{AsRawFd, BorrowedFd},
@@ -6,31 +6,27 @@ use std::{
 };
 
 /// What `TCP_INFO` says of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wire {
-    /// Segments sent and not acknowledged.
-    pub unacked: u32,
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TcpInfo {
     /// Bytes sent and not acknowledged.
-    pub flying: u32,
+    pub in_flight: u32,
     /// Bytes not sent.
     pub unsent: u32,
-    /// Bytes the peer takes, as it last said.
+    /// Bytes the peer takes beyond those it has acknowledged, as it last advertised.
     pub window: u32,
     /// Smoothed time from sending to acknowledgement.
     pub round_trip: Duration,
+    /// The shortest such time of the last minutes.
+    pub least_round_trip: Duration,
     /// Bytes the peer has acknowledged since the beginning.
-    pub acked: u64,
+    pub acknowledged: u64,
 }
 
-impl Wire {
-    /// Bytes that could be sent and taken now.
-    pub fn free(&self) -> u32 {
-        self.window.saturating_sub(self.flying)
-    }
-
-    /// Bytes the peer has taken or promised to take: it rises when its reader reads.
-    pub fn promised(&self) -> u64 {
-        self.acked + u64::from(self.window)
+impl TcpInfo {
+    /// Bytes since the beginning that the peer has taken or advertised room for. It rises as long as
+    /// the peer's program reads.
+    pub fn receive_limit(&self) -> u64 {
+        self.acknowledged + u64::from(self.window)
     }
 }
 
@@ -39,7 +35,7 @@ impl Wire {
     unsafe_code,
     reason = "no safe wrapper asks for TCP_INFO as far as the window"
 )]
-pub fn wire(socket: BorrowedFd<'_>) -> Option<Wire> {
+pub fn tcp_info(socket: BorrowedFd<'_>) -> Option<TcpInfo> {
     // linux/tcp.h, struct tcp_info: up to the window, there since Linux 5.4.
     const BYTES: usize = 232;
     let mut info = [0u8; BYTES];
@@ -64,12 +60,14 @@ pub fn wire(socket: BorrowedFd<'_>) -> Option<Wire> {
         bytes.copy_from_slice(&info[at..at + 8]);
         u64::from_ne_bytes(bytes)
     };
-    Some(Wire {
-        unacked: word(24),
-        flying: u32::try_from(long(200).saturating_sub(long(208) + long(120))).unwrap_or(u32::MAX),
-        round_trip: Duration::from_micros(word(68).into()),
+    let (sent, sent_again, acknowledged) = (long(200), long(208), long(120));
+    let in_flight = sent.saturating_sub(sent_again + acknowledged);
+    Some(TcpInfo {
+        in_flight: u32::try_from(in_flight).unwrap_or(u32::MAX),
         unsent: word(144),
         window: word(228),
-        acked: long(120),
+        round_trip: Duration::from_micros(word(68).into()),
+        least_round_trip: Duration::from_micros(word(148).into()),
+        acknowledged,
     })
 }
