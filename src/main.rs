@@ -1,61 +1,48 @@
 //! camfeed turns a camera into a live feed.
 //!
-//! The way of the light, and of the reader, from top to bottom:
+//! The path of a frame:
 //!
 //! ```text
-//! device ─> capture/ ─ grab ─> encode.rs ─ imencode ─┐
-//!              │  a JPEG already: passes through ────┤
-//!              └─ lost: placeholder, back off ───────┤
-//!                                                    v
-//!                       slot.rs: latest frame, bell.rs: wakes all
-//!                                                    │
-//! socket <─ server/stream.rs: wait for newer, write <┘
+//! device ─> capture/ ─ grab ─> encode/ ─ planes or imencode ─┐
+//!              │  a JPEG already: passes through ────────────┤
+//!              └─ lost: placeholder, back off ───────────────┤
+//!                                                            v
+//!                   feed/slot.rs: latest frame, feed/notify.rs: wakes all
+//!                                                            │
+//! socket <─ http/answers/stream.rs: wait for newer, write <──┘
 //! ```
 //!
-//! Beside it `watchdog` asks the server for a sign of life, `service` talks with systemd and `reload`
-//! reads options again.
+//! The path of a request: `http/net/accept.rs` accepts and starts a thread, `http/serve.rs` reads and
+//! answers on it, `http/routes.rs` chooses the answer, `http/answers/` makes it.
 //!
-//! A `Camera` holds the slot and everything about one camera; `capture` and `encode` fill it,
-//! `server` reads it. What holds by absence: OpenCV is named only in `capture/` and `encode.rs`,
-//! `tiny_http` only in `server/`; no thread holds two locks or any lock while it reads a device,
-//! encodes or writes; nobody sleeps to poll; every wait has a deadline or somebody who ends it.
+//! `config` holds the options, `jpeg` reads and repairs JPEGs, `system` talks with systemd, the kernel and
+//! the log. A `Camera` holds the slot and everything about one camera; `capture` and `encode` fill it,
+//! `http` reads it. What holds by absence: OpenCV is named only in `capture/` and `encode/`, `tiny_http`
+//! only in `http/`; no thread holds two locks, or any lock while it reads a device, encodes or writes;
+//! nobody sleeps to poll; every wait has a deadline or somebody who ends it; every thread has a name; one
+//! place ends the process.
 
-mod bell;
-mod camera;
 mod capture;
-mod cli;
-mod clients;
 mod config;
 mod encode;
 mod error;
-mod fault;
-mod frame;
-mod freeze;
-mod health;
-mod journal;
+mod feed;
+mod http;
 mod jpeg;
-mod limits;
-mod liveness;
-mod log_limit;
-mod multipart;
-mod process;
-mod reload;
-mod server;
-mod service;
-mod shutdown;
-mod signals;
-mod slot;
-mod stats;
-mod watchdog;
+mod system;
 
 use crate::{
-    camera::Camera,
-    config::{Config, ConfigFile},
+    config::{Config, ConfigFile, args, reload},
     error::Error,
-    server::{Gate, Server},
-    shutdown::Stop,
-    signals::SignalEvent,
-    watchdog::Watchdog,
+    feed::camera::Camera,
+    http::{Gate, Server},
+    system::{
+        logging, machine,
+        shutdown::Stop,
+        signals::{self, SignalEvent},
+        systemd,
+        watchdog::Watchdog,
+    },
 };
 use crossbeam_channel::{select, unbounded};
 use log::{error, info};
@@ -82,7 +69,7 @@ fn main() {
 
 /// Does what the command line says; the exit code.
 fn run() -> Result<u8, Error> {
-    let (words, args) = match cli::from_env() {
+    let (words, args) = match args::from_env() {
         Ok(read) => read,
         Err(code) => return Ok(code),
     };
@@ -91,8 +78,8 @@ fn run() -> Result<u8, Error> {
         return Ok(0);
     }
     let talkative = capture::prepare_opencv();
-    let passed = service::take_socket();
-    journal::start();
+    let passed = systemd::take_socket();
+    logging::start();
     let (is_list, is_check) = (args.list, args.check);
     let (config, file) = read_config(words, args)?;
     capture::warn_of_messages(&talkative, &config.camera.device);
@@ -107,7 +94,10 @@ fn run() -> Result<u8, Error> {
 }
 
 /// What the command line says, and the file it names.
-fn read_config(words: Vec<String>, args: cli::Args) -> Result<(Config, Option<ConfigFile>), Error> {
+fn read_config(
+    words: Vec<String>,
+    args: args::Args,
+) -> Result<(Config, Option<ConfigFile>), Error> {
     let Some(path) = &args.config else {
         return Ok((Config::from(args), None));
     };
@@ -130,7 +120,7 @@ fn serve(config: &Config, file: Option<ConfigFile>, passed: Option<OwnedFd>) -> 
     let gate = server.gate();
     let unix_path = server.unix_path();
     capture::start(&camera, &stop, fatal.clone())?;
-    let health = health::start(&stop);
+    let health = machine::start(&stop);
     let serving = Arc::new(server.start(&config.server, limits, &camera, health)?);
     let watchdog = Watchdog {
         camera: Arc::clone(&camera),
@@ -145,7 +135,7 @@ fn serve(config: &Config, file: Option<ConfigFile>, passed: Option<OwnedFd>) -> 
     let signal = loop {
         select! {
             recv(signals) -> event => match event.expect("the thread of signals never ends") {
-                SignalEvent::Reload => reload(&options, &gate),
+                SignalEvent::Reload => read_again(&options, &gate),
                 SignalEvent::End(signal) => break signal,
             },
             recv(errors) -> error => return Err(error.expect("`fatal` is here")),
@@ -153,7 +143,7 @@ fn serve(config: &Config, file: Option<ConfigFile>, passed: Option<OwnedFd>) -> 
     };
     let name = low_level::signal_name(signal).unwrap_or("a signal");
     info!("ending on {name}");
-    service::tell_stopping();
+    systemd::tell_stopping();
     // A server that accepts nothing more is not deaf.
     unwatched.set();
     serving.drain(LAST_ANSWERS);
@@ -167,9 +157,9 @@ fn serve(config: &Config, file: Option<ConfigFile>, passed: Option<OwnedFd>) -> 
 }
 
 /// Everything that is read again on SIGHUP, or `systemctl reload`.
-fn reload(options: &reload::Options, gate: &Gate) {
-    service::tell_reloading();
+fn read_again(options: &reload::Options, gate: &Gate) {
+    systemd::tell_reloading();
     options.read_again();
     gate.reload();
-    service::tell_ready();
+    systemd::tell_ready();
 }

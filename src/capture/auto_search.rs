@@ -3,7 +3,7 @@
 //! Decides when the camera nodes are tried and which capture thread does it; the supervisor
 //! launches and abandons that thread. Reads no clock and no device.
 
-use super::lease::CaptureLease;
+use crate::capture::lease::CaptureLease;
 use std::{
     path::PathBuf,
     sync::Arc,

@@ -4,14 +4,19 @@
 //! It waits for capture threads, watchers and camera nodes with a deadline, never for a device, so it
 //! notices a device that hangs.
 
-use super::{
-    hotplug,
-    lease::CaptureEvent,
-    source,
-    supervisor::{Stuck, Supervisor},
-    world::Threads,
+use crate::{
+    capture::{
+        hotplug,
+        lease::CaptureEvent,
+        source,
+        supervisor::{Stuck, Supervisor},
+        world::Threads,
+    },
+    encode::Encoders,
+    error::Error,
+    feed::camera::Camera,
+    system::shutdown::Stop,
 };
-use crate::{camera::Camera, encode::Encoders, error::Error, shutdown::Stop};
 use crossbeam_channel::{Receiver, bounded, never, select, unbounded};
 use std::{sync::Arc, time::Instant};
 

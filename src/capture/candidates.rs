@@ -3,11 +3,11 @@
 //! A camera that has been online is looked for under the name that does not change with its number;
 //! another one that got its number meanwhile is taken only when the first stays away.
 
-use super::world::World;
 use crate::{
-    camera::Facts,
+    capture::world::World,
     config::Device,
     error::{Cause, Error},
+    feed::camera::Facts,
 };
 use std::{
     path::{Path, PathBuf},

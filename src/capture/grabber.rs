@@ -3,20 +3,21 @@
 //!
 //! It works under a [`CaptureLease`] of the supervisor, and never waits for encoders or viewers.
 
-use super::{
-    controls,
-    lease::{CaptureEvent, CaptureLease, EndNotice, EndReason},
-    missing_eoi::MissingEoi,
-    source::{self, Opened, Repeat, Source},
-};
 use crate::{
-    camera::{Camera, Facts},
+    capture::{
+        lease::{CaptureEvent, CaptureLease, EndNotice, EndReason},
+        missing_eoi::MissingEoi,
+        source::{self, Opened, Repeat, Source, v4l2_controls},
+    },
     config::{Device, Size},
     encode::{Encoders, Job, Picture, decodes_cleanly},
     error::{Cause, Error},
-    frame::{Frame, Stamp, placeholder_reason},
+    feed::{
+        camera::{Camera, Facts},
+        frame::{Frame, Stamp, placeholder_reason},
+    },
     jpeg::{Flaw, Layout},
-    shutdown::Stop,
+    system::shutdown::Stop,
 };
 use crossbeam_channel::Sender;
 use log::{debug, warn};
@@ -272,8 +273,8 @@ impl Capture {
         if settings.is_empty() {
             return;
         }
-        let complaints =
-            controls::set(node, settings).unwrap_or_else(|error| vec![format!("--set: {error}")]);
+        let complaints = v4l2_controls::set(node, settings)
+            .unwrap_or_else(|error| vec![format!("--set: {error}")]);
         for complaint in complaints {
             if self.lease.id == 1 {
                 warn!("cannot set {complaint}");

@@ -3,7 +3,7 @@
 //! Where the system cannot report them (no inotify instance left, no udev) the channel is closed, and
 //! the supervisor looks for them now and then.
 
-use super::node::STABLE_NAMES;
+use crate::capture::source::v4l2_devices::STABLE_NAMES;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use inotify::{EventMask, Inotify, WatchMask};
 use log::debug;

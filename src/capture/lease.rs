@@ -4,7 +4,7 @@
 //! abandons the thread. A thread that returns from a long hang finds its lease revoked and ends
 //! without touching anything. However a thread ends, even by a panic, the supervisor is told.
 
-use crate::{camera::Facts, error::Error};
+use crate::{error::Error, feed::camera::Facts};
 use crossbeam_channel::Sender;
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},

@@ -5,8 +5,10 @@
 //! 4.10 loses a picture's last bytes now and then ([`bytes_lost`]), and some cameras send no EOI at
 //! all. A decoder confirms both; the caller brings it.
 
-use super::source::Source;
-use crate::jpeg::{self, Flaw, Layout};
+use crate::{
+    capture::source::Source,
+    jpeg::{self, Flaw, Layout},
+};
 use log::warn;
 use opencv::core;
 

@@ -11,31 +11,26 @@
 mod auto_search;
 mod camera_thread;
 mod candidates;
-pub mod controls;
-pub mod draw;
+mod diagnose;
 mod grabber;
-mod gst;
 mod hotplug;
 mod lease;
 mod missing_eoi;
-mod node;
 mod outage_log;
-mod pattern;
-mod pipeline;
 mod placeholder;
-mod raw;
-mod relay;
-mod report;
-mod source;
-mod stream;
+pub mod source;
 mod supervisor;
-mod tally;
-mod v4l2;
 mod world;
 
-pub use report::{check, list};
+pub use diagnose::{check, list};
 
-use crate::{camera::Camera, config::Device, encode, error::Error, fault, shutdown::Stop};
+use crate::{
+    config::Device,
+    encode,
+    error::Error,
+    feed::camera::Camera,
+    system::{fault_injection, shutdown::Stop},
+};
 use crossbeam_channel::Sender;
 use log::warn;
 use std::{
@@ -76,7 +71,7 @@ pub fn start(camera: &Arc<Camera>, stop: &Arc<Stop>, fatal: Sender<Error>) -> Re
         .name(name.clone())
         .spawn(move || {
             let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
-                assert!(!fault::is_due("supervisor"), "a fault on purpose");
+                assert!(!fault_injection::is_due("supervisor"), "a fault on purpose");
                 camera_thread::run(camera, encoders, stop)
             }));
             if let Err(error) = outcome.unwrap_or(Err(Error::Supervisor)) {
@@ -105,7 +100,7 @@ pub fn prepare_opencv() -> Vec<&'static str> {
         // SAFETY: no other thread exists yet that could read the environment.
         unsafe { env::set_var("OPENCV_FFMPEG_LOGLEVEL", AV_LOG_QUIET) };
     }
-    let (name, seconds) = v4l2::GRAB_TIMEOUT;
+    let (name, seconds) = source::v4l2::GRAB_TIMEOUT;
     // SAFETY: as above.
     unsafe { env::set_var(name, seconds) };
     // A pool thread per core would spin for operations of a millisecond.

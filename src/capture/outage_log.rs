@@ -1,7 +1,6 @@
 //! What the log says of outages: one line when one begins, one when it is over.
 
-use super::placeholder::spoken;
-use crate::error::Error;
+use crate::{capture::placeholder::spoken, error::Error};
 use log::{Level, log, warn};
 use std::time::{Duration, Instant};
 

@@ -2,13 +2,14 @@
 //!
 //! Says why, and since when, in words. Never sent as a snapshot with a 200: a time-lapse would keep it.
 
-use super::draw;
 use crate::{
-    camera::{Camera, State},
     config::{Pattern, Turn},
-    encode::{Encoder, Pixels},
+    encode::{Encoder, Pixels, text},
     error::Error,
-    frame::Frame,
+    feed::{
+        camera::{Camera, State},
+        frame::Frame,
+    },
 };
 use opencv::core::{CV_8UC3, Mat, Point, Scalar};
 use std::time::Duration;
@@ -66,14 +67,14 @@ fn draw_card(
         .filter(char::is_ascii)
         .filter(|&c| c != '`')
         .collect();
-    for line in draw::wrap(&plain, small, width - 2 * left)? {
+    for line in text::wrap(&plain, small, width - 2 * left)? {
         lines.push((line, small, 200.0));
     }
     lines.push((format!("for {}", spoken(since)), small, 150.0));
     let step = letters * 2.1;
     let mut base = f64::from(height) / 2.0 - step * (lines.len() - 1) as f64 / 2.0;
     for (line, letters, shade) in lines {
-        draw::text(
+        text::text(
             &mut mat,
             &line,
             Point::new(left, base as i32),

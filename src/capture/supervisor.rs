@@ -6,19 +6,22 @@
 //! service starts anew. An outage is logged once when it begins and once when it ends; the tries
 //! between are for `debug`.
 
-use super::{
-    auto_search::AutoSearch,
-    candidates::Candidates,
-    lease::{CaptureEvent, CaptureLease, EndReason},
-    outage_log::OutageLog,
-    report, source,
-    world::World,
-};
 use crate::{
-    camera::{Camera, Facts, State},
+    capture::{
+        auto_search::AutoSearch,
+        candidates::Candidates,
+        diagnose,
+        lease::{CaptureEvent, CaptureLease, EndReason},
+        outage_log::OutageLog,
+        source,
+        world::World,
+    },
     config::Device,
     error::{Cause, Error},
-    liveness,
+    feed::{
+        camera::{Camera, Facts, State},
+        liveness,
+    },
 };
 use log::{Level, debug, info, warn};
 use std::{
@@ -280,7 +283,7 @@ impl<W: World> Supervisor<W> {
         if self.outages.end(now) {
             self.camera.stats.reopened.increment();
         }
-        report::say(facts, if is_known { Level::Debug } else { Level::Info });
+        diagnose::say(facts, if is_known { Level::Debug } else { Level::Info });
     }
 
     fn ended(&mut self, id: u64, reason: &EndReason, now: Instant) {

@@ -1,11 +1,18 @@
 //! The world as a supervisor sees it: capture threads, and the nodes under `/dev`. Tests have another.
 
-use super::{
-    grabber::Capture,
-    lease::{CaptureEvent, CaptureLease},
-    node, placeholder,
+use crate::{
+    capture::{
+        grabber::Capture,
+        lease::{CaptureEvent, CaptureLease},
+        placeholder,
+        source::v4l2_devices,
+    },
+    config::Device,
+    encode::Encoders,
+    error::Error,
+    feed::camera::Camera,
+    system::shutdown::Stop,
 };
-use crate::{camera::Camera, config::Device, encode::Encoders, error::Error, shutdown::Stop};
 use crossbeam_channel::Sender;
 use log::debug;
 use std::{
@@ -69,7 +76,7 @@ impl World for Threads {
     }
 
     fn cameras(&self) -> Vec<PathBuf> {
-        node::cameras()
+        v4l2_devices::cameras()
     }
 
     fn node_behind(&self, path: &Path) -> Option<PathBuf> {
@@ -77,7 +84,7 @@ impl World for Threads {
     }
 
     fn stable_name(&self, path: &Path) -> Option<PathBuf> {
-        node::stable_name(path)
+        v4l2_devices::stable_name(path)
     }
 
     fn show_placeholder(&mut self) {

@@ -1,6 +1,6 @@
 //! What `--source` names.
 
-use super::{
+use crate::config::{
     Fps, Size,
     source_text::{GST, SourceText, looks_like_address},
 };

@@ -4,9 +4,11 @@
 //! line is judged by the same parser as the command line, so that both take the same and refuse the
 //! same; the parser knows nothing of lines, so it is asked for ever longer beginnings of the file.
 
-use super::shown_word;
 use crate::{
-    cli::{self, Args},
+    config::{
+        args::{self, Args},
+        shown_word,
+    },
     error::Error,
 };
 use std::{
@@ -79,7 +81,7 @@ impl ConfigFile {
         let typed = self.typed.iter().map(String::as_str);
         let args: Vec<&str> = self.effective().flat_map(Line::args).chain(typed).collect();
         // Its words would be in the panic of an `expect`.
-        let Ok(args) = cli::parse(&args) else {
+        let Ok(args) = args::parse(&args) else {
             unreachable!("each half was parsed, and they have no option in common");
         };
         args
@@ -163,7 +165,7 @@ fn judge(line: &Line, args: &[&str]) -> Result<(), String> {
     if ONLY_TYPED.contains(&name) {
         return Err(format!("`{name}` is for the command line only"));
     }
-    match cli::parse(args) {
+    match args::parse(args) {
         Ok(_) => Ok(()),
         Err(exit) => {
             let reason = exit.output.trim_end();

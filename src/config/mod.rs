@@ -5,8 +5,10 @@
 //! program runs stands elsewhere, in `stats`.
 
 mod access;
+pub mod args;
 mod device;
 mod file;
+pub mod reload;
 mod source_text;
 mod values;
 
@@ -19,7 +21,7 @@ pub use values::{
     Rotate, Seconds, Settings, Size, Turn, Viewers, Warmup, Workers,
 };
 
-use crate::{cli::Args, limits::RequestedLimits};
+use crate::{config::args::Args, system::limits::RequestedLimits};
 use std::time::Duration;
 
 /// Everything the program was told, checked.

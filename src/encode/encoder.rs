@@ -4,10 +4,9 @@
 //! work: conversion, turning, writing on it, `imencode`; but a raw picture that is neither turned
 //! nor written on has its planes compressed as they are.
 
-use super::{Pixels, planes::PlaneEncoder};
 use crate::{
-    capture::draw,
     config::{Flip, Rotate, Turn},
+    encode::{Pixels, planes::PlaneEncoder, text},
     error::Error,
 };
 use opencv::{
@@ -130,7 +129,7 @@ impl Encoder {
             None => finished,
             Some(text) => {
                 finished.copy_to(&mut self.written)?;
-                draw::label(&mut self.written, text)?;
+                text::label(&mut self.written, text)?;
                 &self.written
             }
         };

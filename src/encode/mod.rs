@@ -12,17 +12,19 @@ mod encoder;
 mod planes;
 #[cfg(test)]
 mod tests;
+pub mod text;
 
 pub use decode::decodes_cleanly;
 pub use encoder::Encoder;
 
 use crate::{
-    camera::Camera,
     error::Error,
-    fault,
-    frame::{Frame, Stamp},
+    feed::{
+        camera::Camera,
+        frame::{Frame, Stamp},
+    },
     jpeg,
-    log_limit::LogLimiter,
+    system::{fault_injection, log_limit::LogLimiter},
 };
 use crossbeam_channel::{Receiver, Sender, bounded};
 use log::{error, warn};
@@ -176,7 +178,7 @@ fn work(camera: &Camera, queue: &Receiver<Task>, emptied: &Sender<Mat>) {
     let mut encoder = Encoder::new(camera.quality());
     let dropped_lines = LogLimiter::per_minute(1);
     for Task { shared, stripe } in queue {
-        assert!(!fault::is_due("encode"), "a fault on purpose");
+        assert!(!fault_injection::is_due("encode"), "a fault on purpose");
         let jpeg = encode_stripe(&mut encoder, &shared, stripe, camera);
         if let Err(error) = &jpeg {
             if let Some(suppressed) = dropped_lines.permit() {

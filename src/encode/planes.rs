@@ -6,8 +6,7 @@
 //! libjpeg-turbo, which OpenCV uses too, compresses those through an entry that `imencode` has
 //! not. Quality and subsampling mean the same in both.
 
-use super::Pixels;
-use crate::error::Error;
+use crate::{encode::Pixels, error::Error};
 use std::{
     ffi::{CStr, c_int, c_ulong, c_void},
     ptr::{self, NonNull},

@@ -5,7 +5,7 @@
 
 #![no_main]
 
-#[path = "../../src/capture/relay/parts.rs"]
+#[path = "../../src/capture/source/mjpeg_http/parts.rs"]
 #[allow(dead_code)]
 mod parts;
 

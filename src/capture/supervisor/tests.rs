@@ -1,5 +1,8 @@
 use super::*;
-use crate::{cli::Args, config::Config, slot::Watch};
+use crate::{
+    config::{Config, args::Args},
+    feed::slot::Watch,
+};
 use argh::FromArgs;
 use std::{
     cell::RefCell,

@@ -1,0 +1,285 @@
+//! Cameras on V4L2 nodes, read by OpenCV in their own format: JPEGs as the camera made them, raw
+//! pixels unconverted.
+//!
+//! OpenCV says only that a grab failed. A camera that is gone, one that is slow, one that hangs
+//! and one with a fault on its bus are told apart here, by whether the node is still there and by
+//! how long the failure took.
+
+use crate::{
+    capture::{
+        missing_eoi,
+        source::{Opened, Source, raw, v4l2_devices},
+    },
+    config::{CameraConfig, Device, Size},
+    encode::Picture,
+    error::{Cause, Error},
+    feed::{
+        camera::{Asked, Facts},
+        frame::Stamp,
+    },
+    system::shutdown::Stop,
+};
+use opencv::{
+    core::{Mat, Vector},
+    prelude::*,
+    videoio::{self, VideoCapture, VideoWriter},
+};
+use rustix::time::{ClockId, clock_gettime};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// Longest time OpenCV waits for one picture, set through the environment: whole seconds, read
+/// once per process. Longer waits are made of several.
+pub const GRAB_TIMEOUT: (&str, &str) = ("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "1");
+
+/// A grab that fails sooner than this failed without waiting.
+const AT_ONCE: Duration = Duration::from_millis(200);
+
+/// Pause after such a failure: a fault on the bus comes with each picture, not thousands of times
+/// a second.
+const FAULT_PAUSE: Duration = Duration::from_millis(20);
+
+/// A camera whose grabs fail at once for this long is opened again.
+const FAULTY: Duration = Duration::from_secs(1);
+
+/// Pictures a driver may have kept while nobody grabbed: OpenCV gives it four buffers.
+const MOST_KEPT: u32 = 4;
+
+/// A driver that stamps pictures with a time further back than this has another clock.
+const OLDEST: Duration = Duration::from_secs(10);
+
+struct Reader {
+    capture: VideoCapture,
+    /// The node behind the name it was opened by.
+    node: PathBuf,
+    /// How to read its pictures; `None` for JPEGs.
+    raw: Option<&'static raw::Format>,
+    size: Size,
+    /// The camera's own bytes, where they are converted.
+    bytes: Mat,
+    /// Time between two pictures, as the camera says it.
+    period: Duration,
+    /// How old a picture usually is when it can be grabbed; exposure and transfer take a time.
+    usual_age: Duration,
+    /// Since when every grab has failed at once.
+    faulty_since: Option<Instant>,
+    stop: Arc<Stop>,
+}
+
+/// Opens the camera `device` names; blocks until it answers or gives up.
+pub fn open(device: &Device, config: &CameraConfig, stop: &Arc<Stop>) -> Result<Opened, Error> {
+    let path = PathBuf::from(device.to_string());
+    let offered = v4l2_devices::formats(&path);
+    let error = |cause, reason| Error::Open {
+        device: device.to_string(),
+        cause,
+        reason,
+    };
+    let refused = |reason| error(Cause::Silent, reason);
+    let other = |reason| error(Cause::Other, reason);
+    if let Some(reason) = raw::refusal(&config.format, &offered, &device.to_string()) {
+        return Err(refused(reason));
+    }
+    let wanted = raw::wanted(&config.format, &offered);
+    // OpenCV throws for some causes and returns a closed capture for others.
+    let mut capture = match try_open(&path, wanted.as_deref(), config) {
+        Ok(capture) if capture.is_opened().unwrap_or(false) => capture,
+        _ => return Err(v4l2_devices::why_not(device, &path)),
+    };
+    let (facts, size) =
+        read_back(&capture, &path, config, wanted).map_err(|error| other(error.message))?;
+    let code = facts.format.as_str();
+    let raw = raw::format_of(code);
+    match raw {
+        Some(raw) => {
+            if let Some(line) =
+                v4l2_devices::line_bytes(&path).filter(|&line| line > raw.line_bytes(size.width))
+            {
+                return Err(refused(raw::padded(code, line, size, &device.to_string())));
+            }
+            if raw.is_opencvs() {
+                let is_set = capture.set(videoio::CAP_PROP_CONVERT_RGB, 1.0);
+                is_set.map_err(|error| other(error.message))?;
+            }
+        }
+        None if raw::is_jpeg(code) => {}
+        None => return Err(refused(raw::unserved(code, &offered, &device.to_string()))),
+    }
+    let source = Box::new(Reader {
+        capture,
+        node: facts.node.clone().unwrap_or(path),
+        raw,
+        size,
+        bytes: Mat::default(),
+        period: Duration::from_secs_f64(1.0 / facts.fps.unwrap_or(30.0)),
+        usual_age: Duration::ZERO,
+        faulty_since: None,
+        stop: Arc::clone(stop),
+    });
+    Ok(Opened { source, facts })
+}
+
+fn try_open(
+    path: &Path,
+    format: Option<&str>,
+    config: &CameraConfig,
+) -> opencv::Result<VideoCapture> {
+    let mut params = Vec::new();
+    if let Some(format) = format {
+        let mut letters = format.chars().chain(std::iter::repeat(' '));
+        let mut letter = || letters.next().unwrap_or(' ');
+        let code = VideoWriter::fourcc(letter(), letter(), letter(), letter())?;
+        params.push((videoio::CAP_PROP_FOURCC, code));
+    }
+    if let Some(Size { width, height }) = config.size {
+        params.push((videoio::CAP_PROP_FRAME_WIDTH, width as i32));
+        params.push((videoio::CAP_PROP_FRAME_HEIGHT, height as i32));
+    }
+    if let Some(fps) = config.fps {
+        params.push((videoio::CAP_PROP_FPS, fps.0.round().max(1.0) as i32));
+    }
+    params.push((videoio::CAP_PROP_CONVERT_RGB, 0));
+    let params: Vector<i32> = params
+        .into_iter()
+        .flat_map(|(key, value)| [key, value])
+        .collect();
+    VideoCapture::from_file_with_params(&path.to_string_lossy(), videoio::CAP_V4L2, &params)
+}
+
+/// What the camera really gives: it promises formats and sizes it does not keep.
+fn read_back(
+    capture: &VideoCapture,
+    path: &Path,
+    config: &CameraConfig,
+    wanted: Option<String>,
+) -> opencv::Result<(Facts, Size)> {
+    let format = v4l2_devices::fourcc_text(capture.get(videoio::CAP_PROP_FOURCC)? as u32);
+    let width = capture.get(videoio::CAP_PROP_FRAME_WIDTH)? as u32;
+    let height = capture.get(videoio::CAP_PROP_FRAME_HEIGHT)? as u32;
+    let fps = Some(capture.get(videoio::CAP_PROP_FPS)?).filter(|fps| (0.1..=240.0).contains(fps));
+    let node = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let size = Size { width, height };
+    let facts = Facts {
+        source: node.display().to_string(),
+        node: Some(node),
+        stable: v4l2_devices::stable_name(path),
+        backend: "V4L2".to_owned(),
+        format,
+        size: Some(size),
+        fps,
+        asked: Asked {
+            format: wanted,
+            size: config.size,
+            fps: config.fps.map(|fps| fps.0),
+        },
+        // The noise of a sensor changes some bytes of each picture.
+        can_freeze: true,
+        ..Facts::default()
+    };
+    Ok((facts, size))
+}
+
+impl Source for Reader {
+    fn grab(&mut self) -> Result<Option<Stamp>, Error> {
+        let asked = Instant::now();
+        if let Some(age) = self.grab_newest() {
+            self.faulty_since = None;
+            return Ok(Some(Stamp::before_now(age)));
+        }
+        if !self.node.exists() {
+            return Err(self.lost(Cause::Missing, "the camera was unplugged"));
+        }
+        if asked.elapsed() >= AT_ONCE {
+            self.faulty_since = None;
+            return Ok(None);
+        }
+        let since = *self.faulty_since.get_or_insert(asked);
+        if since.elapsed() >= FAULTY {
+            // Plugged in again before anybody looked, or really broken: opening tells.
+            return Err(self.lost(Cause::Silent, "the camera gives errors instead of pictures"));
+        }
+        self.stop.wait_until(Instant::now() + FAULT_PAUSE);
+        Ok(None)
+    }
+
+    fn retrieve(&mut self, mut buffer: Mat) -> Result<Picture, Error> {
+        let Some(raw) = self.raw else {
+            return Ok(match self.capture.retrieve(&mut buffer, 0) {
+                Ok(_) => Picture::Jpeg(buffer),
+                Err(_) => Picture::Jpeg(Mat::default()),
+            });
+        };
+        // An empty or cut-off picture is no error: the next one may be well.
+        let is_whole = if raw.is_kept() {
+            self.capture.retrieve(&mut buffer, 0).is_ok() && self.is_whole(&buffer)
+        } else {
+            let bytes = &mut self.bytes;
+            self.capture.retrieve(bytes, 0).is_ok()
+                && raw.convert(bytes, self.size, &mut buffer).unwrap_or(false)
+        };
+        Ok(match is_whole {
+            true => Picture::Raw(buffer, raw.pixels),
+            false => Picture::Jpeg(Mat::default()),
+        })
+    }
+
+    fn may_lose_bytes(&self) -> bool {
+        missing_eoi::opencv_loses_bytes()
+    }
+}
+
+impl Reader {
+    /// Whether `pixels` has the size that the camera said.
+    fn is_whole(&self, pixels: &Mat) -> bool {
+        let Size { width, height } = self.size;
+        pixels.cols() == width as i32 && pixels.rows() == height as i32
+    }
+
+    /// Grabs the next picture and gives its age; after a pause (a machine asleep or overloaded)
+    /// lets go of those the driver kept meanwhile. `None` when the grab failed.
+    fn grab_newest(&mut self) -> Option<Duration> {
+        for kept in 0..=MOST_KEPT {
+            let asked = Instant::now();
+            if !self.capture.grab().unwrap_or(false) {
+                return None;
+            }
+            let age = self.picture_age();
+            let has_waited = asked.elapsed() > self.period / 2;
+            let is_usual = age < self.usual_age + self.period * 3 / 2;
+            // A picture that had to be waited for is the newest, however old its stamp.
+            if is_usual || has_waited && kept > 0 || kept == MOST_KEPT {
+                // Quick to fall, slow to rise: one late picture is not usual.
+                self.usual_age = match is_usual {
+                    true if age > self.usual_age => self.usual_age + (age - self.usual_age) / 64,
+                    _ => age,
+                };
+                return Some(age);
+            }
+        }
+        None
+    }
+
+    /// Age of the picture just grabbed by the driver's own clock, where it has one we know.
+    fn picture_age(&self) -> Duration {
+        let taken = self.capture.get(videoio::CAP_PROP_POS_MSEC).unwrap_or(0.0);
+        let now = clock_gettime(ClockId::Monotonic);
+        let age = now.tv_sec as f64 + now.tv_nsec as f64 / 1e9 - taken / 1e3;
+        if taken > 0.0 && (0.0..OLDEST.as_secs_f64()).contains(&age) {
+            Duration::from_secs_f64(age)
+        } else {
+            Duration::ZERO
+        }
+    }
+
+    fn lost(&self, cause: Cause, reason: &str) -> Error {
+        let device = self.node.display().to_string();
+        Error::Read {
+            device,
+            cause,
+            reason: reason.to_owned(),
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! A camera: a name, its settings, its slot, its numbers and what is known of it now.
+//!
+//! This is the object the two halves of the program share: `capture` and `encode` fill it, the
+//! server reads it, and neither knows the other. There is one today; nothing here assumes so.
+
+use crate::{
+    capture::source::v4l2_controls::{self, Control},
+    config::{CameraConfig, Quality, Size},
+    feed::{
+        frame::Frame,
+        freeze::{Change, FreezeDetector},
+        liveness::Snapshot,
+        slot::Slot,
+        stats::CameraStats,
+    },
+};
+use log::{info, warn};
+use parking_lot::{Mutex, MutexGuard};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicI32, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// Said of a camera that is online and has nothing to show yet.
+const NO_PICTURE: &str = "the camera gives no picture at the moment";
+
+/// One camera with everything that belongs to it.
+#[derive(Debug)]
+pub struct Camera {
+    /// What it was told.
+    pub config: CameraConfig,
+    /// Its latest frame.
+    pub slot: Arc<Slot>,
+    /// Its counters.
+    pub stats: CameraStats,
+    /// Written by its supervisor, read by status answers; held for the time of a copy.
+    status: Mutex<Status>,
+    /// Last sequence given out.
+    sequence: AtomicU64,
+    /// Start of the camera's clock.
+    epoch: Instant,
+    /// Capture time of the newest picture in microseconds of that clock; 0 before the first.
+    newest: AtomicU64,
+    /// JPEG quality of what is encoded from now on.
+    quality: AtomicI32,
+    /// Held for the time of a comparison.
+    freeze: Mutex<FreezeDetector>,
+}
+
+/// What the supervisor knows of a camera.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// Opening, online, offline or idle.
+    pub state: State,
+    /// Since when.
+    pub since: Instant,
+    /// Why it is not online; advice included.
+    pub reason: Option<String>,
+    /// Why it was last offline, without the name of any source.
+    pub nameless: Option<String>,
+    /// What was really opened.
+    pub facts: Facts,
+}
+
+/// State of a camera.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// The device is being opened for the first time.
+    Opening,
+    /// Pictures come.
+    Online,
+    /// No pictures; it is tried again and again.
+    Offline,
+    /// Released, because nobody watches; the first who does wakes it.
+    Idle,
+}
+
+impl State {
+    /// Every state there is.
+    pub const ALL: [State; 4] = [State::Opening, State::Online, State::Offline, State::Idle];
+
+    /// In `/state` and `/metrics`.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Opening => "opening",
+            State::Online => "online",
+            State::Offline => "offline",
+            State::Idle => "idle",
+        }
+    }
+}
+
+/// What a source really gives, as read back from it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Facts {
+    /// What was opened, as its user knows it.
+    pub source: String,
+    /// The V4L2 node behind it.
+    pub node: Option<PathBuf>,
+    /// That node's name which does not change with its number.
+    pub stable: Option<PathBuf>,
+    /// Who reads it: V4L2, FFMPEG, GSTREAMER or built-in.
+    pub backend: String,
+    /// Its pixel or stream format, such as MJPG, YUYV, h264, BGR.
+    pub format: String,
+    /// Size of its pictures, as they come.
+    pub size: Option<Size>,
+    /// Its nominal rate.
+    pub fps: Option<f64>,
+    /// What it was asked for.
+    pub asked: Asked,
+    /// Its JPEGs are sent as they come, never decoded.
+    pub pass_through: bool,
+    /// It is the test pattern in place of a camera that was not found.
+    pub is_fallback: bool,
+    /// It never gives the very same picture twice while it works; the same one again and again is a
+    /// fault. Not set by what may show a scene that stands still: streams, screens, files.
+    pub can_freeze: bool,
+}
+
+/// What a source was asked for; it may have given something else.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Asked {
+    /// Pixel format, as four letters.
+    pub format: Option<String>,
+    /// Picture size.
+    pub size: Option<Size>,
+    /// Frames a second.
+    pub fps: Option<f64>,
+}
+
+/// Why there are no controls to show.
+#[derive(Debug)]
+pub enum NoControls {
+    /// The source is of a kind that has none.
+    Never,
+    /// Not while things are as the text says.
+    NotNow(String),
+}
+
+impl Camera {
+    /// A camera that is not started yet.
+    pub fn new(config: CameraConfig) -> Camera {
+        let facts = Facts {
+            source: config.device.to_string(),
+            ..Facts::default()
+        };
+        Camera {
+            quality: AtomicI32::new(config.quality.0),
+            config,
+            slot: Arc::default(),
+            stats: CameraStats::default(),
+            status: Mutex::new(Status {
+                state: State::Opening,
+                since: Instant::now(),
+                reason: Some("the camera is being opened".to_owned()),
+                nameless: None,
+                facts,
+            }),
+            sequence: AtomicU64::new(0),
+            epoch: Instant::now(),
+            newest: AtomicU64::new(0),
+            freeze: Mutex::default(),
+        }
+    }
+
+    /// The status as it stands, to read or to write; let go of it at once.
+    pub fn status(&self) -> MutexGuard<'_, Status> {
+        self.status.lock()
+    }
+
+    /// JPEG quality of what is encoded, at present.
+    pub fn quality(&self) -> i32 {
+        self.quality.load(Ordering::Relaxed)
+    }
+
+    /// From the next picture on it is encoded so; nobody who watches is disturbed.
+    pub fn set_quality(&self, quality: Quality) {
+        self.quality.store(quality.0, Ordering::Relaxed);
+    }
+
+    /// The next sequence.
+    pub fn next_sequence(&self) -> u64 {
+        self.sequence.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Notes that a picture taken at `captured` came.
+    pub fn note_picture(&self, captured: Instant) {
+        self.newest.store(self.micros(captured), Ordering::Relaxed);
+        self.stats.captured.increment();
+        self.stats.rate.tick(captured);
+    }
+
+    /// Makes `frame` the latest, unless a newer one overtook it, and notes whether the picture
+    /// still changes.
+    pub fn publish(&self, frame: Frame) {
+        self.note_change(&frame);
+        if !self.slot.publish(frame) {
+            self.stats.late.increment();
+        }
+    }
+
+    /// Notes whether `frame` shows another picture than the latest, where the same is a fault.
+    fn note_change(&self, frame: &Frame) {
+        let can_freeze = self.status().facts.can_freeze;
+        let latest = self.slot.latest().filter(|_| can_freeze);
+        let is_same = latest.is_some_and(|last| last.is_live() && last.jpeg() == frame.jpeg());
+        let change = self
+            .freeze
+            .lock()
+            .note(is_same, frame.captured().at, self.config.timeout);
+        match change {
+            Some(Change::Froze(time)) => {
+                let time = time.as_secs();
+                warn!("the camera is frozen: it has given the very same picture for {time} s");
+            }
+            Some(Change::Thawed) => info!("the camera is not frozen any more"),
+            None => {}
+        }
+    }
+
+    /// True while it gives the very same picture again and again.
+    pub fn is_frozen(&self) -> bool {
+        self.freeze.lock().is_frozen()
+    }
+
+    /// The controls of the camera, as they stand.
+    pub fn controls(&self) -> Result<Vec<Control>, NoControls> {
+        let node = self.control_node()?;
+        v4l2_controls::list(&node).map_err(|error| NoControls::NotNow(error.to_string()))
+    }
+
+    /// Sets controls of the camera; a sentence for each that cannot be set.
+    pub fn set_controls(&self, settings: &[(String, String)]) -> Result<Vec<String>, NoControls> {
+        let node = self.control_node()?;
+        v4l2_controls::set(&node, settings).map_err(|error| NoControls::NotNow(error.to_string()))
+    }
+
+    fn control_node(&self) -> Result<PathBuf, NoControls> {
+        let status = self.status();
+        match (&status.facts.node, status.state) {
+            (Some(node), State::Online) => Ok(node.clone()),
+            (_, State::Online) => Err(NoControls::Never),
+            _ => Err(NoControls::NotNow(
+                status.reason.clone().unwrap_or_default(),
+            )),
+        }
+    }
+
+    fn micros(&self, at: Instant) -> u64 {
+        let micros = at.saturating_duration_since(self.epoch).as_micros().max(1);
+        u64::try_from(micros).unwrap_or(u64::MAX)
+    }
+
+    /// What is known of it at `now`.
+    pub fn snapshot(&self, now: Instant) -> Snapshot {
+        let newest = match self.newest.load(Ordering::Relaxed) {
+            0 => None,
+            micros => Some(self.epoch + Duration::from_micros(micros)),
+        };
+        Snapshot {
+            now,
+            status: self.status().clone(),
+            newest,
+            measured_fps: self.stats.rate.per_second(now),
+            timeout: self.config.timeout,
+            warmup: self.config.warmup,
+        }
+    }
+
+    /// Why there is no live picture, for somebody who may not know what the source is.
+    pub fn nameless_excuse(&self) -> String {
+        let status = self.status();
+        match (&status.nameless, status.state) {
+            (Some(reason), State::Offline) => format!("the camera is offline: {reason}"),
+            (None, State::Offline) => "the camera is offline".to_owned(),
+            (_, State::Online) => NO_PICTURE.to_owned(),
+            (_, State::Opening | State::Idle) => "the camera is being opened".to_owned(),
+        }
+    }
+
+    /// Why there is no live picture, for a person who asked for one.
+    pub fn excuse(&self) -> String {
+        let status = self.status();
+        match (&status.reason, status.state) {
+            (Some(reason), _) => reason.clone(),
+            (None, State::Online) => NO_PICTURE.to_owned(),
+            (None, _) => "the camera is being opened".to_owned(),
+        }
+    }
+}

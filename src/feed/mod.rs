@@ -1,0 +1,12 @@
+//! The domain: frames, the slot where capture and viewers meet, and what is known of a camera and of who
+//! watches. No OpenCV, no HTTP and no calls to the system but the futex of `notify`.
+
+pub mod camera;
+pub mod frame;
+pub mod freeze;
+pub mod liveness;
+pub mod multipart;
+pub mod notify;
+pub mod slot;
+pub mod stats;
+pub mod viewers;

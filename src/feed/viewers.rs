@@ -1,0 +1,345 @@
+//! The viewers: who is admitted, what each was sent, and one line when they come and go.
+//!
+//! A viewer holds its place by an [`Admission`] and gives it back by dropping it, so a client
+//! thread that panics leaves nothing behind. Knows nothing of HTTP.
+
+use crate::{
+    feed::stats::{Counter, Rate},
+    system::log_limit::LogLimiter,
+};
+use log::info;
+use parking_lot::{Condvar, Mutex};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// Lines a minute about viewers that come and go: a page that is opened and closed is told of, a
+/// script that does so without end does not fill the log.
+const LINES: u32 = 40;
+
+/// Everybody who watches.
+#[derive(Debug)]
+pub struct Clients {
+    max_viewers: usize,
+    /// Held for the time of an insert, a remove, a copy of the pointers or a sum.
+    viewers: Mutex<Viewers>,
+    /// A viewer left.
+    left: Condvar,
+    /// Viewers that took no byte for too long and were let go.
+    pub evicted: Counter,
+    /// Lines about those who come and go.
+    lines: LogLimiter,
+    /// Lines about those who were let go, which the others do not crowd out.
+    stall_lines: LogLimiter,
+}
+
+/// Who watches, and what those were sent who do not any more. Under one lock, so that no viewer
+/// counts twice or not at all.
+#[derive(Debug, Default)]
+struct Viewers {
+    by_id: BTreeMap<u64, Arc<Viewer>>,
+    gone: Totals,
+}
+
+/// What viewers were and were not sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Frames sent, repeats not counted.
+    pub sent: u64,
+    /// Frames that were there for a viewer and never sent to it, because it was slow.
+    pub missed: u64,
+    /// Bytes of parts sent, repeats included.
+    pub bytes: u64,
+}
+
+impl Totals {
+    fn add(&mut self, viewer: &Viewer) {
+        self.sent += viewer.sent.get();
+        self.missed += viewer.missed.get();
+        self.bytes += viewer.bytes.get();
+    }
+}
+
+/// One viewer's numbers; written by its thread, read by status answers.
+#[derive(Debug)]
+pub struct Viewer {
+    /// Number of the client, as in its thread's name.
+    pub id: u64,
+    /// Its address.
+    pub peer: String,
+    /// When it was admitted.
+    pub since: Instant,
+    /// Parts a second, repeats not counted.
+    rate: Rate,
+    /// Frames sent, repeats not counted.
+    pub sent: Counter,
+    /// Frames that were there for it and never sent, because it was slow.
+    pub missed: Counter,
+    /// Bytes of parts sent, repeats included.
+    pub bytes: Counter,
+}
+
+/// Why a viewer left.
+#[derive(Debug, Clone, Copy)]
+pub enum Leaving {
+    /// Its connection ended or took no bytes any more.
+    Gone(std::io::ErrorKind),
+    /// The program ends.
+    Ending,
+}
+
+impl Leaving {
+    fn is_stalled(self) -> bool {
+        use std::io::ErrorKind;
+        matches!(
+            self,
+            Leaving::Gone(ErrorKind::TimedOut | ErrorKind::WouldBlock)
+        )
+    }
+}
+
+impl fmt::Display for Leaving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use std::io::ErrorKind;
+        f.write_str(match self {
+            Leaving::Gone(ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => "closed",
+            Leaving::Gone(_) if self.is_stalled() => "stalled",
+            Leaving::Gone(_) => "connection lost",
+            Leaving::Ending => "camfeed ends",
+        })
+    }
+}
+
+impl Viewer {
+    /// Parts a second, repeats not counted.
+    pub fn fps(&self) -> f64 {
+        self.rate.per_second(Instant::now())
+    }
+}
+
+impl Clients {
+    /// Admits up to `max_viewers` at once.
+    pub fn new(max_viewers: usize) -> Arc<Clients> {
+        Arc::new(Clients {
+            max_viewers,
+            viewers: Mutex::default(),
+            left: Condvar::new(),
+            evicted: Counter::default(),
+            lines: LogLimiter::per_minute(LINES),
+            stall_lines: LogLimiter::per_minute(LINES / 2),
+        })
+    }
+
+    /// A place for a viewer; `None` when all are taken.
+    pub fn admit(self: &Arc<Clients>, id: u64, peer: String) -> Option<Admission> {
+        let viewer = Arc::new(Viewer {
+            id,
+            peer,
+            since: Instant::now(),
+            rate: Rate::default(),
+            sent: Counter::default(),
+            missed: Counter::default(),
+            bytes: Counter::default(),
+        });
+        let count = {
+            let mut viewers = self.viewers.lock();
+            if viewers.by_id.len() >= self.max_viewers {
+                return None;
+            }
+            viewers.by_id.insert(id, Arc::clone(&viewer));
+            viewers.by_id.len()
+        };
+        if let Some(suppressed) = self.lines.permit() {
+            info!(
+                "viewer joined id={id} peer={} viewers={count}{suppressed}",
+                viewer.peer
+            );
+        }
+        Some(Admission {
+            clients: Arc::clone(self),
+            viewer,
+            leaving: None,
+        })
+    }
+
+    /// Streams served at once.
+    pub fn max_viewers(&self) -> usize {
+        self.max_viewers
+    }
+
+    /// Who watches, by id.
+    pub fn viewers(&self) -> Vec<Arc<Viewer>> {
+        self.viewers.lock().by_id.values().cloned().collect()
+    }
+
+    /// How many watch.
+    pub fn count(&self) -> usize {
+        self.viewers.lock().by_id.len()
+    }
+
+    /// Of all viewers, gone ones included. Summed here, so that a part sent touches nothing that all
+    /// viewers share.
+    pub fn totals(&self) -> Totals {
+        let viewers = self.viewers.lock();
+        let mut totals = viewers.gone;
+        for viewer in viewers.by_id.values() {
+            totals.add(viewer);
+        }
+        totals
+    }
+
+    /// Waits until nobody watches any more, at most `time`.
+    pub fn wait_gone(&self, time: Duration) {
+        let deadline = Instant::now() + time;
+        let mut viewers = self.viewers.lock();
+        while !viewers.by_id.is_empty() {
+            if self.left.wait_until(&mut viewers, deadline).timed_out() {
+                let count = viewers.by_id.len();
+                info!("ending with {count} viewers that take no bytes");
+                return;
+            }
+        }
+    }
+}
+
+/// A viewer's place; given back when dropped.
+#[derive(Debug)]
+pub struct Admission {
+    clients: Arc<Clients>,
+    /// Its numbers.
+    pub viewer: Arc<Viewer>,
+    leaving: Option<Leaving>,
+}
+
+impl Admission {
+    /// Counts a part with a new frame that was sent at `now`, and the frames that came and went
+    /// since the one before.
+    pub fn note_frame(&self, bytes: usize, missed: u64, now: Instant) {
+        let viewer = &self.viewer;
+        viewer.bytes.add(bytes as u64);
+        viewer.sent.increment();
+        if missed > 0 {
+            viewer.missed.add(missed);
+        }
+        viewer.rate.tick(now);
+    }
+
+    /// Counts a part that was sent once more.
+    pub fn note_repeat(&self, bytes: usize) {
+        self.viewer.bytes.add(bytes as u64);
+    }
+
+    /// Gives the place back and says why.
+    pub fn leave(mut self, leaving: Leaving) {
+        self.leaving = Some(leaving);
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        let count = {
+            let mut viewers = self.clients.viewers.lock();
+            viewers.by_id.remove(&self.viewer.id);
+            viewers.gone.add(&self.viewer);
+            self.clients.left.notify_all();
+            viewers.by_id.len()
+        };
+        let is_stalled = self.leaving.is_some_and(Leaving::is_stalled);
+        if is_stalled {
+            self.clients.evicted.increment();
+        }
+        let lines = if is_stalled {
+            &self.clients.stall_lines
+        } else {
+            &self.clients.lines
+        };
+        let Some(suppressed) = lines.permit() else {
+            return;
+        };
+        let viewer = &self.viewer;
+        let reason = self
+            .leaving
+            .map_or_else(|| "internal error".to_owned(), |why| why.to_string());
+        info!(
+            "viewer left id={} peer={} viewers={count} seconds={:.1} sent={} missed={} reason={reason:?}{suppressed}",
+            viewer.id,
+            viewer.peer,
+            viewer.since.elapsed().as_secs_f64(),
+            viewer.sent.get(),
+            viewer.missed.get(),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_more_than_the_limit_is_not_admitted_until_one_leaves() {
+        let clients = Clients::new(2);
+        let first = clients.admit(1, "a".to_owned()).expect("a place");
+        let _second = clients.admit(2, "b".to_owned()).expect("a place");
+        assert!(clients.admit(3, "c".to_owned()).is_none());
+        first.leave(Leaving::Ending);
+        assert!(clients.admit(4, "d".to_owned()).is_some());
+    }
+
+    #[test]
+    fn a_part_is_counted_for_its_viewer_and_for_all() {
+        let clients = Clients::new(1);
+        let admission = clients.admit(1, "a".to_owned()).expect("a place");
+        admission.note_frame(100, 2, Instant::now());
+        admission.note_repeat(100);
+        let viewer = &admission.viewer;
+        assert_eq!(
+            (viewer.sent.get(), viewer.missed.get(), viewer.bytes.get()),
+            (1, 2, 200)
+        );
+        let (sent, missed, bytes) = (1, 2, 200);
+        let totals = Totals {
+            sent,
+            missed,
+            bytes,
+        };
+        assert_eq!(clients.totals(), totals);
+    }
+
+    #[test]
+    fn what_a_viewer_that_left_was_sent_stays_counted() {
+        let clients = Clients::new(2);
+        let first = clients.admit(1, "a".to_owned()).expect("a place");
+        let second = clients.admit(2, "b".to_owned()).expect("a place");
+        let now = Instant::now();
+        first.note_frame(100, 2, now);
+        second.note_frame(100, 0, now);
+        let mut totals = Totals {
+            sent: 2,
+            missed: 2,
+            bytes: 200,
+        };
+        assert_eq!(clients.totals(), totals);
+        first.leave(Leaving::Ending);
+        assert_eq!(clients.totals(), totals);
+        second.note_frame(100, 1, now);
+        totals = Totals {
+            sent: 3,
+            missed: 3,
+            bytes: 300,
+        };
+        assert_eq!(clients.totals(), totals);
+    }
+
+    #[test]
+    fn waiting_for_the_last_viewer_ends_when_it_leaves() {
+        let clients = Clients::new(1);
+        let admission = clients.admit(1, "a".to_owned()).expect("a place");
+        let leaver = std::thread::spawn(move || admission.leave(Leaving::Ending));
+        clients.wait_gone(Duration::from_secs(60));
+        assert!(clients.viewers().is_empty());
+        leaver.join().expect("no panic");
+    }
+}

@@ -1,0 +1,11 @@
+//! The answers: a handler for each address, a function of the request and the app.
+
+pub mod controls;
+pub mod etag;
+pub mod metrics;
+pub mod pages;
+pub mod prometheus_text;
+pub mod snapshot;
+pub mod snapshot_query;
+pub mod state;
+pub mod stream;

@@ -1,0 +1,109 @@
+//! The page and what belongs to it, embedded in the binary.
+
+use crate::http::{app::App, query::Query, response::Response};
+use std::borrow::Cow;
+
+/// Nothing from elsewhere, nothing inline; who may show it in a frame is added.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+    frame-ancestors ";
+
+/// What the page loads by itself: a token it was opened with is put behind each, for want of
+/// another place that works in a frame and for two cameras on one host, as a cookie would not.
+const LINKS: [&str; 6] = [
+    "static/icon.svg",
+    "static/style.css",
+    "static/addresses.js",
+    "static/app.js",
+    "stream",
+    "snapshot.jpg",
+];
+
+/// An embedded file.
+#[derive(Debug)]
+pub struct Page {
+    content_type: &'static str,
+    body: &'static [u8],
+}
+
+const INDEX: Page = Page {
+    content_type: "text/html; charset=utf-8",
+    body: include_bytes!("../../../static/index.html"),
+};
+const SCRIPT: Page = Page {
+    content_type: "text/javascript; charset=utf-8",
+    body: include_bytes!("../../../static/app.js"),
+};
+const ADDRESSES: Page = Page {
+    content_type: "text/javascript; charset=utf-8",
+    body: include_bytes!("../../../static/addresses.js"),
+};
+const STYLE: Page = Page {
+    content_type: "text/css; charset=utf-8",
+    body: include_bytes!("../../../static/style.css"),
+};
+const ICON: Page = Page {
+    content_type: "image/svg+xml",
+    body: include_bytes!("../../../static/icon.svg"),
+};
+
+/// The file at `path`.
+pub fn find(path: &str) -> Option<&'static Page> {
+    match path {
+        "/" | "/index.html" => Some(&INDEX),
+        "/static/app.js" => Some(&SCRIPT),
+        "/static/addresses.js" => Some(&ADDRESSES),
+        "/static/style.css" => Some(&STYLE),
+        "/static/icon.svg" | "/favicon.ico" => Some(&ICON),
+        _ => None,
+    }
+}
+
+impl Page {
+    /// It, as asked for with `query`.
+    pub fn answer(&self, query: &Query, app: &App) -> Response {
+        let policy = format!("{POLICY}{}", app.frame_ancestors);
+        let token = app.gate.token_in(query);
+        Response::new(200, self.content_type, self.body_with(token.as_deref()))
+            .with("Cache-Control", "no-cache")
+            .with("Content-Security-Policy", &policy)
+            .with("Referrer-Policy", "no-referrer")
+    }
+
+    fn body_with(&self, token: Option<&str>) -> Cow<'static, [u8]> {
+        match (token, std::str::from_utf8(self.body)) {
+            (Some(token), Ok(text)) if self.content_type.starts_with("text/html") => {
+                let with = |text: String, link: &&str| {
+                    text.replace(
+                        &format!("=\"{link}\""),
+                        &format!("=\"{link}?token={token}\""),
+                    )
+                };
+                let text = LINKS.iter().fold(text.to_owned(), with);
+                Cow::Owned(text.into_bytes())
+            }
+            _ => Cow::Borrowed(self.body),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_link_of_the_page_carries_the_token_on() {
+        let body = INDEX.body_with(Some("abc")).into_owned();
+        let text = String::from_utf8(body).expect("UTF-8");
+        let links: Vec<_> = text
+            .split(['<', ' ', '>'])
+            .filter(|word| word.starts_with("href=") || word.starts_with("src="))
+            .collect();
+        assert_eq!(links.len(), LINKS.len(), "{links:?}");
+        for link in links {
+            assert!(link.ends_with("?token=abc\""), "{link}");
+        }
+        assert_eq!(*INDEX.body_with(None), *INDEX.body);
+        assert_eq!(*SCRIPT.body_with(Some("abc")), *SCRIPT.body);
+    }
+}

@@ -1,0 +1,251 @@
+//! Snapshots: one JPEG, at once or soon, or an honest 503.
+//!
+//! Never a placeholder with a 200: a time-lapse would keep it. A page's `<img>` gets it with the 503,
+//! because Fluidd asks for no more snapshots after one that cannot be shown. Never a hang: wget would
+//! wait for a quarter of an hour. What the client wants of the picture is a `wish`; each picture has an
+//! `etag`, so that nobody fetches one twice.
+
+use crate::{
+    feed::{
+        frame::Frame,
+        slot::{Slot, Waited},
+    },
+    http::{
+        answers::{
+            etag::{etag, is_named},
+            snapshot_query::Wish,
+        },
+        app::App,
+        request::Request,
+        response::Response,
+    },
+};
+use jiff::Timestamp;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant, UNIX_EPOCH},
+};
+
+/// Answers with the newest frame that is what the query wishes for.
+pub fn answer(request: &Request, app: &App) -> Response {
+    let wish = match Wish::parse(&request.target.query, Instant::now()) {
+        Ok(wish) => wish,
+        Err(line) => return Response::text(400, line),
+    };
+    let Some(_place) = app.patients.enter() else {
+        return Response::text(503, "too many wait for a picture already\n")
+            .with("Retry-After", "2");
+    };
+    let slot = &app.camera.slot;
+    if let Some(frame) = live_frame(slot, wish) {
+        return picture(frame, request);
+    }
+    let card = slot.latest().filter(|card| !card.is_live());
+    let response = match card.filter(|_| is_from_image(request)) {
+        Some(card) => Response::jpeg(503, card),
+        None => Response::text(503, format!("no live picture: {}\n", app.camera.excuse())),
+    };
+    response.with("Retry-After", "2")
+}
+
+/// True for the `<img>` of a page: every browser then names picture types first. Programs accept
+/// anything, and a browser that opens the address wants a text.
+fn is_from_image(request: &Request) -> bool {
+    let accept = request.header("Accept").unwrap_or_default();
+    accept.trim_start().starts_with("image/")
+}
+
+/// Those who may wait for a picture at once: each has a thread, and while the camera is away all
+/// who ask wait.
+#[derive(Debug)]
+pub struct Patients {
+    most: usize,
+    now: AtomicUsize,
+}
+
+/// One of them; leaves when dropped.
+struct Patient<'a>(&'a Patients);
+
+impl Patients {
+    /// At most so many.
+    pub fn new(most: usize) -> Patients {
+        Patients {
+            most,
+            now: AtomicUsize::new(0),
+        }
+    }
+
+    fn enter(&self) -> Option<Patient<'_>> {
+        let patient = Patient(self);
+        (self.now.fetch_add(1, Ordering::Relaxed) < self.most).then_some(patient)
+    }
+}
+
+impl Drop for Patient<'_> {
+    fn drop(&mut self) {
+        self.0.now.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn live_frame(slot: &Arc<Slot>, wish: Wish) -> Option<Arc<Frame>> {
+    let deadline = wish.asked + wish.patience();
+    let _watch = slot.watch();
+    let mut newest = slot.latest();
+    let wish = wish.at(newest.as_ref().map_or(0, |frame| frame.sequence()));
+    let mut is_awaited = false;
+    let mut sequence = 0;
+    loop {
+        if let Some(frame) = newest {
+            if wish.is_met_by(&frame, is_awaited) {
+                return Some(frame);
+            }
+            sequence = frame.sequence();
+        }
+        newest = match slot.wait_newer(sequence, deadline) {
+            Waited::Newer(frame) => Some(frame),
+            Waited::TimedOut | Waited::Closed => return None,
+        };
+        is_awaited = true;
+    }
+}
+
+/// The frame, or only its headers when the client has it already.
+fn picture(frame: Arc<Frame>, request: &Request) -> Response {
+    let sequence = frame.sequence();
+    let captured = frame.captured().unix;
+    let name = file_name(captured);
+    let modified = httpdate::HttpDate::from(UNIX_EPOCH + captured);
+    let etag = etag(sequence);
+    let has_it = request
+        .header("If-None-Match")
+        .is_some_and(|had| is_named(had, &etag));
+    let response = if has_it {
+        Response::new(304, "image/jpeg", &[][..]).with("Cache-Control", "no-store")
+    } else {
+        Response::jpeg(200, frame)
+    };
+    response
+        .with("ETag", &etag)
+        .with(
+            "X-Timestamp",
+            &format!("{}.{:06}", captured.as_secs(), captured.subsec_micros()),
+        )
+        .with("X-Sequence", &sequence.to_string())
+        .with("Last-Modified", &modified.to_string())
+        .with(
+            "Content-Disposition",
+            &format!("inline; filename=\"{name}\""),
+        )
+}
+
+/// `camfeed-20261122T134332.123Z.jpg`: sorts by time, in UTC, so that no summer time repeats one.
+fn file_name(captured: Duration) -> String {
+    let millis = i64::try_from(captured.as_millis()).unwrap_or(i64::MAX);
+    let time = Timestamp::from_millisecond(millis).unwrap_or_default();
+    format!("camfeed-{}Z.jpg", time.strftime("%Y%m%dT%H%M%S%.3f"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_wait_than_may() {
+        let patients = Patients::new(2);
+        let first = patients.enter().expect("a place");
+        let _second = patients.enter().expect("a place");
+        assert!(patients.enter().is_none());
+        drop(first);
+        assert!(patients.enter().is_some());
+    }
+    use crate::{
+        feed::frame::Stamp,
+        http::{
+            answers::snapshot_query::{LONG_PATIENCE, PATIENCE},
+            query::Query,
+        },
+    };
+
+    fn frame(sequence: u64, age: Duration) -> Frame {
+        Frame::live(sequence, Stamp::before_now(age), 4, |out| {
+            out.extend_from_slice(b"JPEG")
+        })
+    }
+
+    #[test]
+    fn file_name_carries_the_capture_time() {
+        let captured = Duration::from_millis(1_795_354_412_123);
+        assert_eq!(file_name(captured), "camfeed-20261122T133332.123Z.jpg");
+        assert_eq!(
+            file_name(Duration::ZERO),
+            "camfeed-19700101T000000.000Z.jpg"
+        );
+    }
+
+    fn wish(query: &str, asked: Instant) -> Wish {
+        Wish::parse(&Query::new(query), asked).expect("well formed")
+    }
+
+    /// When the client of a request asked that has been waiting for nearly `patience`.
+    fn nearly_late(patience: Duration) -> Instant {
+        let waited = patience - Duration::from_millis(20);
+        Instant::now().checked_sub(waited).expect("later")
+    }
+
+    /// The sequence that a client with this query gets when frame `sequence` is published while it
+    /// waits.
+    fn got_while_waiting(slot: &Arc<Slot>, query: &str, sequence: u64) -> Option<u64> {
+        let wish = wish(query, Instant::now());
+        let waiting = Arc::clone(slot);
+        let waiter = std::thread::spawn(move || live_frame(&waiting, wish));
+        while !slot.is_watched() {
+            std::thread::yield_now();
+        }
+        slot.publish(frame(sequence, Duration::ZERO));
+        let got = waiter.join().expect("no panic");
+        got.map(|frame| frame.sequence())
+    }
+
+    #[test]
+    fn a_young_frame_is_taken_and_an_old_one_is_not() {
+        let slot = Arc::new(Slot::default());
+        slot.publish(frame(1, Duration::from_secs(2)));
+        assert!(live_frame(&slot, wish("", nearly_late(PATIENCE))).is_none());
+        slot.publish(frame(2, Duration::from_millis(100)));
+        assert!(live_frame(&slot, wish("", Instant::now())).is_some());
+    }
+
+    #[test]
+    fn fresh_means_captured_after_the_request() {
+        let slot = Arc::new(Slot::default());
+        slot.publish(frame(1, Duration::from_millis(100)));
+        assert_eq!(got_while_waiting(&slot, "fresh=1", 2), Some(2));
+    }
+
+    #[test]
+    fn after_waits_for_a_later_sequence() {
+        let slot = Arc::new(Slot::default());
+        slot.publish(frame(4, Duration::ZERO));
+        let late = wish("after=4", nearly_late(LONG_PATIENCE));
+        assert!(live_frame(&slot, late).is_none());
+        assert_eq!(got_while_waiting(&slot, "after=4", 5), Some(5));
+    }
+
+    #[test]
+    fn after_a_sequence_of_an_earlier_start_comes_the_newest_at_once() {
+        let slot = Arc::new(Slot::default());
+        slot.publish(frame(4, Duration::ZERO));
+        let got = live_frame(&slot, wish("after=5", nearly_late(LONG_PATIENCE)));
+        assert_eq!(got.expect("at once").sequence(), 4);
+    }
+
+    #[test]
+    fn a_placeholder_is_never_a_snapshot() {
+        let slot = Arc::new(Slot::default());
+        slot.publish(Frame::placeholder(1, b"CARD", "why"));
+        assert!(live_frame(&slot, wish("", nearly_late(PATIENCE))).is_none());
+    }
+}

@@ -1,0 +1,185 @@
+//! What a client wants of a snapshot: `fresh`, `after` and `max_age` in its query.
+//!
+//! Each narrows which frames will do, and they combine. Ages count from the request: a camera that
+//! takes a while to hand a picture over can satisfy any of them.
+
+use crate::{feed::frame::Frame, http::query::Query};
+use std::{
+    ops::RangeInclusive,
+    str::FromStr,
+    time::{Duration, Instant},
+};
+
+/// A frame this young is as good as the next one, unless the client says otherwise.
+const YOUNG: Duration = Duration::from_millis(500);
+
+/// A client waits no longer than this for a live frame…
+pub const PATIENCE: Duration = Duration::from_secs(3);
+
+/// …and than this for the one after the one it has.
+pub const LONG_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Range of `max_age`, in milliseconds.
+const MAX_AGE: RangeInclusive<u64> = 0..=60_000;
+
+/// What a client wants of a snapshot.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// When it asked.
+    pub asked: Instant,
+    /// Captured after that.
+    pub is_fresh: bool,
+    /// With a later sequence than this.
+    pub after: Option<u64>,
+    /// Captured at most so long before it asked.
+    pub max_age: Option<Duration>,
+}
+
+impl Wish {
+    /// Reads it from `query`, or says in a line what is wrong there.
+    pub fn parse(query: &Query, asked: Instant) -> Result<Wish, String> {
+        let sequences = "sequences, from 0 on";
+        let ages = "0 to 60000 milliseconds";
+        let max_age = number(query, "max_age", |age| MAX_AGE.contains(age), ages)?;
+        Ok(Wish {
+            asked,
+            is_fresh: query.get("fresh").is_some_and(|value| value != "0"),
+            after: number(query, "after", |_| true, sequences)?,
+            max_age: max_age.map(Duration::from_millis),
+        })
+    }
+
+    /// How long its client waits.
+    pub fn patience(&self) -> Duration {
+        if self.after.is_some() {
+            LONG_PATIENCE
+        } else {
+            PATIENCE
+        }
+    }
+
+    /// The same wish at a slot whose newest frame is `last`: a sequence that this start of the
+    /// program has not reached is from one before, and every frame of this one comes after it.
+    pub fn at(self, last: u64) -> Wish {
+        let after = self.after.filter(|after| *after <= last);
+        Wish { after, ..self }
+    }
+
+    /// True when `frame` will do; `is_awaited` when it was published after the request.
+    pub fn is_met_by(&self, frame: &Frame, is_awaited: bool) -> bool {
+        let captured = frame.captured().at;
+        let is_young = match self.max_age {
+            Some(most) => self.asked.saturating_duration_since(captured) <= most,
+            // Slower than YOUNG to encode, or not: what comes after the request will do.
+            None => is_awaited || frame.age() < YOUNG,
+        };
+        frame.is_live()
+            && is_young
+            && (!self.is_fresh || captured > self.asked)
+            && self.after.is_none_or(|after| frame.sequence() > after)
+    }
+}
+
+/// The number in parameter `name`, if there is one.
+fn number<T: FromStr>(
+    query: &Query,
+    name: &str,
+    is_allowed: impl Fn(&T) -> bool,
+    allowed: &str,
+) -> Result<Option<T>, String> {
+    let Some(text) = query.get(name) else {
+        return Ok(None);
+    };
+    match text.parse().ok().filter(is_allowed) {
+        Some(number) => Ok(Some(number)),
+        None => {
+            let text: String = text
+                .chars()
+                .filter(|letter| !letter.is_control())
+                .take(40)
+                .collect();
+            Err(format!("{name}=`{text}`: allowed are {allowed}\n"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feed::frame::Stamp;
+
+    fn wish(query: &str) -> Wish {
+        Wish::parse(&Query::new(query), Instant::now()).expect("well formed")
+    }
+
+    fn frame(sequence: u64, age_ms: u64) -> Frame {
+        let age = Duration::from_millis(age_ms);
+        Frame::live(sequence, Stamp::before_now(age), 4, |out| {
+            out.extend_from_slice(b"JPEG")
+        })
+    }
+
+    #[test]
+    fn a_frame_is_measured_by_the_wish() {
+        for (query, age_ms, is_awaited, is_met) in [
+            ("", 100, false, true),
+            ("", 700, false, false),
+            ("", 700, true, true),
+            ("max_age=2000", 700, false, true),
+            ("max_age=300", 700, false, false),
+            ("max_age=300", 700, true, false),
+            ("max_age=0", 50, true, false),
+            ("fresh=1", 50, true, false),
+            ("fresh=0", 50, false, true),
+            ("fresh=1&max_age=60000", 50, false, false),
+            ("after=6", 100, false, true),
+            ("after=7", 100, true, false),
+            ("after=6", 700, false, false),
+            ("after=6&max_age=2000", 700, false, true),
+            ("after=6&fresh", 100, true, false),
+        ] {
+            let wish = wish(query);
+            let frame = frame(7, age_ms);
+            assert_eq!(wish.is_met_by(&frame, is_awaited), is_met, "{query}");
+        }
+    }
+
+    #[test]
+    fn a_frame_captured_after_the_request_is_fresh_and_has_no_age() {
+        for query in ["fresh=1", "max_age=0", "fresh=1&max_age=0&after=6"] {
+            let wish = wish(query);
+            assert!(wish.is_met_by(&frame(7, 0), true), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_sequence_of_another_start_is_forgotten() {
+        assert_eq!(wish("after=900").at(7).after, None);
+        assert_eq!(wish("after=7").at(7).after, Some(7));
+        assert_eq!(wish("after=0").at(0).after, Some(0));
+    }
+
+    #[test]
+    fn a_placeholder_meets_no_wish() {
+        for query in ["", "after=0", "max_age=60000"] {
+            let card = Frame::placeholder(1, b"CARD", "why");
+            assert!(!wish(query).is_met_by(&card, true), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_bad_number_is_named_with_what_is_allowed() {
+        for (query, words) in [
+            ("after=x", "after=`x`: allowed are sequences"),
+            ("after=-1", "after=`-1`"),
+            ("after=", "after=``"),
+            ("after=1.5", "after=`1.5`"),
+            ("after=99999999999999999999", "after=`9999"),
+            ("max_age=60001", "allowed are 0 to 60000 milliseconds"),
+            ("max_age=%00%0d1s", "max_age=`1s`"),
+        ] {
+            let said = Wish::parse(&Query::new(query), Instant::now()).expect_err(query);
+            assert!(said.contains(words) && said.ends_with('\n'), "{said}");
+        }
+    }
+}

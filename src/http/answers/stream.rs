@@ -1,0 +1,383 @@
+//! The stream: one viewer's loop from admission to farewell.
+//!
+//! Waits for a newer frame, writes its part, and when it comes back from writing takes the newest
+//! again: a slow viewer misses frames, it never queues them. While nothing newer comes the last
+//! part is repeated, because browsers paint a part only when the next one begins, and because
+//! Home Assistant leaves a stream that is silent.
+
+use crate::{
+    feed::{
+        camera::Camera,
+        frame::Frame,
+        multipart,
+        slot::{Slot, Waited},
+        viewers::{Admission, Leaving},
+    },
+    http::{
+        app::App,
+        net::{
+            backlog::Backlog,
+            connection::{Connection, Written},
+        },
+        request::{Method, Request},
+        response::{Answer, Response},
+    },
+};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// A part is first repeated after this long when nothing newer comes: a browser paints it then.
+const FIRST_REPEAT: Duration = Duration::from_millis(600);
+
+/// And after this long for a viewer that asked for no more than a frame a second: its next part is
+/// far away for sure.
+const FIRST_REPEAT_OF_SLOW: Duration = Duration::from_millis(250);
+
+/// And then this often: at least one part a second, with a margin.
+const REPEAT: Duration = Duration::from_millis(900);
+
+/// A viewer that was behind is looked at again after this long, when nothing newer comes before.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// A frame this old is not worth beginning with; the next one is.
+const STALE: Duration = Duration::from_millis(500);
+
+/// Range of `?fps=`.
+const FPS: std::ops::RangeInclusive<f64> = 0.1..=120.0;
+
+/// A viewer's stream that was admitted and has not begun.
+#[derive(Debug)]
+pub struct Stream {
+    head: Response,
+    admission: Admission,
+    pace: Option<Pace>,
+}
+
+/// Admits a viewer, or says why not.
+///
+/// `?type=bytes` asks for the same bytes under a type that no browser interprets: WebKit's network
+/// layer takes a `multipart/x-mixed-replace` answer apart itself (seen with WebKitGTK 2.50), so
+/// that `fetch()` never sees its bytes.
+pub fn answer(request: &Request, app: &App) -> Answer {
+    let query = &request.target.query;
+    let fps = match query.get("fps").map(|text| (text.parse::<f64>(), text)) {
+        None => None,
+        Some((Ok(fps), _)) if FPS.contains(&fps) => Some(fps),
+        Some((_, text)) => {
+            let text = quotable(&text);
+            let line = format!("fps=`{text}`: allowed are 0.1 to 120 frames a second\n");
+            return Response::text(400, line).into();
+        }
+    };
+    let media_type = match query.get("type").as_deref() {
+        None => "multipart/x-mixed-replace",
+        Some("bytes") => "application/octet-stream",
+        Some(text) => {
+            let line = format!("type=`{}`: allowed is bytes\n", quotable(text));
+            return Response::text(400, line).into();
+        }
+    };
+    let head = Response::endless(&format!("{media_type}; boundary={}", multipart::BOUNDARY))
+        .with(
+            "Cache-Control",
+            "no-store, no-cache, must-revalidate, max-age=0",
+        )
+        .with("Pragma", "no-cache")
+        .with("Expires", "0")
+        .with("X-Accel-Buffering", "no");
+    if request.method == Method::Head {
+        return head.into();
+    }
+    let Some(admission) = app.clients.admit(request.client, request.peer.to_string()) else {
+        let line = format!(
+            "all {} places are taken (--max-viewers); /snapshot.jpg still answers\n",
+            app.clients.max_viewers()
+        );
+        return Response::text(503, line).with("Retry-After", "5").into();
+    };
+    Answer::Stream(Stream {
+        head,
+        admission,
+        pace: fps.map(|fps| Pace::new(fps, Instant::now())),
+    })
+}
+
+impl Stream {
+    /// Streams to the viewer until it leaves or the program ends.
+    pub fn run(self, connection: Connection, request: &Request, app: &App) {
+        let mut head = self.head.head(request, false, app.allow_origin.as_ref());
+        head.extend_from_slice(multipart::DELIMITER.as_bytes());
+        let viewer = Viewer {
+            connection,
+            patience: app.client_timeout,
+        };
+        let outcome = viewer
+            .connection
+            .write_all(&head, viewer.patience)
+            .and_then(|_| viewer.feed(&app.camera, &self.admission, self.pace));
+        match outcome {
+            Ok(()) => self.admission.leave(Leaving::Ending),
+            Err(failure) => {
+                // Closed before its place is free, and with what it did not take.
+                viewer.connection.abandon();
+                self.admission.leave(Leaving::Gone(failure.kind()));
+            }
+        }
+    }
+}
+
+/// The beginning of a bad value, fit for a line of text.
+fn quotable(text: &str) -> String {
+    let letters = text.chars().filter(|letter| !letter.is_control());
+    letters.take(40).collect()
+}
+
+/// What a viewer was sent last.
+struct Sent {
+    frame: Arc<Frame>,
+    /// Frames since then that its pace had no place for.
+    unwanted: u64,
+}
+
+impl Sent {
+    /// Frames that came and went between it and `next` although they were wanted.
+    fn missed_until(&self, next: &Frame) -> u64 {
+        (next.sequence() - self.frame.sequence() - 1).saturating_sub(self.unwanted)
+    }
+}
+
+/// A viewer's connection.
+struct Viewer {
+    connection: Connection,
+    /// It has stalled when it takes nothing for so long.
+    patience: Duration,
+}
+
+impl Viewer {
+    /// Writes parts until the viewer is gone (an error) or the program ends.
+    fn feed(
+        &self,
+        camera: &Camera,
+        admission: &Admission,
+        mut pace: Option<Pace>,
+    ) -> io::Result<()> {
+        let slot = &camera.slot;
+        let _watch = slot.watch();
+        let mut backlog = Backlog::default();
+        let mut last: Option<Sent> = None;
+        // The newest frame, when the viewer was behind.
+        let mut held_back: Option<Arc<Frame>> = None;
+        // The newest frame considered, sent or not.
+        let mut seen = match slot.latest() {
+            Some(frame) if frame.age() < STALE => frame.sequence() - 1,
+            Some(frame) => frame.sequence(),
+            None => 0,
+        };
+        let mut repeat_at = Instant::now() + REPEAT;
+        loop {
+            let opens_at = pace.as_ref().map(Pace::opens_at);
+            let waited = match opens_at {
+                Some(opens_at) if opens_at > repeat_at => {
+                    if slot.wait_closed(repeat_at) {
+                        Waited::Closed
+                    } else {
+                        Waited::TimedOut
+                    }
+                }
+                Some(opens_at) => {
+                    slot.wait_closed(opens_at);
+                    // Frames that passed meanwhile are not missed: nobody wanted them.
+                    let newest = slot.latest().map_or(0, |frame| frame.sequence());
+                    seen = seen.max(newest);
+                    if let Some(last) = &mut last {
+                        last.unwanted = newest.saturating_sub(last.frame.sequence());
+                    }
+                    slot.wait_newer(seen, repeat_at)
+                }
+                None => slot.wait_newer(seen, repeat_at),
+            };
+            let frame = match waited {
+                Waited::Newer(frame) => Some(frame),
+                // One that was not sent because the viewer was behind, or none.
+                Waited::TimedOut => held_back.take(),
+                Waited::Closed => {
+                    let farewell = multipart::CLOSE.as_bytes();
+                    return self
+                        .connection
+                        .write_all(farewell, self.patience)
+                        .map(|_| ());
+                }
+            };
+            if !backlog.may_send(|| Some((self.connection.tcp_info()?, Instant::now()))) {
+                held_back = frame.or(held_back);
+                seen = seen.max(held_back.as_ref().map_or(0, |frame| frame.sequence()));
+                repeat_at = Instant::now() + LOOK_AGAIN;
+                continue;
+            }
+            let is_new = |frame: &Arc<Frame>| {
+                last.as_ref()
+                    .is_none_or(|last| frame.sequence() > last.frame.sequence())
+            };
+            match frame.filter(is_new) {
+                Some(frame) => {
+                    held_back = None;
+                    let (frame, written) = self.send_newest(slot, frame)?;
+                    let missed = last.as_ref().map_or(0, |last| last.missed_until(&frame));
+                    let (bytes, now) = (frame.part().len(), Instant::now());
+                    backlog.note_sent(written, now);
+                    admission.note_frame(bytes, missed, now);
+                    repeat_at = now + FIRST_REPEAT;
+                    if let Some(pace) = &mut pace {
+                        pace.sent(now, camera.stats.rate.per_second(now));
+                        if pace.interval > REPEAT {
+                            repeat_at = now + FIRST_REPEAT_OF_SLOW;
+                        }
+                    }
+                    seen = frame.sequence();
+                    last = Some(Sent { frame, unwanted: 0 });
+                }
+                None => {
+                    let mut now = Instant::now();
+                    if let Some(last) = &last {
+                        let part = last.frame.part();
+                        let written = self.connection.write_all(part, self.patience)?;
+                        now = Instant::now();
+                        backlog.note_sent(written, now);
+                        admission.note_repeat(part.len());
+                    }
+                    repeat_at = now + REPEAT;
+                }
+            }
+        }
+    }
+
+    /// Sends `frame`, or the newest there is by the time the kernel takes bytes; gives what it sent and
+    /// whether it had to wait.
+    fn send_newest(&self, slot: &Slot, mut frame: Arc<Frame>) -> io::Result<(Arc<Frame>, Written)> {
+        let mut outcome = Written::AtOnce;
+        loop {
+            if let Some(written) = self.connection.write_some(frame.part())? {
+                let rest = &frame.part()[written..];
+                if self.connection.write_all(rest, self.patience)? == Written::Waiting {
+                    outcome = Written::Waiting;
+                }
+                return Ok((frame, outcome));
+            }
+            outcome = Written::Waiting;
+            self.connection.wait_writable(self.patience)?;
+            frame = slot.latest().unwrap_or(frame);
+        }
+    }
+}
+
+/// At most so many frames a second, evenly spaced.
+///
+/// A plan of moments, one interval apart: the frame nearest to each is sent. The plan does not
+/// drift with the frames, so the rate is exact on average; it is begun anew when the viewer or the
+/// source has fallen behind by more than an interval.
+#[derive(Debug)]
+struct Pace {
+    interval: Duration,
+    next: Instant,
+    /// A frame may be sent so long before its moment.
+    slack: Duration,
+}
+
+impl Pace {
+    fn new(fps: f64, now: Instant) -> Pace {
+        Pace {
+            interval: Duration::from_secs_f64(1.0 / fps),
+            next: now,
+            slack: Duration::ZERO,
+        }
+    }
+
+    fn opens_at(&self) -> Instant {
+        self.next.checked_sub(self.slack).unwrap_or(self.next)
+    }
+
+    /// Notes that a frame was sent, of a source with `rate` frames a second (0: unknown).
+    fn sent(&mut self, now: Instant, rate: f64) {
+        self.next += self.interval;
+        if now > self.next {
+            self.next = now + self.interval;
+        }
+        // Half a period of the source, whose next frame is then nearer to the next moment; never
+        // half an interval, where the frames of a source twice as fast would fall on the edge.
+        let most = self.interval.mul_f64(0.4);
+        self.slack = if rate > 0.0 {
+            most.min(Duration::from_secs_f64(0.45 / rate))
+        } else {
+            self.interval / 4
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sends a source of `source_fps` through a pace of `fps` for `seconds`; times in ms.
+    fn sent(source_fps: f64, fps: f64, seconds: f64) -> Vec<f64> {
+        let start = Instant::now();
+        let mut pace = Pace::new(fps, start);
+        let mut times = Vec::new();
+        for number in 0..(seconds * source_fps) as u32 {
+            // One millisecond of jitter, in turns early and late.
+            let jitter = if number % 2 == 0 { 0.0 } else { 0.001 };
+            let at = f64::from(number) / source_fps + jitter;
+            let now = start + Duration::from_secs_f64(at);
+            if now >= pace.opens_at() {
+                pace.sent(now, source_fps);
+                times.push(at * 1e3);
+            }
+        }
+        times
+    }
+
+    #[test]
+    fn a_pace_gives_its_rate_evenly() {
+        for (source, fps) in [
+            (30.0, 15.0),
+            (30.0, 10.0),
+            (30.0, 5.0),
+            (25.0, 2.0),
+            (30.0, 0.5),
+        ] {
+            let times = sent(source, fps, 20.0);
+            let expected = 20.0 * fps;
+            assert!(
+                (times.len() as f64 - expected).abs() <= 1.0,
+                "{fps}: {}",
+                times.len()
+            );
+            for pair in times.windows(2) {
+                let gap = pair[1] - pair[0];
+                assert!(
+                    (gap - 1e3 / fps).abs() <= 1e3 / source / 2.0 + 2.0,
+                    "{fps}: {gap}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_pace_the_source_does_not_divide_by_keeps_its_mean() {
+        let times = sent(30.0, 7.0, 30.0);
+        assert!((times.len() as f64 - 210.0).abs() <= 2.0, "{}", times.len());
+        assert!(
+            times
+                .windows(2)
+                .all(|pair| pair[1] - pair[0] < 1e3 / 7.0 + 35.0)
+        );
+    }
+
+    #[test]
+    fn a_pace_faster_than_the_source_lets_every_frame_pass() {
+        assert_eq!(sent(30.0, 60.0, 10.0).len(), 300);
+        assert_eq!(sent(30.0, 30.0, 10.0).len(), 300);
+    }
+}

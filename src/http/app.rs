@@ -1,0 +1,39 @@
+//! What every answer is made from: the camera, who watches, who may look, and the options.
+
+use crate::{
+    config::{FrameAncestors, Origin},
+    feed::{camera::Camera, viewers::Clients},
+    http::{answers::snapshot::Patients, auth::Gate, net::connection_limit::ConnectionLimit},
+    system::machine::LatestHealth,
+};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// Shared by all client threads; handlers read it.
+#[derive(Debug)]
+pub struct App {
+    /// Whose frames are served.
+    pub camera: Arc<Camera>,
+    /// Who watches.
+    pub clients: Arc<Clients>,
+    /// Who may look.
+    pub gate: Arc<Gate>,
+    /// The machine's.
+    pub health: Arc<LatestHealth>,
+    /// The open connections.
+    pub connections: Arc<ConnectionLimit>,
+    /// Who may wait for a picture.
+    pub patients: Patients,
+    /// Whose pages may read the answers.
+    pub allow_origin: Option<Origin>,
+    /// Who may show the page in a frame.
+    pub frame_ancestors: FrameAncestors,
+    /// Controls may be read and changed over the network.
+    pub has_controls: bool,
+    /// A client that takes no byte for so long has stalled.
+    pub client_timeout: Duration,
+    /// When serving began.
+    pub started: Instant,
+}

@@ -1,0 +1,339 @@
+//! The gate: who may look. One question, asked before anything else is done with a request.
+//!
+//! With a password or a token, a request must bring one of them (`keys`, `credentials`).
+//! Without both everybody on the network may look, but no page from elsewhere through a browser
+//! that is in this network (`host`). `/healthz` is for everybody: it shows no picture.
+//!
+//! A wrong password or token is answered with a 401, however often it is tried, and logged with its
+//! peer a few times a minute. Nothing here bounds how fast somebody guesses: a long password does, which
+//! is why a short one is warned of, and a token must be long.
+
+mod credentials;
+mod host_check;
+mod secret;
+mod secret_source;
+mod secrets;
+
+use crate::{
+    config::{AccessConfig, HostPattern},
+    error::Error,
+    http::{query::Query, response::Response},
+    system::log_limit::LogLimiter,
+};
+use host_check::RefusedNames;
+use log::{info, warn};
+use secrets::{Keys, Verdict};
+use std::net::IpAddr;
+
+/// Lines a minute about wrong passwords and tokens.
+const LINES: u32 = 4;
+
+/// The path that asks for nothing.
+const OPEN_PATH: &str = "/healthz";
+
+/// Who may look.
+#[derive(Debug)]
+pub struct Gate {
+    keys: Keys,
+    /// Log lines about wrong passwords and tokens.
+    wrong_lines: LogLimiter,
+    allow_hosts: Vec<HostPattern>,
+    refused_names: RefusedNames,
+}
+
+/// What the gate wants to know of a request.
+#[derive(Debug, Clone)]
+pub struct Ask<'a> {
+    /// It is a GET or HEAD and changes nothing.
+    pub only_looks: bool,
+    /// The target's path and query.
+    pub path: &'a str,
+    /// See `path`.
+    pub query: &'a Query,
+    /// The host in the target, as clients of a proxy send it.
+    pub authority: Option<&'a str>,
+    /// All its Host headers.
+    pub hosts: Vec<&'a str>,
+    /// Its Authorization header.
+    pub authorization: Option<&'a str>,
+    /// Its HTTP is older than 1.1.
+    pub is_old: bool,
+    /// Who asks; `None` on a Unix socket.
+    pub peer: Option<IpAddr>,
+}
+
+/// Why a request is not answered.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refusal {
+    status: u16,
+    line: String,
+    header: Option<(&'static str, String)>,
+}
+
+impl Gate {
+    /// Reads the password and the token, where there are any.
+    pub fn open(config: &AccessConfig) -> Result<Gate, Error> {
+        Ok(Gate {
+            keys: Keys::read(config)?,
+            wrong_lines: LogLimiter::per_minute(LINES),
+            allow_hosts: config.allow_hosts.clone(),
+            refused_names: RefusedNames::default(),
+        })
+    }
+
+    /// True when a password is asked for.
+    pub fn has_password(&self) -> bool {
+        self.keys.has_password()
+    }
+
+    /// Says who may look, at a server that listens on `ip`; `None` is a Unix socket.
+    pub fn announce(&self, ip: Option<IpAddr>) {
+        let is_public = ip.is_some_and(|ip| !ip.to_canonical().is_loopback());
+        match (self.keys.has_password(), self.keys.has_token()) {
+            (true, true) => info!("a password is asked for; the token lets look, too"),
+            (true, false) => info!("a password is asked for"),
+            (false, true) => info!("a token is asked for"),
+            (false, false) if is_public => {
+                warn!("everybody on the network can watch: --password-file asks for a password");
+            }
+            (false, false) => {}
+        }
+    }
+
+    /// Reads the files of the password and the token again. What cannot be read stays as it was
+    /// and is said in the log; who is watching goes on.
+    pub fn reload(&self) {
+        self.keys.reload();
+    }
+
+    /// Lets a request pass, or says how to refuse it.
+    pub fn check(&self, ask: &Ask<'_>) -> Result<(), Refusal> {
+        if ask.path == OPEN_PATH {
+            return Ok(());
+        }
+        if !self.keys.has_password() && !self.keys.has_token() {
+            return host_check::check(ask, &self.allow_hosts, &self.refused_names);
+        }
+        match self.keys.judge(ask) {
+            Verdict::Password => Ok(()),
+            Verdict::Token if ask.only_looks => Ok(()),
+            Verdict::Token => Err(Refusal::new(
+                403,
+                "the token lets look only; changing something needs the password \
+                 (--password-file)\n",
+            )),
+            Verdict::Nothing => Err(self.challenge()),
+            Verdict::Wrong => {
+                self.log_wrong(ask.peer);
+                Err(self.challenge())
+            }
+        }
+    }
+
+    /// The token in `query` when it is the right one: pages pass it on.
+    pub fn token_in(&self, query: &Query) -> Option<String> {
+        let given = query.get("token")?;
+        self.keys.is_token(&given).then(|| given.into_owned())
+    }
+
+    fn challenge(&self) -> Refusal {
+        let (challenge, line) = if self.keys.has_password() {
+            (
+                "Basic realm=\"camfeed\", charset=\"UTF-8\"",
+                "a password is asked for here\n",
+            )
+        } else {
+            (
+                "Bearer realm=\"camfeed\"",
+                "a token is asked for here: put ?token=… behind the address\n",
+            )
+        };
+        Refusal {
+            header: Some(("WWW-Authenticate", challenge.to_owned())),
+            ..Refusal::new(401, line)
+        }
+    }
+
+    fn log_wrong(&self, peer: Option<IpAddr>) {
+        if let Some(suppressed) = self.wrong_lines.permit() {
+            let peer = peer.map_or("unix".to_owned(), |ip| ip.to_canonical().to_string());
+            warn!("wrong password or token peer={peer}{suppressed}");
+        }
+    }
+}
+
+impl Refusal {
+    fn new(status: u16, line: &str) -> Refusal {
+        Refusal {
+            status,
+            line: line.to_owned(),
+            header: None,
+        }
+    }
+
+    /// The answer that says so.
+    pub(super) fn response(&self) -> Response {
+        let response = Response::text(self.status, &*self.line);
+        match &self.header {
+            Some((name, value)) => response.with(name, value),
+            None => response,
+        }
+    }
+}
+
+#[cfg(test)]
+static NO_QUERY: Query = Query(String::new());
+
+#[cfg(test)]
+impl Ask<'static> {
+    /// A plain request from another machine.
+    fn example(path: &'static str) -> Ask<'static> {
+        Ask {
+            only_looks: true,
+            path,
+            query: &NO_QUERY,
+            authority: None,
+            hosts: vec!["192.0.2.7:8080"],
+            authorization: None,
+            is_old: false,
+            peer: Some(IpAddr::from([192, 0, 2, 1])),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "0123456789abcdef";
+
+    fn gate(password: Option<&str>, token: Option<&str>) -> Gate {
+        Gate {
+            keys: Keys::of(password, token),
+            wrong_lines: LogLimiter::per_minute(LINES),
+            allow_hosts: Vec::new(),
+            refused_names: RefusedNames::default(),
+        }
+    }
+
+    /// 0 when it passes.
+    fn status(gate: &Gate, ask: &Ask<'_>) -> u16 {
+        gate.check(ask)
+            .map_or_else(|refusal| refusal.status, |()| 0)
+    }
+
+    #[test]
+    fn who_may_look_and_who_may_change() {
+        let (password, token) = (Some("ann:sesame"), Some(TOKEN));
+        let right = Some("Basic YW5uOnNlc2FtZQ==");
+        let wrong = Some("Basic YW5uOnNlc2Ft");
+        let bearer = Some("Bearer 0123456789abcdef");
+        let (good, bad) = ("x=1&token=0123456789abcdef", "token=0123456789abcdeX");
+        for (password, token, authorization, query, look, change) in [
+            (None, None, None, "", 0, 0),
+            (None, None, wrong, bad, 0, 0),
+            (password, None, None, "", 401, 401),
+            (password, None, None, good, 401, 401),
+            (password, None, right, "", 0, 0),
+            (password, None, right, bad, 0, 0),
+            (password, None, wrong, "", 401, 401),
+            (password, None, bearer, "", 401, 401),
+            (password, token, None, "", 401, 401),
+            (password, token, None, good, 0, 403),
+            (password, token, bearer, "", 0, 403),
+            (password, token, None, bad, 401, 401),
+            (password, token, wrong, good, 0, 401),
+            (password, token, right, bad, 0, 0),
+            (None, token, None, "", 401, 401),
+            (None, token, None, good, 0, 403),
+            (None, token, right, "", 401, 401),
+            (None, token, right, good, 0, 403),
+        ] {
+            let query = Query::new(query);
+            for (only_looks, expected) in [(true, look), (false, change)] {
+                let ask = Ask {
+                    only_looks,
+                    authorization,
+                    query: &query,
+                    ..Ask::example("/controls")
+                };
+                let gate = gate(password, token);
+                assert_eq!(status(&gate, &ask), expected, "{gate:?} {ask:?}");
+                let health = Ask {
+                    path: "/healthz",
+                    ..ask
+                };
+                assert_eq!(status(&gate, &health), 0);
+            }
+        }
+    }
+
+    #[test]
+    fn the_refusal_says_what_to_bring() {
+        let ask = Ask::example("/");
+        for (password, token, challenge, word) in [
+            (
+                Some("x"),
+                None,
+                "Basic realm=\"camfeed\", charset=\"UTF-8\"",
+                "password",
+            ),
+            (
+                Some("x"),
+                Some(TOKEN),
+                "Basic realm=\"camfeed\", charset=\"UTF-8\"",
+                "password",
+            ),
+            (None, Some(TOKEN), "Bearer realm=\"camfeed\"", "?token="),
+        ] {
+            let refusal = gate(password, token).check(&ask).expect_err("refused");
+            let expected = Some(("WWW-Authenticate", challenge.to_owned()));
+            assert_eq!(refusal.header, expected);
+            assert!(refusal.line.contains(word), "{}", refusal.line);
+        }
+    }
+
+    #[test]
+    fn a_right_password_is_let_in_after_any_number_of_wrong_ones() {
+        let gate = gate(Some("sesame"), Some(TOKEN));
+        let with = |authorization| Ask {
+            authorization: Some(authorization),
+            ..Ask::example("/")
+        };
+        let good = Query::new("token=0123456789abcdef");
+        let right_token = Ask {
+            query: &good,
+            ..Ask::example("/")
+        };
+        for _ in 0..50 {
+            assert_eq!(status(&gate, &with("Basic YW5uOnNlc2Ft")), 401);
+            assert_eq!(status(&gate, &with("Basic YW5uOnNlc2FtZQ==")), 0);
+            assert_eq!(status(&gate, &right_token), 0);
+        }
+        assert!(gate.wrong_lines.permit().is_none(), "its lines are used up");
+    }
+
+    #[test]
+    fn a_name_from_elsewhere_is_refused_only_without_a_password() {
+        let ask = Ask {
+            hosts: vec!["evil.example"],
+            ..Ask::example("/")
+        };
+        assert_eq!(status(&gate(None, None), &ask), 421);
+        assert_eq!(status(&gate(Some("sesame"), None), &ask), 401);
+        let health = Ask {
+            path: "/healthz",
+            ..ask
+        };
+        assert_eq!(status(&gate(None, None), &health), 0);
+    }
+
+    #[test]
+    fn only_the_right_token_is_passed_on() {
+        let gate = gate(None, Some(TOKEN));
+        let of = |query| gate.token_in(&Query::new(query));
+        assert_eq!(of("a=1&token=0123456789abcdef").as_deref(), Some(TOKEN));
+        assert_eq!(of("token=0123456789abcdeX"), None);
+        assert_eq!(of(""), None);
+    }
+}

@@ -1,0 +1,178 @@
+//! The server: one thread accepts, and each connection has a thread of its own.
+//!
+//! ```text
+//! accept ─ permit ─> client-N: loop { head ─> routes ─> answer }
+//!                                │ response: written; the connection is kept or closed
+//!                                └ stream: takes the connection over
+//! ```
+//!
+//! `net` has the sockets: the listener, the accept loop, the open connections; `serve` is one connection's
+//! loop; `head` reads a request; `auth` says who may look and `routes` which answer belongs to which
+//! address; the handlers in `answers` make them out of an `app`, as a value of `response`; `self_probe`
+//! asks the server something from outside. Knows nothing of OpenCV, and reads the camera only through its
+//! slot, its numbers and its status.
+
+mod answers;
+mod app;
+mod auth;
+mod head;
+mod net;
+mod query;
+mod request;
+mod response;
+mod routes;
+mod self_probe;
+mod serve;
+
+use crate::{
+    config::ServerConfig,
+    error::Error,
+    feed::{camera::Camera, viewers::Clients},
+    system::{limits::Limits, machine::LatestHealth},
+};
+use answers::snapshot::Patients;
+use app::App;
+pub use auth::Gate;
+use log::info;
+use net::accept::Acceptor;
+use net::connection_limit::ConnectionLimit;
+use net::listener::{self, Listening};
+pub use self_probe::Probe;
+use std::{
+    os::fd::OwnedFd,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// When the program ends, a connection that was just accepted gets this long to bring its request.
+const LAST_REQUESTS: Duration = Duration::from_millis(100);
+
+/// A bound socket, not yet served.
+#[derive(Debug)]
+pub struct Server {
+    listening: Arc<Listening>,
+    /// Somebody else bound it and keeps it.
+    is_passed: bool,
+    gate: Arc<Gate>,
+}
+
+/// A server that serves.
+#[derive(Debug)]
+pub struct Serving {
+    app: Arc<App>,
+    listening: Arc<Listening>,
+    acceptor: Arc<Acceptor>,
+}
+
+impl Server {
+    /// Reads the password and the token; takes the socket systemd passed, or binds the address of
+    /// `--listen`.
+    pub fn bind(config: &ServerConfig, passed: Option<OwnedFd>) -> Result<Server, Error> {
+        let gate = Arc::new(Gate::open(&config.access)?);
+        if let Some(passed) = passed {
+            let listening =
+                listener::adopt(passed).map_err(|failure| Error::Passed(failure.to_string()))?;
+            info!("the socket comes from systemd; --listen is not used");
+            return Ok(Server {
+                listening: Arc::new(listening),
+                is_passed: true,
+                gate,
+            });
+        }
+        listener::bind(&config.listen)
+            .map(|listening| Server {
+                listening: Arc::new(listening),
+                is_passed: false,
+                gate,
+            })
+            .map_err(|source| Error::Listen {
+                address: config.listen.to_string(),
+                source,
+            })
+    }
+
+    /// The address to open in a browser on this machine, with the real port.
+    pub fn address(&self) -> String {
+        self.listening.address()
+    }
+
+    /// The address to open on other machines, where there is one.
+    pub fn address_elsewhere(&self) -> Option<String> {
+        self.listening.address_elsewhere()
+    }
+
+    /// The path of a Unix socket of our own, to be taken away in the end.
+    pub fn unix_path(&self) -> Option<PathBuf> {
+        self.listening.unix_path().filter(|_| !self.is_passed)
+    }
+
+    /// Who may look; can be told to read its files again.
+    pub fn gate(&self) -> Arc<Gate> {
+        Arc::clone(&self.gate)
+    }
+
+    /// Starts serving `camera`, until the program ends.
+    pub fn start(
+        self,
+        config: &ServerConfig,
+        limits: Limits,
+        camera: &Arc<Camera>,
+        health: Arc<LatestHealth>,
+    ) -> Result<Serving, Error> {
+        self.gate.announce(self.listening.ip());
+        let app = Arc::new(App {
+            camera: Arc::clone(camera),
+            clients: Clients::new(limits.viewers),
+            gate: self.gate,
+            health,
+            connections: ConnectionLimit::new(limits.connections, config.max_per_address),
+            patients: Patients::new((limits.connections - limits.viewers) / 2),
+            allow_origin: config.allow_origin.clone(),
+            frame_ancestors: config.frame_ancestors.clone(),
+            has_controls: config.has_controls,
+            client_timeout: config.client_timeout,
+            started: Instant::now(),
+        });
+        let acceptor = Acceptor::start(Arc::clone(&self.listening), Arc::clone(&app))?;
+        Ok(Serving {
+            app,
+            listening: self.listening,
+            acceptor,
+        })
+    }
+}
+
+impl Serving {
+    /// Who watches.
+    pub fn clients(&self) -> &Arc<Clients> {
+        &self.app.clients
+    }
+
+    /// True when all connections are in use: one more waits, and a probe with it.
+    pub fn is_full(&self) -> bool {
+        self.app.connections.is_full()
+    }
+
+    /// Asks the server over its own address.
+    pub fn probe(&self) -> Probe {
+        Probe::new(Arc::clone(&self.listening))
+    }
+
+    /// Accepts nothing more, and waits until every request but the streams is answered, at most
+    /// for `time`. Whoever connects from now on waits for the next program on the same socket, if
+    /// systemd keeps it.
+    pub fn drain(&self, time: Duration) {
+        let deadline = Instant::now() + time;
+        let connections = &self.app.connections;
+        self.acceptor.end();
+        let streams = || self.app.clients.count();
+        if connections.wait_open(streams, Instant::now() + LAST_REQUESTS) {
+            return;
+        }
+        connections.close_silent();
+        if !connections.wait_open(streams, deadline) {
+            info!("ending with requests that are not answered");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! The accept loop: one thread that accepts every connection and starts a thread for each.
+//!
+//! It waits for connections and for nothing else. With all permits taken the connection that can best
+//! be done without makes room; when there is none, new ones wait in the kernel. An accept error is an
+//! outage that passes: when descriptors are short, room is made, else accepting pauses for a moment.
+//! A panic begins the loop again.
+
+use crate::{
+    error::Error,
+    http::{
+        app::App,
+        net::{
+            connection::{Connection, Phase},
+            connection_limit::ConnectionLimit,
+            listener::Listening,
+        },
+        serve,
+    },
+    system::{fault_injection, log_limit::LogLimiter},
+};
+use log::{debug, error, warn};
+use parking_lot::Mutex;
+use rustix::{
+    event::{EventfdFlags, PollFd, PollFlags, eventfd, poll},
+    io::Errno,
+};
+use std::{
+    io,
+    os::fd::OwnedFd,
+    panic::{self, AssertUnwindSafe},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Stack of a client thread. It formats a little text and writes buffers it does not own.
+const CLIENT_STACK: usize = 128 * 1024;
+
+/// A pause when the system has no descriptor or memory for another connection.
+const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
+
+/// While all connections are in a request it is looked this often whether one has stalled.
+const FULL_PAUSE: Duration = Duration::from_millis(250);
+
+/// Connections that make room for one for which there is no thread, at most.
+const MOST_EVICTED: u32 = 4;
+
+/// A pause before the loop is begun again after a panic.
+const PANIC_PAUSE: Duration = Duration::from_millis(200);
+
+/// Accepts connections until the program ends.
+#[derive(Debug)]
+pub struct Acceptor {
+    listening: Arc<Listening>,
+    limit: Arc<ConnectionLimit>,
+    app: Arc<App>,
+    /// Ends the wait for connections.
+    wake: OwnedFd,
+    /// Log lines about connections that wait because all are in a request.
+    full_lines: LogLimiter,
+    /// Log lines about accept errors.
+    failure_lines: LogLimiter,
+}
+
+impl Acceptor {
+    /// Starts the accept thread.
+    pub fn start(listening: Arc<Listening>, app: Arc<App>) -> Result<Arc<Acceptor>, Error> {
+        let name = "accept".to_owned();
+        let thread_error = |source| Error::Thread {
+            name: "accept".to_owned(),
+            source,
+        };
+        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
+        let acceptor = Arc::new(Acceptor {
+            listening,
+            limit: Arc::clone(&app.connections),
+            app,
+            wake: wake.map_err(|errno| thread_error(errno.into()))?,
+            full_lines: LogLimiter::per_minute(1),
+            failure_lines: LogLimiter::per_minute(1),
+        });
+        let running = Arc::clone(&acceptor);
+        thread::Builder::new()
+            .name(name)
+            .spawn(move || running.run())
+            .map_err(thread_error)?;
+        Ok(acceptor)
+    }
+
+    /// Ends accepting; whoever connects from now on waits in the kernel.
+    pub fn end(&self) {
+        self.limit.end();
+        let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
+    }
+
+    /// Runs until the program ends; a panic begins it again.
+    fn run(&self) {
+        while panic::catch_unwind(AssertUnwindSafe(|| self.accept_all())).is_err() {
+            error!("accepting failed and is begun again");
+            thread::sleep(PANIC_PAUSE);
+        }
+    }
+
+    fn accept_all(&self) {
+        while self.wait_for_connection() {
+            if self.limit.is_full() {
+                self.make_room();
+                continue;
+            }
+            match self.listening.accept() {
+                Ok(Some((socket, peer))) => {
+                    let (connection, is_allowed) = self.limit.add(socket, peer);
+                    assert!(
+                        !fault_injection::is_due_after_request("accept"),
+                        "a fault on purpose"
+                    );
+                    self.spawn(connection, is_allowed);
+                }
+                Ok(None) => {}
+                // It left while it waited.
+                Err(Errno::CONNABORTED | Errno::INTR | Errno::PROTO | Errno::PERM) => {}
+                Err(errno) => self.note_failure(errno),
+            }
+        }
+    }
+
+    /// Waits until somebody connects; false when the program ends.
+    fn wait_for_connection(&self) -> bool {
+        let mut fds = [
+            PollFd::new(&*self.listening, PollFlags::IN),
+            PollFd::new(&self.wake, PollFlags::IN),
+        ];
+        let _ = poll(&mut fds, None);
+        !self.limit.is_ending()
+    }
+
+    /// Evicts a connection, or waits until one is closed.
+    fn make_room(&self) {
+        if !self.limit.evict() {
+            if let Some(suppressed) = self.full_lines.permit() {
+                warn!(
+                    "all {} connections are in a request and new ones wait (--max-connections){suppressed}",
+                    self.limit.max()
+                );
+            }
+        }
+        let max = self.limit.max();
+        self.limit.wait_below(max, Instant::now() + FULL_PAUSE);
+    }
+
+    fn note_failure(&self, errno: Errno) {
+        if let Some(suppressed) = self.failure_lines.permit() {
+            let error = io::Error::from(errno);
+            error!("cannot accept a connection, trying on: {error}{suppressed}");
+        }
+        let is_shortage = matches!(
+            errno,
+            Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM
+        );
+        if is_shortage {
+            self.limit.evict();
+        }
+        thread::sleep(SHORTAGE_PAUSE);
+    }
+
+    /// Serves `connection` on a thread of its own. When the system has none, the connection that can
+    /// best be done without makes room; when there is none either, says so.
+    fn spawn(&self, connection: Connection, is_allowed: bool) {
+        // The thread takes it out, or we do when there is no thread.
+        let shared = Arc::new(Mutex::new(Some(connection)));
+        let Err(failure) = self.try_spawn(&shared, is_allowed) else {
+            return;
+        };
+        debug!("no thread for a client: {failure}");
+        if let Some(connection) = &*shared.lock() {
+            connection.enter(Phase::Answering); // It makes no room for itself.
+        }
+        for _ in 0..MOST_EVICTED {
+            let open = self.limit.open();
+            if !self.limit.evict() {
+                break;
+            }
+            let deadline = Instant::now() + SHORTAGE_PAUSE;
+            self.limit.wait_below(open, deadline);
+            // Its thread ends a moment after it has closed the connection.
+            while Instant::now() < deadline {
+                if self.try_spawn(&shared, is_allowed).is_ok() {
+                    return;
+                }
+                thread::sleep(Duration::from_millis(2));
+            }
+        }
+        if let Some(connection) = shared.lock().take() {
+            serve::refuse_at_once(&connection, "no thread is free; try again\n");
+        }
+    }
+
+    fn try_spawn(
+        &self,
+        shared: &Arc<Mutex<Option<Connection>>>,
+        is_allowed: bool,
+    ) -> io::Result<()> {
+        let id = shared.lock().as_ref().map_or(0, Connection::id);
+        let (taken, app) = (Arc::clone(shared), Arc::clone(&self.app));
+        let thread = thread::Builder::new()
+            .name(format!("client-{id}"))
+            .stack_size(CLIENT_STACK);
+        let spawned = thread.spawn(move || {
+            let connection = taken.lock().take();
+            drop(taken);
+            match connection {
+                Some(connection) if is_allowed => serve::serve(connection, &app),
+                Some(connection) => serve::refuse_address(&connection),
+                None => {}
+            }
+        });
+        spawned.map(drop)
+    }
+}

@@ -1,0 +1,346 @@
+//! One client's socket, from the moment it is accepted until it is closed.
+//!
+//! The client's thread holds the [`Connection`]; the list of all connections shares the
+//! [`OpenConnection`] in it and may evict it. The socket never blocks: whoever must wait for it does so
+//! with a deadline. Dropping the connection closes the socket and gives its permit back.
+
+use crate::http::net::{
+    connection_limit::ConnectionPermit,
+    tcp_info::{TcpInfo, tcp_info},
+};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+    net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, recv, send, sendmsg, shutdown},
+};
+use socket2::{SockRef, Socket};
+use std::{
+    fmt,
+    io::{self, IoSlice},
+    net::SocketAddr,
+    os::fd::AsFd,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// Between two looks whether a peer takes anything.
+const PROGRESS: Duration = Duration::from_millis(500);
+
+/// An accepted socket and what its client thread is doing with it.
+#[derive(Debug)]
+pub struct OpenConnection {
+    socket: Socket,
+    peer: Peer,
+    accepted: Instant,
+    phase: AtomicU8,
+    /// When the phase began, in nanoseconds since `accepted`.
+    since_nanos: AtomicU64,
+}
+
+/// What a connection is in; the earlier in this list, the sooner it makes room for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// It has had its last answer; what still comes is thrown away.
+    Closing,
+    /// Its first request is not whole.
+    Silent,
+    /// It has been answered and may ask again.
+    Idle,
+    /// A later request is not whole.
+    Asking,
+    /// It has not taken all of an answer.
+    Sending,
+    /// A handler is at work.
+    Answering,
+    /// A stream is sent.
+    Streaming,
+    /// It made room.
+    Evicted,
+}
+
+impl Phase {
+    const ALL: [Phase; 8] = [
+        Phase::Closing,
+        Phase::Silent,
+        Phase::Idle,
+        Phase::Asking,
+        Phase::Sending,
+        Phase::Answering,
+        Phase::Streaming,
+        Phase::Evicted,
+    ];
+}
+
+impl OpenConnection {
+    /// Takes over an accepted socket.
+    pub fn new(socket: Socket, peer: Peer) -> OpenConnection {
+        OpenConnection {
+            socket,
+            peer,
+            accepted: Instant::now(),
+            phase: AtomicU8::new(Phase::Silent as u8),
+            since_nanos: AtomicU64::new(0),
+        }
+    }
+
+    /// What it is in.
+    pub fn phase(&self) -> Phase {
+        Phase::ALL[usize::from(self.phase.load(Ordering::Relaxed))]
+    }
+
+    /// When its phase began.
+    pub fn phase_since(&self) -> Instant {
+        self.accepted + Duration::from_nanos(self.since_nanos.load(Ordering::Relaxed))
+    }
+
+    /// How long it has been in its phase.
+    pub fn phase_age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.phase_since())
+    }
+
+    /// Closes it from outside: its thread finds it at its end, and the kernel keeps nothing for it but
+    /// a last answer that is on its way.
+    pub fn evict(&self) {
+        let before = self.phase.swap(Phase::Evicted as u8, Ordering::Relaxed);
+        if before == Phase::Closing as u8 {
+            return self.close_reading();
+        }
+        let _ = SockRef::from(&self.socket).set_linger(Some(Duration::ZERO));
+        let _ = shutdown(&self.socket, Shutdown::Both);
+    }
+
+    /// Lets its thread find the end of what the peer sends.
+    pub fn close_reading(&self) {
+        let _ = shutdown(&self.socket, Shutdown::Read);
+    }
+}
+
+/// A connection in the hands of its client's thread.
+#[derive(Debug)]
+pub struct Connection {
+    /// Before the permit: what it shares must be gone when its place is given back.
+    open: Arc<OpenConnection>,
+    permit: ConnectionPermit,
+}
+
+/// How bytes were written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// The kernel took them all.
+    AtOnce,
+    /// The kernel took them when the peer had taken others.
+    Waiting,
+}
+
+/// The other end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Peer {
+    /// Its address.
+    Tcp(SocketAddr),
+    /// A Unix socket's peer has no name.
+    Unix,
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Peer::Tcp(address) => address.fmt(f),
+            Peer::Unix => f.write_str("unix"),
+        }
+    }
+}
+
+impl Connection {
+    /// A connection with its permit.
+    pub fn new(open: Arc<OpenConnection>, permit: ConnectionPermit) -> Connection {
+        Connection { open, permit }
+    }
+
+    /// Its number, as in its thread's name.
+    pub fn id(&self) -> u64 {
+        self.permit.id()
+    }
+
+    /// Who is at the other end.
+    pub fn peer(&self) -> Peer {
+        self.open.peer
+    }
+
+    /// What it is in.
+    pub fn phase(&self) -> Phase {
+        self.open.phase()
+    }
+
+    /// When its phase began.
+    pub fn phase_since(&self) -> Instant {
+        self.open.phase_since()
+    }
+
+    /// Enters `phase` now, unless it was evicted.
+    pub fn enter(&self, phase: Phase) {
+        let open = &self.open;
+        let nanos = u64::try_from(open.accepted.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        open.since_nanos.store(nanos, Ordering::Relaxed);
+        let keep_evicted = |old| (old != Phase::Evicted as u8).then_some(phase as u8);
+        let _ = open
+            .phase
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, keep_evicted);
+    }
+
+    /// Reads what has come, or comes until `deadline`, at most `buffer`. Zero is the end.
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut` when nothing came, else what the system says.
+    pub fn read(&self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        loop {
+            self.wait_readable(deadline)?;
+            match recv(&self.open.socket, &mut *buffer, RecvFlags::DONTWAIT) {
+                Ok((count, _)) => return Ok(count),
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+
+    /// Waits until something has come, or the end, at most until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::read`].
+    pub fn wait_readable(&self, deadline: Instant) -> io::Result<()> {
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let mut fds = [PollFd::new(&self.open.socket, PollFlags::IN)];
+            match poll(&mut fds, Timespec::try_from(left).ok().as_ref()) {
+                Ok(0) if left.is_zero() => return Err(io::ErrorKind::TimedOut.into()),
+                Ok(0) | Err(Errno::INTR) => {}
+                Ok(_) => return Ok(()),
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+
+    /// Writes `head` and `body`, as one where the kernel takes them at once. Waits while the peer makes
+    /// progress at least once per `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut` when nothing was taken for so long, else what the system says.
+    pub fn write_both(&self, head: &[u8], body: &[u8], timeout: Duration) -> io::Result<()> {
+        let both = [IoSlice::new(head), IoSlice::new(body)];
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        let sent = sendmsg(
+            &self.open.socket,
+            &both,
+            &mut SendAncillaryBuffer::default(),
+            flags,
+        );
+        let sent = match sent {
+            Ok(sent) => sent,
+            Err(Errno::AGAIN | Errno::INTR | Errno::NOBUFS) => 0,
+            Err(errno) => return Err(errno.into()),
+        };
+        self.write_all(&head[sent.min(head.len())..], timeout)?;
+        self.write_all(&body[sent.saturating_sub(head.len())..], timeout)?;
+        Ok(())
+    }
+
+    /// Writes as much of `bytes` as the kernel takes at once; `None` when it takes nothing.
+    pub fn write_some(&self, bytes: &[u8]) -> io::Result<Option<usize>> {
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        match send(&self.open.socket, bytes, flags) {
+            Ok(written) => Ok(Some(written)),
+            Err(Errno::AGAIN | Errno::INTR | Errno::NOBUFS) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Writes all of `bytes`. Waits while the peer makes progress at least once per `timeout`; returns
+    /// whether it had to wait.
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut` when nothing was taken for so long, else what the system says.
+    pub fn write_all(&self, mut bytes: &[u8], timeout: Duration) -> io::Result<Written> {
+        let mut outcome = Written::AtOnce;
+        while !bytes.is_empty() {
+            match self.write_some(bytes)? {
+                Some(written) => {
+                    bytes = &bytes[written..];
+                    if outcome == Written::Waiting {
+                        self.note_progress();
+                    }
+                }
+                None => {
+                    self.wait_writable(timeout)?;
+                    outcome = Written::Waiting;
+                }
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Waits until the kernel takes bytes again, as long as the peer takes some at least once per `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut` when it took none, else what the system says.
+    pub fn wait_writable(&self, timeout: Duration) -> io::Result<()> {
+        let mut deadline = Instant::now() + timeout;
+        let mut before = self.receive_limit();
+        loop {
+            let mut fds = [PollFd::new(&self.open.socket, PollFlags::OUT)];
+            let left = deadline.saturating_duration_since(Instant::now());
+            // The kernel wakes us for many bytes only; a slow peer takes few.
+            let pause = Timespec::try_from(left.min(PROGRESS)).ok();
+            match poll(&mut fds, pause.as_ref()) {
+                Ok(0) if self.receive_limit() != before => {
+                    before = self.receive_limit();
+                    deadline = Instant::now() + timeout;
+                    self.note_progress();
+                }
+                Ok(0) if left.is_zero() => return Err(io::ErrorKind::TimedOut.into()),
+                Ok(0) => {}
+                // An error of the socket shows at the next write.
+                Ok(_) => return Ok(()),
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+
+    /// An answer that is being taken is not stalled.
+    fn note_progress(&self) {
+        if self.phase() == Phase::Sending {
+            self.enter(Phase::Sending);
+        }
+    }
+
+    /// What the kernel tells of it; `None` for a Unix socket.
+    pub fn tcp_info(&self) -> Option<TcpInfo> {
+        match self.open.peer {
+            Peer::Tcp(_) => tcp_info(self.open.socket.as_fd()),
+            Peer::Unix => None,
+        }
+    }
+
+    /// Bytes the peer has taken or advertised room for; rises as long as it reads.
+    pub fn receive_limit(&self) -> u64 {
+        self.tcp_info().map_or(0, |info| info.receive_limit())
+    }
+
+    /// Ends the writing half: the peer sees the end of the answer, and can still be listened to.
+    pub fn end_writing(&self) {
+        let _ = shutdown(&self.open.socket, Shutdown::Write);
+    }
+
+    /// Throws away what the peer has not taken, and closes: without it the kernel would keep
+    /// megabytes for a peer that takes none.
+    pub fn abandon(self) {
+        let _ = SockRef::from(&self.open.socket).set_linger(Some(Duration::ZERO));
+    }
+}

@@ -1,0 +1,193 @@
+//! Answers as values: a response of a known length, or a stream that takes the connection over.
+//!
+//! Handlers make them, the connection writes them. Knows neither.
+
+use crate::{
+    config::Origin,
+    feed::frame::Frame,
+    http::{answers::stream::Stream, request::Request},
+};
+use std::{borrow::Cow, io::Write, sync::Arc, time::SystemTime};
+
+/// What a handler answers.
+#[derive(Debug)]
+pub enum Answer {
+    /// One response, after which the connection may be kept.
+    Full(Response),
+    /// A stream, which takes the connection over.
+    Stream(Stream),
+}
+
+impl From<Response> for Answer {
+    fn from(response: Response) -> Answer {
+        Answer::Full(response)
+    }
+}
+
+/// A response with all of its body.
+#[derive(Debug)]
+pub struct Response {
+    status: u16,
+    /// Lines that end with CRLF.
+    headers: String,
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    Bytes(Cow<'static, [u8]>),
+    /// The JPEG of a frame, which is not copied.
+    Jpeg(Arc<Frame>),
+    /// That of a stream, which has no length: its head alone is sent.
+    Endless,
+}
+
+impl Response {
+    /// A response with a body of `content_type`.
+    pub fn new(status: u16, content_type: &str, body: impl Into<Cow<'static, [u8]>>) -> Response {
+        Response::with_body(status, content_type, Body::Bytes(body.into()))
+    }
+
+    /// A response with the JPEG of `frame`.
+    pub fn jpeg(status: u16, frame: Arc<Frame>) -> Response {
+        Response::with_body(status, "image/jpeg", Body::Jpeg(frame))
+            .with("Cache-Control", "no-store")
+    }
+
+    /// The head of a stream of `content_type`.
+    pub fn endless(content_type: &str) -> Response {
+        Response::with_body(200, content_type, Body::Endless)
+    }
+
+    /// A line of text.
+    pub fn text(status: u16, line: impl Into<String>) -> Response {
+        let body = line.into().into_bytes();
+        Response::new(status, "text/plain; charset=utf-8", body).with("Cache-Control", "no-store")
+    }
+
+    /// `body`, which nobody may keep, as JSON.
+    pub fn json(body: &impl serde::Serialize) -> Response {
+        let mut body = serde_json::to_vec_pretty(body).expect("plain data serializes");
+        body.push(b'\n');
+        Response::new(200, "application/json", body).with("Cache-Control", "no-store")
+    }
+
+    fn with_body(status: u16, content_type: &str, body: Body) -> Response {
+        let headers = format!("Content-Type: {content_type}\r\n");
+        Response {
+            status,
+            headers,
+            body,
+        }
+    }
+
+    /// Adds a header; `value` must hold no line break.
+    pub fn with(mut self, name: &str, value: &str) -> Response {
+        debug_assert!(!value.contains(['\r', '\n']));
+        for text in [name, ": ", value, "\r\n"] {
+            self.headers.push_str(text);
+        }
+        self
+    }
+
+    /// Status line and headers with the empty line behind them, for `request`. `keeps` says whether
+    /// the connection is kept; `allow_origin` whose pages may read the answer.
+    pub fn head(&self, request: &Request, keeps: bool, allow_origin: Option<&Origin>) -> Vec<u8> {
+        let mut head = begin(
+            request,
+            self.status,
+            keeps && self.has_length(),
+            allow_origin,
+        );
+        head.push_str(&self.headers);
+        // A 304 has no body, and says nothing of the one it stands for.
+        if self.has_length() && self.status != 304 {
+            head.push_str(&format!("Content-Length: {}\r\n", self.body().len()));
+        }
+        head.push_str("\r\n");
+        head.into_bytes()
+    }
+
+    /// The bytes behind the head, unless the request was a HEAD.
+    pub fn body(&self) -> &[u8] {
+        match &self.body {
+            Body::Bytes(bytes) => bytes,
+            Body::Jpeg(frame) => frame.jpeg(),
+            Body::Endless => &[],
+        }
+    }
+
+    /// False for a stream's: the end of the connection ends it.
+    pub fn has_length(&self) -> bool {
+        !matches!(self.body, Body::Endless)
+    }
+}
+
+/// An answer to what is no request: a status and a line of text, and the connection is closed.
+pub fn minimal(status: u16, line: &str) -> Vec<u8> {
+    let mut answer = Vec::new();
+    write!(
+        answer,
+        "HTTP/1.1 {status} {}\r\nServer: camfeed/{}\r\nDate: {}\r\nConnection: close\r\n\
+         Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\r\n{line}",
+        reason(status),
+        env!("CARGO_PKG_VERSION"),
+        httpdate::HttpDate::from(SystemTime::now()),
+        line.len(),
+    )
+    .expect("writing to a Vec cannot fail");
+    answer
+}
+
+/// Status line and the headers every answer has.
+fn begin(request: &Request, status: u16, keeps: bool, allow_origin: Option<&Origin>) -> String {
+    let is_http_1_0 = request.is_http_1_0;
+    let version = if is_http_1_0 { "1.0" } else { "1.1" };
+    let connection = match (keeps, is_http_1_0) {
+        (false, _) => "Connection: close\r\n",
+        (true, true) => "Connection: keep-alive\r\n",
+        (true, false) => "",
+    };
+    let mut head = format!(
+        "HTTP/{version} {status} {}\r\nServer: camfeed/{}\r\nDate: {}\r\n{connection}\
+         X-Content-Type-Options: nosniff\r\n",
+        reason(status),
+        env!("CARGO_PKG_VERSION"),
+        httpdate::HttpDate::from(SystemTime::now()),
+    );
+    if let Some(origin) = allow_origin {
+        head.push_str("Access-Control-Allow-Origin: ");
+        head.push_str(&origin.0);
+        head.push_str(
+            "\r\nAccess-Control-Expose-Headers: Content-Disposition, Date, ETag, Retry-After, \
+             X-Sequence, X-Timestamp\r\n",
+        );
+        if origin.0 != "*" {
+            head.push_str("Vary: Origin\r\n");
+        }
+    }
+    head
+}
+
+fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        304 => "Not Modified",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        411 => "Length Required",
+        413 => "Content Too Large",
+        415 => "Unsupported Media Type",
+        417 => "Expectation Failed",
+        421 => "Misdirected Request",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        503 => "Service Unavailable",
+        505 => "HTTP Version Not Supported",
+        _ => "Error",
+    }
+}

@@ -1,0 +1,92 @@
+//! Which answer belongs to which address.
+//!
+//! The aliases are those other servers' users have in their configurations. Unknown query
+//! parameters are ignored: OctoPrint, Mainsail and Fluidd append cache busters.
+
+use crate::{
+    config::without_secrets,
+    http::{
+        answers::{controls, metrics, pages, snapshot, state, stream},
+        app::App,
+        auth::Ask,
+        net::connection::Peer,
+        request::{Method, Request},
+        response::{Answer, Response},
+        self_probe,
+    },
+    system::fault_injection,
+};
+use log::debug;
+
+/// The answer to a request. May wait for a picture, never for the client.
+pub fn answer(request: &Request, app: &App) -> Answer {
+    let target = &request.target;
+    // The program's own question, every few seconds, is not worth a line.
+    let line = target.to_string();
+    if line != self_probe::TARGET {
+        debug!(
+            "client {}: {} {}",
+            request.client,
+            request.method,
+            without_secrets(&line)
+        );
+    }
+    if target.path == "/fault" {
+        fault_injection::request();
+        assert!(!fault_injection::is_due("client"), "a fault on purpose");
+    }
+    if let Err(refusal) = app.gate.check(&ask(request)) {
+        return refusal.response().into();
+    }
+    let takes_changes = target.path == "/controls";
+    let is_allowed = match request.method {
+        Method::Get | Method::Head => true,
+        Method::Post => takes_changes,
+        _ => false,
+    };
+    if !is_allowed {
+        let allowed = if takes_changes {
+            "GET, HEAD, POST"
+        } else {
+            "GET, HEAD"
+        };
+        return Response::text(405, "this method is not answered here\n")
+            .with("Allow", allowed)
+            .into();
+    }
+    let action = target.query.get("action");
+    match (&*target.path, action.as_deref()) {
+        ("/", Some("stream")) | ("/stream" | "/stream.mjpg" | "/video_feed", _) => {
+            stream::answer(request, app)
+        }
+        ("/", Some("snapshot")) | ("/snapshot" | "/snapshot.jpg", _) => {
+            snapshot::answer(request, app).into()
+        }
+        ("/controls", _) => controls::answer(request, app).into(),
+        ("/state", _) => state::state(app).into(),
+        ("/metrics", _) => metrics::answer(app).into(),
+        ("/healthz", _) => state::health(app).into(),
+        (path, _) => match pages::find(path) {
+            Some(page) => page.answer(&target.query, app).into(),
+            None => Response::text(404, "there is nothing here; / is the page\n").into(),
+        },
+    }
+}
+
+/// What the gate wants to know of a request.
+fn ask(request: &Request) -> Ask<'_> {
+    let target = &request.target;
+    Ask {
+        only_looks: matches!(request.method, Method::Get | Method::Head),
+        path: &target.path,
+        query: &target.query,
+        authority: target.authority.as_deref(),
+        hosts: request.header_values("Host").collect(),
+        authorization: request.header("Authorization"),
+        is_old: request.is_http_1_0,
+        peer: match request.peer {
+            Peer::Tcp(address) => Some(address.ip()),
+            Peer::Unix => None,
+        },
+    }
+}

@@ -1,0 +1,120 @@
+//! The probe: asks the server something over its own listening address, as a stranger would.
+//!
+//! An answer proves that connections are accepted, read and answered; which answer it is does not
+//! matter here. Asked by the watchdog, every few seconds.
+
+use crate::http::net::listener::Listening;
+use socket2::{Socket, Type};
+use std::{
+    io::{self, Read, Write},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// What the probe asks for; told from other requests only so that the log need not speak of it.
+pub const TARGET: &str = "/healthz?probe";
+
+/// How every answer begins.
+const BEGINNING: &[u8] = b"HTTP/1.";
+
+/// See the module.
+#[derive(Debug)]
+pub struct Probe {
+    server: Arc<Listening>,
+}
+
+impl Probe {
+    /// A probe of the server that listens there.
+    pub fn new(server: Arc<Listening>) -> Probe {
+        Probe { server }
+    }
+
+    /// Asks, and says why there was no answer within `time`.
+    pub fn ask(&self, time: Duration) -> io::Result<()> {
+        let deadline = Instant::now() + time;
+        let mut socket = self.connect(time)?;
+        socket.set_write_timeout(Some(left(deadline)?))?;
+        let request =
+            format!("GET {TARGET} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        socket.write_all(request.as_bytes())?;
+        let mut answer = Vec::new();
+        let mut bytes = [0; 256];
+        while answer.len() < BEGINNING.len() {
+            socket.set_read_timeout(Some(left(deadline)?))?;
+            let count = socket.read(&mut bytes)?;
+            if count == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            answer.extend_from_slice(&bytes[..count]);
+        }
+        if answer.starts_with(BEGINNING) {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::InvalidData.into())
+        }
+    }
+
+    fn connect(&self, time: Duration) -> io::Result<Socket> {
+        let address = self.server.own_address()?;
+        let socket = Socket::new(address.domain(), Type::STREAM, None)?;
+        socket.connect_timeout(&address, time)?;
+        Ok(socket)
+    }
+}
+
+/// The time left; an error when there is none.
+fn left(deadline: Instant) -> io::Result<Duration> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        Err(io::ErrorKind::TimedOut.into())
+    } else {
+        Ok(left)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{net::TcpListener, thread};
+
+    const SOON: Duration = Duration::from_secs(20);
+    const AT_ONCE: Duration = Duration::from_millis(50);
+
+    fn probe_of(listener: &TcpListener) -> Probe {
+        let (listener, address) = (listener.try_clone(), listener.local_addr());
+        Probe::new(Arc::new(Listening::Tcp(
+            listener.expect("a descriptor"),
+            address.expect("bound"),
+        )))
+    }
+
+    #[test]
+    fn any_answer_will_do_and_silence_and_nonsense_will_not() {
+        for (said, is_answer) in [
+            ("HTTP/1.1 503 Service Unavailable\r\n\r\n", true),
+            ("HTTP/1.0 200 OK\r\n\r\n", true),
+            ("220 mail ready\r\n", false),
+            ("", false),
+        ] {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+            let probe = probe_of(&listener);
+            let server = thread::spawn(move || {
+                let (mut stream, _) = listener.accept().expect("a probe");
+                let mut request = [0; 512];
+                let length = stream.read(&mut request).expect("a request");
+                stream.write_all(said.as_bytes()).expect("said");
+                String::from_utf8_lossy(&request[..length]).into_owned()
+            });
+            assert_eq!(probe.ask(SOON).is_ok(), is_answer, "{said:?}");
+            let request = server.join().expect("no panic");
+            assert!(request.starts_with("GET /healthz"), "{request}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_never_answers_is_waited_for_no_longer_than_told() {
+        // The kernel accepts, nobody reads.
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        assert!(probe_of(&listener).ask(AT_ONCE).is_err());
+    }
+}

@@ -1,0 +1,261 @@
+//! One connection: reads a request, has it answered, writes the answer, and again if it is kept.
+//!
+//! Runs on the client's own thread until the connection is closed. Every wait has a deadline.
+
+use crate::http::{
+    app::App,
+    head::{self, Head, Parsed, parse_head},
+    net::connection::{Connection, Phase},
+    request::{Method, Request},
+    response::{Answer, Response, minimal},
+    routes,
+};
+use log::debug;
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+
+/// A request must be whole so long after its connection came, or after its first byte.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A kept connection may say nothing for so long.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// After a last answer what the client still sends is thrown away for so long, because closing on
+/// unread bytes would take the answer back.
+const CLOSING_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Bytes thrown away after a last answer, at most.
+const CLOSING_BYTES: usize = 64 * 1024;
+
+/// Bytes read at once. On the stack: a silent connection is to cost little memory.
+const READ_BYTES: usize = 2048;
+
+/// Serves `connection` until it is closed. What it calls is not inlined: while the client says nothing,
+/// its thread is to have touched no more of its stack than it must.
+pub fn serve(mut connection: Connection, app: &App) {
+    if connection.phase() == Phase::Answering {
+        connection.enter(Phase::Silent); // It had to wait for its thread.
+    }
+    let mut input = Input::default();
+    loop {
+        if let Err(end) = input.wait(&connection) {
+            return end.finish(&connection, app);
+        }
+        match serve_one(connection, &mut input, app) {
+            Some(kept) => connection = kept,
+            None => return,
+        }
+    }
+}
+
+/// Reads a request that has begun, and has it answered; gives the connection back if it is kept.
+#[inline(never)]
+fn serve_one(connection: Connection, input: &mut Input, app: &App) -> Option<Connection> {
+    let request = match input.next_request(&connection) {
+        Ok(request) => request,
+        Err(end) => {
+            end.finish(&connection, app);
+            return None;
+        }
+    };
+    connection.enter(Phase::Answering);
+    match routes::answer(&request, app) {
+        Answer::Stream(stream) => {
+            connection.enter(Phase::Streaming);
+            stream.run(connection, &request, app);
+            None
+        }
+        Answer::Full(response) => {
+            let keeps =
+                response.has_length() && request.keeps_alive() && !app.connections.is_scarce();
+            match send(&connection, &request, &response, keeps, app) {
+                Ok(()) if keeps => {
+                    connection.enter(Phase::Idle);
+                    return Some(connection);
+                }
+                Ok(()) => close(&connection),
+                Err(failure) => give_up(connection, &failure, app),
+            }
+            None
+        }
+    }
+}
+
+/// Tells a client whose address has as many connections as it may have.
+pub fn refuse_address(connection: &Connection) {
+    let line = "this address has as many connections as it may have (--max-per-address)\n";
+    finish(connection, &minimal(503, line));
+}
+
+/// Tells a client that is not served, without waiting for it. What it has sent is read, because closing
+/// on unread bytes would take the answer back.
+pub fn refuse_at_once(connection: &Connection, line: &str) {
+    let _ = connection.read(&mut [0; READ_BYTES], Instant::now());
+    let _ = connection.write_some(&minimal(503, line));
+    connection.end_writing();
+}
+
+fn send(
+    connection: &Connection,
+    request: &Request,
+    response: &Response,
+    keeps: bool,
+    app: &App,
+) -> io::Result<()> {
+    connection.enter(Phase::Sending);
+    let head = response.head(request, keeps, app.allow_origin.as_ref());
+    let body = if request.method == Method::Head {
+        &[]
+    } else {
+        response.body()
+    };
+    connection.write_both(&head, body, app.client_timeout)
+}
+
+/// Closes on a client that takes no answer, or is gone.
+fn give_up(connection: Connection, failure: &io::Error, app: &App) {
+    if failure.kind() == io::ErrorKind::TimedOut {
+        app.connections.timed_out.increment();
+        debug!("client {} stalled while it was answered", connection.id());
+    }
+    connection.abandon();
+}
+
+/// Sends a last answer and closes when it is sure to arrive.
+fn finish(connection: &Connection, answer: &[u8]) {
+    // The kernel takes so few bytes at once, or never.
+    if connection.write_some(answer).is_ok() {
+        close(connection);
+    }
+}
+
+/// Ends the answer, and throws away what the client still sends until it closes, or for a moment.
+fn close(connection: &Connection) {
+    connection.enter(Phase::Closing);
+    connection.end_writing();
+    let deadline = Instant::now() + CLOSING_TIMEOUT;
+    let mut buffer = [0; READ_BYTES];
+    let mut thrown_away = 0;
+    while thrown_away < CLOSING_BYTES {
+        match connection.read(&mut buffer, deadline) {
+            Ok(count) if count > 0 => thrown_away += count,
+            _ => return,
+        }
+    }
+}
+
+/// Why there is no further request.
+enum End {
+    /// The client has left, was evicted, or has nothing more to ask.
+    Closed,
+    /// It said nothing for too long.
+    Silent,
+    /// Its request did not come in time.
+    Late,
+    /// It sent no request that is answered here.
+    Refused(u16, &'static str),
+}
+
+impl End {
+    #[inline(never)]
+    fn finish(self, connection: &Connection, app: &App) {
+        let limit = &app.connections;
+        match self {
+            End::Closed => {}
+            End::Silent => limit.timed_out.increment(),
+            End::Late => {
+                limit.timed_out.increment();
+                let line = "the request did not come within 10 seconds\n";
+                finish(connection, &minimal(408, line));
+            }
+            End::Refused(status, line) => {
+                limit.malformed.increment();
+                finish(connection, &minimal(status, line));
+            }
+        }
+    }
+}
+
+/// What a client has sent that no request was made of yet.
+#[derive(Debug, Default)]
+struct Input {
+    bytes: Vec<u8>,
+    /// Of these, known to hold no end of a head.
+    scanned: usize,
+}
+
+impl Input {
+    /// Waits until a request begins.
+    fn wait(&self, connection: &Connection) -> Result<(), End> {
+        if !self.bytes.is_empty() {
+            return Ok(());
+        }
+        let is_kept = connection.phase() == Phase::Idle;
+        let timeout = if is_kept { IDLE_TIMEOUT } else { HEAD_TIMEOUT };
+        connection
+            .wait_readable(Instant::now() + timeout)
+            .map_err(|failure| match failure.kind() {
+                io::ErrorKind::TimedOut => End::Silent,
+                _ => End::Closed,
+            })
+    }
+
+    /// Reads the request that has begun and takes it out.
+    fn next_request(&mut self, connection: &Connection) -> Result<Request, End> {
+        if connection.phase() == Phase::Idle {
+            connection.enter(Phase::Asking);
+        }
+        // A first request has been begun with the connection.
+        let begun = match connection.phase() {
+            Phase::Silent => connection.phase_since(),
+            _ => Instant::now(),
+        };
+        let deadline = begun + HEAD_TIMEOUT;
+        let mut is_told = false;
+        loop {
+            match parse_head(&self.bytes, &mut self.scanned) {
+                Parsed::Refused(status, line) => return Err(End::Refused(status, line)),
+                Parsed::Complete(head) if self.has_body_of(&head) => {
+                    return Ok(self.take(head, connection));
+                }
+                Parsed::Complete(head) if head.expects_continue && !is_told => {
+                    is_told = true;
+                    let _ = connection.write_some(b"HTTP/1.1 100 Continue\r\n\r\n");
+                }
+                Parsed::Complete(_) | Parsed::Incomplete => {}
+            }
+            self.read(connection, deadline)?;
+        }
+    }
+
+    fn has_body_of(&self, head: &Head) -> bool {
+        self.bytes.len() >= head.length + head.body_length
+    }
+
+    fn take(&mut self, head: Head, connection: &Connection) -> Request {
+        let (start, end) = (head.length, head.length + head.body_length);
+        let body = self.bytes[start..end].to_vec();
+        self.bytes.drain(..end);
+        self.scanned = 0;
+        Request::new(head, body, connection.id(), connection.peer())
+    }
+
+    /// Waits for more, at most until `deadline`.
+    fn read(&mut self, connection: &Connection, deadline: Instant) -> Result<(), End> {
+        debug_assert!(self.bytes.len() <= head::HEAD_BYTES + head::BODY_BYTES + READ_BYTES);
+        let mut buffer = [0; READ_BYTES];
+        match connection.read(&mut buffer, deadline) {
+            Ok(count) if count > 0 => {
+                self.bytes.extend_from_slice(&buffer[..count]);
+                Ok(())
+            }
+            Err(failure) if failure.kind() == io::ErrorKind::TimedOut => Err(End::Late),
+            _ => Err(End::Closed),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! How the log looks: for people at a terminal or in a file, and for the journal.
+//!
+//! The journal has the time already and takes a priority in angle brackets at the head of a line;
+//! anywhere else those would be noise. A panic is one line of the log like any other, so that the
+//! journal shows it among the errors; `RUST_BACKTRACE=1` adds the backtrace.
+
+use log::{Level, LevelFilter, error};
+use rustix::fs::fstat;
+use std::{
+    any::Any,
+    env,
+    io::{self, Write},
+    panic, thread,
+};
+
+/// Starts the log, which `RUST_LOG` sets; from then on panics go there too.
+pub fn start() {
+    let mut builder =
+        env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info"));
+    builder.filter_module("tiny_http", LevelFilter::Off);
+    if is_read_by_journal() {
+        builder.format(|out, record| {
+            let text = record.args().to_string();
+            text.lines()
+                .try_for_each(|line| writeln!(out, "<{}>{line}", priority(record.level())))
+        });
+    } else {
+        builder.format_timestamp_secs().format_target(false);
+    }
+    builder.init();
+    log_panics();
+}
+
+/// As syslog(3) counts.
+fn priority(level: Level) -> u8 {
+    match level {
+        Level::Error => 3,
+        Level::Warn => 4,
+        Level::Info => 6,
+        Level::Debug | Level::Trace => 7,
+    }
+}
+
+/// True when standard error is the journal's; the variable alone is inherited by whoever a service
+/// starts, wherever it writes. See systemd.exec(5), `JOURNAL_STREAM`.
+fn is_read_by_journal() -> bool {
+    let stream = env::var("JOURNAL_STREAM").unwrap_or_default();
+    fstat(io::stderr()).is_ok_and(|stat| stream == format!("{}:{}", stat.st_dev, stat.st_ino))
+}
+
+fn log_panics() {
+    let with_backtrace = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        error!("{}", describe(info.location(), info.payload()));
+        if env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0") {
+            with_backtrace(info);
+        }
+    }));
+}
+
+/// A panic of the present thread, in one line.
+fn describe(at: Option<&panic::Location<'_>>, payload: &dyn Any) -> String {
+    let message = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
+    let message: Vec<&str> = message.lines().map(str::trim).collect();
+    format!(
+        "a thread panicked thread={} at={}: {}",
+        thread::current().name().unwrap_or("unnamed"),
+        at.map_or_else(|| "unknown".to_owned(), ToString::to_string),
+        message.join(" "),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_one_line_with_thread_place_and_message() {
+        let told = thread::Builder::new()
+            .name("capture-1".to_owned())
+            .spawn(|| {
+                let payload: Box<dyn Any> = Box::new("left is not right\n  left: 1\n".to_owned());
+                describe(Some(panic::Location::caller()), payload.as_ref())
+            })
+            .expect("a thread")
+            .join()
+            .expect("no panic");
+        assert!(
+            told.starts_with("a thread panicked thread=capture-1 at=src/system/logging.rs:"),
+            "{told}"
+        );
+        assert!(told.ends_with(": left is not right left: 1"), "{told}");
+    }
+}
