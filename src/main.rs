@@ -35,10 +35,10 @@ use crate::{
     config::{Config, ConfigFile, args, reload},
     error::Error,
     feed::camera::Camera,
-    http::{Gate, Server},
+    http::{AccessControl, Server},
     system::{
         logging, machine,
-        shutdown::Stop,
+        shutdown::ShutdownFlag,
         signals::{self, SignalEvent},
         systemd,
         watchdog::Watchdog,
@@ -109,7 +109,10 @@ fn read_config(
 fn serve(config: &Config, file: Option<ConfigFile>, passed: Option<OwnedFd>) -> Result<(), Error> {
     let signals = signals::start()?;
     let (fatal, errors) = unbounded();
-    let (stop, unwatched) = (Arc::new(Stop::default()), Arc::new(Stop::default()));
+    let (stop, unwatched) = (
+        Arc::new(ShutdownFlag::default()),
+        Arc::new(ShutdownFlag::default()),
+    );
     let limits = config.server.limits.resolve()?;
     let camera = Arc::new(Camera::new(config.camera.clone()));
     let server = Server::bind(&config.server, passed)?;
@@ -117,14 +120,14 @@ fn serve(config: &Config, file: Option<ConfigFile>, passed: Option<OwnedFd>) -> 
     if let Some(elsewhere) = server.address_elsewhere() {
         info!("on other machines: {elsewhere}");
     }
-    let gate = server.gate();
+    let access = server.access();
     let unix_path = server.unix_path();
     capture::start(&camera, &stop, fatal.clone())?;
     let health = machine::start(&stop);
     let serving = Arc::new(server.start(&config.server, limits, &camera, health)?);
     let watchdog = Watchdog {
         camera: Arc::clone(&camera),
-        clients: Arc::clone(serving.clients()),
+        viewers: Arc::clone(serving.viewers()),
         probe: serving.probe(),
         stop: Arc::clone(&unwatched),
         fatal: fatal.clone(),
@@ -135,7 +138,7 @@ fn serve(config: &Config, file: Option<ConfigFile>, passed: Option<OwnedFd>) -> 
     let signal = loop {
         select! {
             recv(signals) -> event => match event.expect("the thread of signals never ends") {
-                SignalEvent::Reload => read_again(&options, &gate),
+                SignalEvent::Reload => read_again(&options, &access),
                 SignalEvent::End(signal) => break signal,
             },
             recv(errors) -> error => return Err(error.expect("`fatal` is here")),
@@ -149,7 +152,7 @@ fn serve(config: &Config, file: Option<ConfigFile>, passed: Option<OwnedFd>) -> 
     serving.drain(LAST_ANSWERS);
     stop.set();
     camera.slot.close();
-    serving.clients().wait_gone(FAREWELL);
+    serving.viewers().wait_gone(FAREWELL);
     if let Some(path) = unix_path {
         let _ = std::fs::remove_file(path);
     }
@@ -157,9 +160,9 @@ fn serve(config: &Config, file: Option<ConfigFile>, passed: Option<OwnedFd>) -> 
 }
 
 /// Everything that is read again on SIGHUP, or `systemctl reload`.
-fn read_again(options: &reload::Options, gate: &Gate) {
+fn read_again(options: &reload::Options, access: &AccessControl) {
     systemd::tell_reloading();
     options.read_again();
-    gate.reload();
+    access.reload();
     systemd::tell_ready();
 }

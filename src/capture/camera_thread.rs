@@ -15,7 +15,7 @@ use crate::{
     encode::Encoders,
     error::Error,
     feed::camera::Camera,
-    system::shutdown::Stop,
+    system::shutdown::ShutdownFlag,
 };
 use crossbeam_channel::{Receiver, bounded, never, select, unbounded};
 use std::{sync::Arc, time::Instant};
@@ -25,7 +25,7 @@ use std::{sync::Arc, time::Instant};
 /// # Errors
 ///
 /// [`Error::Stuck`] when capture threads hang and nothing but another process can help.
-pub fn run(camera: Arc<Camera>, encoders: Encoders, stop: Arc<Stop>) -> Result<(), Error> {
+pub fn run(camera: Arc<Camera>, encoders: Encoders, stop: Arc<ShutdownFlag>) -> Result<(), Error> {
     let (events, reports) = unbounded();
     let (waker, watchers) = bounded(1);
     camera.slot.wake_on_change(waker);

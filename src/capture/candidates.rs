@@ -7,7 +7,7 @@ use crate::{
     capture::world::World,
     config::Device,
     error::{Cause, Error},
-    feed::camera::Facts,
+    feed::camera::SourceInfo,
 };
 use std::{
     path::{Path, PathBuf},
@@ -28,7 +28,7 @@ pub struct Candidates {
 
 impl Candidates {
     /// A device is online.
-    pub fn note_online(&mut self, facts: &Facts) {
+    pub fn note_online(&mut self, facts: &SourceInfo) {
         self.has_had_camera |= !facts.is_fallback;
         self.stable.clone_from(&facts.stable);
     }

@@ -10,14 +10,14 @@ use crate::{
         source::{self, Opened, Repeat, Source, v4l2_controls},
     },
     config::{Device, Size},
-    encode::{Encoders, Job, Picture, decodes_cleanly},
+    encode::{EncodeJob, Encoders, Picture, decodes_cleanly},
     error::{Cause, Error},
     feed::{
-        camera::{Camera, Facts},
-        frame::{Frame, Stamp, placeholder_reason},
+        camera::{Camera, SourceInfo},
+        frame::{CaptureTime, Frame, placeholder_reason},
     },
-    jpeg::{Flaw, Layout},
-    system::shutdown::Stop,
+    jpeg::{JpegError, JpegLayout},
+    system::shutdown::ShutdownFlag,
 };
 use crossbeam_channel::Sender;
 use log::{debug, warn};
@@ -27,7 +27,7 @@ use std::{sync::Arc, thread, time::Instant};
 /// Why a picture is not sent.
 enum Unusable {
     /// It is no whole JPEG.
-    Broken(Flaw),
+    Broken(JpegError),
     /// It says that there is none, and why.
     Placeholder(String),
 }
@@ -61,7 +61,7 @@ pub struct Capture {
     /// The supervisor's hold.
     pub lease: Arc<CaptureLease>,
     /// Ends the thread with the program.
-    pub stop: Arc<Stop>,
+    pub stop: Arc<ShutdownFlag>,
     /// First pictures that are not shown.
     pub warmup: u32,
 }
@@ -213,7 +213,7 @@ impl Capture {
     }
 
     /// True for a repeat of the picture that the newest frame shows.
-    fn is_shown(&self, repeat: Repeat, captured: Stamp, jpeg: &[u8]) -> bool {
+    fn is_shown(&self, repeat: Repeat, captured: CaptureTime, jpeg: &[u8]) -> bool {
         if repeat == Repeat::No {
             return false;
         }
@@ -227,7 +227,7 @@ impl Capture {
         &self,
         source: &mut dyn Source,
         missing_eoi: &mut MissingEoi,
-        facts: &mut Facts,
+        facts: &mut SourceInfo,
     ) -> Result<Mat, Error> {
         let asked = Instant::now();
         let mut buffer = Mat::default();
@@ -286,7 +286,12 @@ impl Capture {
 
     /// Publishes a JPEG as its layout says, or gives the picture to the encoders; never waits.
     /// Gives back the buffer when it is free again.
-    fn publish_or_encode(&self, picture: Picture, layout: Option<Layout>, captured: Stamp) -> Mat {
+    fn publish_or_encode(
+        &self,
+        picture: Picture,
+        layout: Option<JpegLayout>,
+        captured: CaptureTime,
+    ) -> Mat {
         if let (Picture::Jpeg(mat), Some(layout)) = (&picture, layout) {
             let bytes = mat.data_bytes().unwrap_or_default();
             let sequence = self.camera.next_sequence();
@@ -304,7 +309,7 @@ impl Capture {
             skipped.increment();
             return take_buffer(picture);
         }
-        let job = Job {
+        let job = EncodeJob {
             picture,
             sequence: self.camera.next_sequence(),
             captured,
@@ -338,7 +343,7 @@ impl Capture {
         }
     }
 
-    fn tell_online(&self, facts: Facts) {
+    fn tell_online(&self, facts: SourceInfo) {
         let (lease, facts) = (self.lease.id, Box::new(facts));
         // Nobody listens any more when the program ends.
         let _ = self.events.send(CaptureEvent::Online { lease, facts });
@@ -346,7 +351,10 @@ impl Capture {
 }
 
 /// The layout of a JPEG that can be sent; `None` for raw pixels.
-fn inspect(picture: &Picture, missing_eoi: &mut MissingEoi) -> Result<Option<Layout>, Unusable> {
+fn inspect(
+    picture: &Picture,
+    missing_eoi: &mut MissingEoi,
+) -> Result<Option<JpegLayout>, Unusable> {
     let Picture::Jpeg(mat) = picture else {
         return Ok(None);
     };

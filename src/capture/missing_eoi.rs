@@ -7,7 +7,7 @@
 
 use crate::{
     capture::source::Source,
-    jpeg::{self, Flaw, Layout},
+    jpeg::{self, JpegError, JpegLayout},
 };
 use log::warn;
 use opencv::core;
@@ -62,15 +62,15 @@ impl MissingEoi {
         &mut self,
         bytes: &[u8],
         decodes: impl Fn(&[u8], u16, u16) -> bool,
-    ) -> Result<Layout, Flaw> {
+    ) -> Result<JpegLayout, JpegError> {
         let whole_before = self.whole_before.take();
         let layout = match jpeg::inspect(bytes) {
             Ok(layout) => {
                 self.habit = Habit::Sends;
                 layout
             }
-            Err(Flaw::NoEoi(layout)) => {
-                let is_whole = |layout: Layout| {
+            Err(JpegError::NoEoi(layout)) => {
+                let is_whole = |layout: JpegLayout| {
                     let mut out = Vec::new();
                     layout.write_to(bytes, &mut out);
                     decodes(&out, layout.width, layout.height)
@@ -79,7 +79,7 @@ impl MissingEoi {
                     true => bytes_lost(bytes.len(), whole_before),
                     false => 0,
                 };
-                let mut mended = last_bytes(bytes, lost).iter().map(|&last_byte| Layout {
+                let mut mended = last_bytes(bytes, lost).iter().map(|&last_byte| JpegLayout {
                     lost,
                     last_byte,
                     ..layout
@@ -89,7 +89,7 @@ impl MissingEoi {
                 } else if self.omits_eoi(|| is_whole(layout)) {
                     layout
                 } else {
-                    return Err(Flaw::NoEoi(layout));
+                    return Err(JpegError::NoEoi(layout));
                 }
             }
             Err(flaw) => return Err(flaw),

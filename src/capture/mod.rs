@@ -29,7 +29,7 @@ use crate::{
     encode,
     error::Error,
     feed::camera::Camera,
-    system::{fault_injection, shutdown::Stop},
+    system::{fault_injection, shutdown::ShutdownFlag},
 };
 use crossbeam_channel::Sender;
 use log::warn;
@@ -63,7 +63,11 @@ pub fn warn_of_messages(asked: &[&str], device: &Device) {
 
 /// Starts the encoders and the supervisor of `camera`, which run until `stop`. An error in
 /// `fatal` is to end the program, and a service then starts all anew.
-pub fn start(camera: &Arc<Camera>, stop: &Arc<Stop>, fatal: Sender<Error>) -> Result<(), Error> {
+pub fn start(
+    camera: &Arc<Camera>,
+    stop: &Arc<ShutdownFlag>,
+    fatal: Sender<Error>,
+) -> Result<(), Error> {
     let encoders = encode::start(camera)?;
     let (camera, stop) = (Arc::clone(camera), Arc::clone(stop));
     let name = "camera".to_owned();

@@ -1,6 +1,6 @@
 //! What the log says of outages: one line when one begins, one when it is over.
 
-use crate::{capture::placeholder::spoken, error::Error};
+use crate::{capture::placeholder::human_duration, error::Error};
 use log::{Level, log, warn};
 use std::time::{Duration, Instant};
 
@@ -91,7 +91,7 @@ impl OutageLog {
         } else {
             Level::Debug
         };
-        let time = spoken(now.duration_since(outage.began));
+        let time = human_duration(now.duration_since(outage.began));
         log!(level, "camera back after {time} tries={}", outage.tries);
         self.last_said = Some(now);
         true

@@ -3,7 +3,7 @@
 //! Says why, and since when, in words. Never sent as a snapshot with a 200: a time-lapse would keep it.
 
 use crate::{
-    config::{Pattern, Turn},
+    config::{Orientation, Pattern},
     encode::{Encoder, Pixels, text},
     error::Error,
     feed::{
@@ -42,7 +42,7 @@ pub fn publish(camera: &Camera) -> Result<(), Error> {
         },
     )?;
     let mut encoder = Encoder::new(camera.quality());
-    let jpeg = encoder.encode(&mat, Pixels::Bgr, Turn::default(), None)?;
+    let jpeg = encoder.encode(&mat, Pixels::Bgr, Orientation::default(), None)?;
     camera
         .slot
         .publish(Frame::placeholder(camera.next_sequence(), jpeg, &reason));
@@ -70,7 +70,7 @@ fn draw_card(
     for line in text::wrap(&plain, small, width - 2 * left)? {
         lines.push((line, small, 200.0));
     }
-    lines.push((format!("for {}", spoken(since)), small, 150.0));
+    lines.push((format!("for {}", human_duration(since)), small, 150.0));
     let step = letters * 2.1;
     let mut base = f64::from(height) / 2.0 - step * (lines.len() - 1) as f64 / 2.0;
     for (line, letters, shade) in lines {
@@ -87,7 +87,7 @@ fn draw_card(
 }
 
 /// A time as people say it: `12 s`, `3 min`, `2 h 5 min`, `4 days`.
-pub fn spoken(time: Duration) -> String {
+pub fn human_duration(time: Duration) -> String {
     match time.as_secs() {
         seconds @ 0..120 => format!("{seconds} s"),
         seconds @ 120..7_200 => format!("{} min", seconds / 60),
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn times_are_said_as_people_do() {
-        let said = |seconds| spoken(Duration::from_secs(seconds));
+        let said = |seconds| human_duration(Duration::from_secs(seconds));
         assert_eq!(said(0), "0 s");
         assert_eq!(said(119), "119 s");
         assert_eq!(said(180), "3 min");

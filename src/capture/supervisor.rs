@@ -19,7 +19,7 @@ use crate::{
     config::Device,
     error::{Cause, Error},
     feed::{
-        camera::{Camera, Facts, State},
+        camera::{Camera, SourceInfo, State},
         liveness,
     },
 };
@@ -238,7 +238,7 @@ impl<W: World> Supervisor<W> {
         self.world.launch(&lease, devices, warmup).map(|()| lease)
     }
 
-    fn online(&mut self, id: u64, facts: &Facts, now: Instant) {
+    fn online(&mut self, id: u64, facts: &SourceInfo, now: Instant) {
         let lease = match (&self.phase, self.search.take(id)) {
             (_, Some(lease)) => {
                 self.abandon_capture(now);

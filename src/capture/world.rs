@@ -11,7 +11,7 @@ use crate::{
     encode::Encoders,
     error::Error,
     feed::camera::Camera,
-    system::shutdown::Stop,
+    system::shutdown::ShutdownFlag,
 };
 use crossbeam_channel::Sender;
 use log::debug;
@@ -54,7 +54,7 @@ pub struct Threads {
     /// Where capture threads report.
     pub events: Sender<CaptureEvent>,
     /// Ends capture threads with the program.
-    pub stop: Arc<Stop>,
+    pub stop: Arc<ShutdownFlag>,
 }
 
 impl World for Threads {

@@ -4,9 +4,9 @@
 //! is allowed, before anything is started.
 
 use crate::config::{
-    Connections, Device, Encode, Flip, Fps, FrameAncestors, HostPattern, Listen, Origin, Overlay,
-    PerAddress, PixelFormat, Quality, Rotate, Seconds, Settings, Size, Viewers, Warmup, Workers,
-    shown_word,
+    Connections, ControlSettings, Device, EncodeMode, Flip, Fps, FrameAncestors, HostPattern,
+    Listen, MaxViewers, Origin, Overlay, PerAddress, PixelFormat, Quality, Rotate, Seconds, Size,
+    Warmup, Workers, shown_word,
 };
 use argh::{EarlyExit, FromArgs};
 use std::{cmp::Reverse, env, path::PathBuf};
@@ -50,8 +50,8 @@ pub struct Args {
 
     /// auto passes JPEGs of the camera through untouched, always decodes and encodes them;
     /// default auto
-    #[argh(option, default = "Encode::Auto", arg_name = "auto|always")]
-    pub encode: Encode,
+    #[argh(option, default = "EncodeMode::Auto", arg_name = "auto|always")]
+    pub encode: EncodeMode,
 
     /// JPEG quality, 1 to 100; default 80
     #[argh(option, default = "Quality::default()", arg_name = "N")]
@@ -77,7 +77,7 @@ pub struct Args {
     /// camera controls to set whenever the camera is opened, such as brightness=128,exposure=auto;
     /// may be given several times; default none
     #[argh(option, arg_name = "NAME=VALUE,…")]
-    pub set: Vec<Settings>,
+    pub set: Vec<ControlSettings>,
 
     /// no /controls: nobody changes the camera's controls over the network; default off
     #[argh(switch)]
@@ -100,7 +100,7 @@ pub struct Args {
     /// streams served at once, 1 to 10000; one more gets 503; default 100, or what the system's
     /// limits hold
     #[argh(option, arg_name = "N")]
-    pub max_viewers: Option<Viewers>,
+    pub max_viewers: Option<MaxViewers>,
 
     /// connections at once, viewers included, 8 to 20000; for one more the oldest that asks for
     /// nothing is closed; default 512, or what the system's limits hold

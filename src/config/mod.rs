@@ -17,8 +17,8 @@ pub use device::{Device, Pattern};
 pub use file::ConfigFile;
 pub use source_text::{SourceText, elements, properties, shown_word, shown_words};
 pub use values::{
-    Connections, Encode, Flip, Fps, Listen, Origin, Overlay, PerAddress, PixelFormat, Quality,
-    Rotate, Seconds, Settings, Size, Turn, Viewers, Warmup, Workers,
+    Connections, ControlSettings, EncodeMode, Flip, Fps, Listen, MaxViewers, Orientation, Origin,
+    Overlay, PerAddress, PixelFormat, Quality, Rotate, Seconds, Size, Warmup, Workers,
 };
 
 use crate::{config::args::Args, system::limits::RequestedLimits};
@@ -49,9 +49,9 @@ pub struct CameraConfig {
     /// Pixel format asked of the camera.
     pub format: PixelFormat,
     /// Whether JPEGs are decoded even when nothing asks for pixels.
-    pub encode: Encode,
+    pub encode: EncodeMode,
     /// How the picture is turned.
-    pub turn: Turn,
+    pub turn: Orientation,
     /// Text burnt into the picture.
     pub overlay: Option<Overlay>,
     /// Controls set at each opening, in their order.
@@ -67,7 +67,7 @@ pub struct CameraConfig {
 impl CameraConfig {
     /// True when JPEGs of the source may go out as they came.
     pub fn passes_through(&self) -> bool {
-        self.turn.is_none() && self.overlay.is_none() && self.encode == Encode::Auto
+        self.turn.is_none() && self.overlay.is_none() && self.encode == EncodeMode::Auto
     }
 }
 
@@ -103,7 +103,7 @@ impl From<Args> for Config {
                 workers: args.workers,
                 format: args.format,
                 encode: args.encode,
-                turn: Turn {
+                turn: Orientation {
                     rotate: args.rotate,
                     flip: args.flip,
                 },

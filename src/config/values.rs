@@ -100,18 +100,18 @@ impl FromArgValue for PixelFormat {
 
 /// Whether JPEGs of the source are decoded and encoded again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encode {
+pub enum EncodeMode {
     /// Only when something asks for pixels.
     Auto,
     /// In any case.
     Always,
 }
 
-impl FromArgValue for Encode {
-    fn from_arg_value(value: &str) -> Result<Encode, String> {
+impl FromArgValue for EncodeMode {
+    fn from_arg_value(value: &str) -> Result<EncodeMode, String> {
         match value {
-            "auto" => Ok(Encode::Auto),
-            "always" => Ok(Encode::Always),
+            "auto" => Ok(EncodeMode::Auto),
+            "always" => Ok(EncodeMode::Always),
             _ => Err("allowed are auto and always".to_owned()),
         }
     }
@@ -141,10 +141,10 @@ impl FromArgValue for Overlay {
 
 /// Names and values of camera controls, in their order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings(pub Vec<(String, String)>);
+pub struct ControlSettings(pub Vec<(String, String)>);
 
-impl FromArgValue for Settings {
-    fn from_arg_value(value: &str) -> Result<Settings, String> {
+impl FromArgValue for ControlSettings {
+    fn from_arg_value(value: &str) -> Result<ControlSettings, String> {
         value
             .split(',')
             .map(|setting| {
@@ -153,7 +153,7 @@ impl FromArgValue for Settings {
                 (!name.is_empty() && !value.is_empty()).then(|| (name.to_owned(), value.to_owned()))
             })
             .collect::<Option<_>>()
-            .map(Settings)
+            .map(ControlSettings)
             .ok_or_else(|| "allowed is NAME=VALUE,… such as brightness=128".to_owned())
     }
 }
@@ -196,7 +196,7 @@ whole_number!(
 );
 whole_number!(
     /// Streams served at once, 1 to 10000. `limits` has its default.
-    Viewers, usize, 1..=10_000
+    MaxViewers, usize, 1..=10_000
 );
 whole_number!(
     /// Connections at once, 8 to 20000. `limits` has its default.
@@ -209,14 +209,14 @@ whole_number!(
 
 /// How the picture is turned; rotation first, then the mirror.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Turn {
+pub struct Orientation {
     /// Clockwise.
     pub rotate: Rotate,
     /// Mirrored.
     pub flip: Flip,
 }
 
-impl Turn {
+impl Orientation {
     /// The size of a picture of `size` once it is turned.
     pub fn of(self, size: Size) -> Size {
         match self.rotate {
@@ -230,7 +230,7 @@ impl Turn {
 
     /// True when the picture stays as it came.
     pub fn is_none(self) -> bool {
-        self == Turn::default()
+        self == Orientation::default()
     }
 }
 
@@ -385,13 +385,13 @@ mod tests {
         assert!(Fps::from_arg_value("0").is_err());
         assert!(Size::from_arg_value("640").is_err());
         assert!(Size::from_arg_value("640x99999").is_err());
-        assert!(Viewers::from_arg_value("0").is_err());
+        assert!(MaxViewers::from_arg_value("0").is_err());
         assert!(Seconds::from_arg_value("0.5").is_err());
-        assert!(Encode::from_arg_value("never").is_err());
+        assert!(EncodeMode::from_arg_value("never").is_err());
         assert!(PixelFormat::from_arg_value("motion jpeg").is_err());
         assert!(Overlay::from_arg_value("%").is_err());
         assert!(Overlay::from_arg_value("").is_err());
-        assert!(Settings::from_arg_value("brightness").is_err());
+        assert!(ControlSettings::from_arg_value("brightness").is_err());
         assert!(Origin::from_arg_value("mainsail.local").is_err());
         assert!(Origin::from_arg_value("http://a\r\nb").is_err());
     }
@@ -400,8 +400,8 @@ mod tests {
     fn settings_keep_their_order() {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(
-            Settings::from_arg_value("exposure=manual, gain = 3"),
-            Ok(Settings(vec![
+            ControlSettings::from_arg_value("exposure=manual, gain = 3"),
+            Ok(ControlSettings(vec![
                 pair("exposure", "manual"),
                 pair("gain", "3")
             ]))

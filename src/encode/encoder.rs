@@ -5,7 +5,7 @@
 //! nor written on has its planes compressed as they are.
 
 use crate::{
-    config::{Flip, Rotate, Turn},
+    config::{Flip, Orientation, Rotate},
     encode::{Pixels, planes::PlaneEncoder, text},
     error::Error,
 };
@@ -58,7 +58,7 @@ impl Encoder {
         &mut self,
         mat: &Mat,
         pixels: Pixels,
-        turn: Turn,
+        turn: Orientation,
         text: Option<&str>,
     ) -> Result<&[u8], Error> {
         if turn.is_none() && text.is_none() {
@@ -91,7 +91,7 @@ impl Encoder {
         &mut self,
         mat: &Mat,
         pixels: Pixels,
-        turn: Turn,
+        turn: Orientation,
         text: Option<&str>,
     ) -> opencv::Result<()> {
         let upright = match pixels.to_bgr() {

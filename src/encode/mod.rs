@@ -21,7 +21,7 @@ use crate::{
     error::Error,
     feed::{
         camera::Camera,
-        frame::{Frame, Stamp},
+        frame::{CaptureTime, Frame},
     },
     jpeg,
     system::{fault_injection, log_limit::LogLimiter},
@@ -67,21 +67,21 @@ pub enum Pixels {
 /// A picture on its way to its frame. Its stripes are encoded apart, each by whichever worker is
 /// free; who drops it last joins them.
 #[derive(Debug)]
-pub struct Job {
+pub struct EncodeJob {
     /// What to encode.
     pub picture: Picture,
     /// The sequence its frame will have.
     pub sequence: u64,
     /// When it was taken.
-    pub captured: Stamp,
+    pub captured: CaptureTime,
     /// JPEG quality, the same for all its stripes.
     pub quality: i32,
 }
 
 /// A picture whose stripes are being encoded.
 #[derive(Debug)]
-struct Shared {
-    job: Job,
+struct StripedPicture {
+    job: EncodeJob,
     begun: Instant,
     /// One for each stripe, top to bottom; `None` for one that failed.
     jpegs: Vec<OnceLock<Option<Vec<u8>>>>,
@@ -89,15 +89,15 @@ struct Shared {
 
 /// One worker's share of a picture.
 #[derive(Debug)]
-struct Task {
-    shared: Arc<Shared>,
+struct StripeTask {
+    shared: Arc<StripedPicture>,
     stripe: usize,
 }
 
 /// The capture side of the pool.
 #[derive(Debug, Clone)]
 pub struct Encoders {
-    tasks: Sender<Task>,
+    tasks: Sender<StripeTask>,
     /// Pixel buffers to use again.
     spare: Receiver<Mat>,
     workers: usize,
@@ -112,7 +112,7 @@ impl Encoders {
     }
 
     /// Hands a picture over; dropped when every encoder is busy.
-    pub fn take(&self, job: Job) -> bool {
+    pub fn take(&self, job: EncodeJob) -> bool {
         let stripes = match &job.picture {
             Picture::Raw(mat, _) if self.is_plain => {
                 self.workers.min(mat.rows() as usize / STRIPE_ROWS).max(1)
@@ -132,13 +132,13 @@ impl Encoders {
 }
 
 /// A task for each stripe; they alone hold the picture.
-fn split(job: Job, stripes: usize) -> Vec<Task> {
-    let shared = Arc::new(Shared {
+fn split(job: EncodeJob, stripes: usize) -> Vec<StripeTask> {
+    let shared = Arc::new(StripedPicture {
         job,
         begun: Instant::now(),
         jpegs: (0..stripes).map(|_| OnceLock::new()).collect(),
     });
-    let task = |stripe| Task {
+    let task = |stripe| StripeTask {
         shared: Arc::clone(&shared),
         stripe,
     };
@@ -148,7 +148,7 @@ fn split(job: Job, stripes: usize) -> Vec<Task> {
 /// Starts the workers of `camera`; they run until every [`Encoders`] is dropped.
 pub fn start(camera: &Arc<Camera>) -> Result<Encoders, Error> {
     let workers = camera.config.workers.0;
-    let (tasks, queue) = bounded::<Task>(workers);
+    let (tasks, queue) = bounded::<StripeTask>(workers);
     let (emptied, spare) = bounded(workers + 2);
     for number in 0..workers {
         let name = format!("encode-{number}");
@@ -174,10 +174,10 @@ pub fn start(camera: &Arc<Camera>) -> Result<Encoders, Error> {
 }
 
 /// Runs until the capture side is gone; a picture that cannot be encoded is dropped, with a line a minute.
-fn work(camera: &Camera, queue: &Receiver<Task>, emptied: &Sender<Mat>) {
+fn work(camera: &Camera, queue: &Receiver<StripeTask>, emptied: &Sender<Mat>) {
     let mut encoder = Encoder::new(camera.quality());
     let dropped_lines = LogLimiter::per_minute(1);
-    for Task { shared, stripe } in queue {
+    for StripeTask { shared, stripe } in queue {
         assert!(!fault_injection::is_due("encode"), "a fault on purpose");
         let jpeg = encode_stripe(&mut encoder, &shared, stripe, camera);
         if let Err(error) = &jpeg {
@@ -198,11 +198,11 @@ fn work(camera: &Camera, queue: &Receiver<Task>, emptied: &Sender<Mat>) {
 
 fn encode_stripe(
     encoder: &mut Encoder,
-    shared: &Shared,
+    shared: &StripedPicture,
     stripe: usize,
     camera: &Camera,
 ) -> Result<Vec<u8>, Error> {
-    let Job {
+    let EncodeJob {
         picture,
         captured,
         quality,
@@ -244,7 +244,7 @@ fn stripe_rows(rows: i32, stripes: usize, stripe: usize) -> std::ops::Range<i32>
 }
 
 /// Joins the stripes and publishes the frame.
-fn finish(camera: &Camera, shared: &Shared) {
+fn finish(camera: &Camera, shared: &StripedPicture) {
     let jpegs = shared
         .jpegs
         .iter()
@@ -253,7 +253,7 @@ fn finish(camera: &Camera, shared: &Shared) {
         camera.stats.dropped.increment();
         return;
     };
-    let Job {
+    let EncodeJob {
         picture,
         sequence,
         captured,

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    config::{Flip, Rotate, Turn},
+    config::{Flip, Orientation, Rotate},
     jpeg,
 };
 use opencv::{core, imgcodecs, imgproc};
@@ -29,7 +29,7 @@ fn picture() -> Mat {
     mat
 }
 
-fn encoded(turn: Turn) -> Mat {
+fn encoded(turn: Orientation) -> Mat {
     let mut encoder = Encoder::new(95);
     let jpeg = encoder
         .encode(&picture(), Pixels::Bgr, turn, None)
@@ -48,10 +48,10 @@ fn is_red(mat: &Mat, row: i32, column: i32) -> bool {
 
 #[test]
 fn whoever_drops_the_last_stripe_of_a_picture_joins_them() {
-    let job = Job {
+    let job = EncodeJob {
         picture: Picture::Raw(picture(), Pixels::Bgr),
         sequence: 1,
-        captured: Stamp::now(),
+        captured: CaptureTime::now(),
         quality: 80,
     };
     // Each dropped before the next is handed over: by a worker quicker than the capture thread.
@@ -65,25 +65,25 @@ fn whoever_drops_the_last_stripe_of_a_picture_joins_them() {
 
 #[test]
 fn picture_is_turned_clockwise_then_mirrored() {
-    let plain = encoded(Turn::default());
+    let plain = encoded(Orientation::default());
     assert!(is_red(&plain, 8, 4) && !is_red(&plain, 8, 28));
-    let quarter = encoded(Turn {
+    let quarter = encoded(Orientation {
         rotate: Rotate::Quarter,
         flip: Flip::None,
     });
     assert_eq!((quarter.rows(), quarter.cols()), (32, 16));
     assert!(is_red(&quarter, 4, 8) && !is_red(&quarter, 28, 8));
-    let half = encoded(Turn {
+    let half = encoded(Orientation {
         rotate: Rotate::Half,
         flip: Flip::None,
     });
     assert!(is_red(&half, 8, 28));
-    let mirrored = encoded(Turn {
+    let mirrored = encoded(Orientation {
         rotate: Rotate::None,
         flip: Flip::Horizontal,
     });
     assert!(is_red(&mirrored, 8, 28));
-    let both = encoded(Turn {
+    let both = encoded(Orientation {
         rotate: Rotate::ThreeQuarters,
         flip: Flip::Vertical,
     });

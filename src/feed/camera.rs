@@ -63,7 +63,7 @@ pub struct Status {
     /// Why it was last offline, without the name of any source.
     pub nameless: Option<String>,
     /// What was really opened.
-    pub facts: Facts,
+    pub facts: SourceInfo,
 }
 
 /// State of a camera.
@@ -96,7 +96,7 @@ impl State {
 
 /// What a source really gives, as read back from it.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Facts {
+pub struct SourceInfo {
     /// What was opened, as its user knows it.
     pub source: String,
     /// The V4L2 node behind it.
@@ -112,7 +112,7 @@ pub struct Facts {
     /// Its nominal rate.
     pub fps: Option<f64>,
     /// What it was asked for.
-    pub asked: Asked,
+    pub asked: RequestedFormat,
     /// Its JPEGs are sent as they come, never decoded.
     pub pass_through: bool,
     /// It is the test pattern in place of a camera that was not found.
@@ -124,7 +124,7 @@ pub struct Facts {
 
 /// What a source was asked for; it may have given something else.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Asked {
+pub struct RequestedFormat {
     /// Pixel format, as four letters.
     pub format: Option<String>,
     /// Picture size.
@@ -145,9 +145,9 @@ pub enum NoControls {
 impl Camera {
     /// A camera that is not started yet.
     pub fn new(config: CameraConfig) -> Camera {
-        let facts = Facts {
+        let facts = SourceInfo {
             source: config.device.to_string(),
-            ..Facts::default()
+            ..SourceInfo::default()
         };
         Camera {
             quality: AtomicI32::new(config.quality.0),
@@ -273,7 +273,7 @@ impl Camera {
     }
 
     /// Why there is no live picture, for somebody who may not know what the source is.
-    pub fn nameless_excuse(&self) -> String {
+    pub fn nameless_reason(&self) -> String {
         let status = self.status();
         match (&status.nameless, status.state) {
             (Some(reason), State::Offline) => format!("the camera is offline: {reason}"),
@@ -284,7 +284,7 @@ impl Camera {
     }
 
     /// Why there is no live picture, for a person who asked for one.
-    pub fn excuse(&self) -> String {
+    pub fn unavailable_reason(&self) -> String {
         let status = self.status();
         match (&status.reason, status.state) {
             (Some(reason), _) => reason.clone(),

@@ -30,17 +30,17 @@ pub fn placeholder_reason(jpeg: &[u8]) -> Option<String> {
 
 /// When a picture was taken, on both clocks.
 #[derive(Debug, Clone, Copy)]
-pub struct Stamp {
+pub struct CaptureTime {
     /// For ages: never jumps.
     pub at: Instant,
     /// Since the Unix epoch; what viewers are told.
     pub unix: Duration,
 }
 
-impl Stamp {
+impl CaptureTime {
     /// The present.
-    pub fn now() -> Stamp {
-        Stamp::before_now(Duration::ZERO)
+    pub fn now() -> CaptureTime {
+        CaptureTime::before_now(Duration::ZERO)
     }
 
     /// The wall clock at that moment, local.
@@ -52,12 +52,12 @@ impl Stamp {
     }
 
     /// A moment `age` ago.
-    pub fn before_now(age: Duration) -> Stamp {
+    pub fn before_now(age: Duration) -> CaptureTime {
         let at = Instant::now();
         let unix = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        Stamp {
+        CaptureTime {
             at: at.checked_sub(age).unwrap_or(at),
             unix: unix.saturating_sub(age),
         }
@@ -68,7 +68,7 @@ impl Stamp {
 #[derive(Debug)]
 pub struct Frame {
     sequence: u64,
-    captured: Stamp,
+    captured: CaptureTime,
     is_live: bool,
     part: Vec<u8>,
     jpeg: Range<usize>,
@@ -78,7 +78,7 @@ impl Frame {
     /// A frame of the camera. `jpeg` appends the JPEG's `jpeg_len` bytes: its only copy.
     pub fn live(
         sequence: u64,
-        captured: Stamp,
+        captured: CaptureTime,
         jpeg_len: usize,
         jpeg: impl FnOnce(&mut Vec<u8>),
     ) -> Frame {
@@ -104,7 +104,7 @@ impl Frame {
         let append = |out: &mut Vec<u8>| out.extend_from_slice(&jpeg);
         Frame {
             is_live: false,
-            ..Frame::live(sequence, Stamp::now(), jpeg.len(), append)
+            ..Frame::live(sequence, CaptureTime::now(), jpeg.len(), append)
         }
     }
 
@@ -114,7 +114,7 @@ impl Frame {
     }
 
     /// When its picture was taken.
-    pub fn captured(&self) -> Stamp {
+    pub fn captured(&self) -> CaptureTime {
         self.captured
     }
 

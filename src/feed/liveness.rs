@@ -124,7 +124,7 @@ impl Snapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::feed::camera::Facts;
+    use crate::feed::camera::SourceInfo;
 
     /// A moment of a camera with a time-out of 10 s and 5 pictures of warm-up; times in seconds.
     struct Moment(&'static str, State, f64, Option<f64>, Rates, Health);
@@ -137,9 +137,9 @@ mod tests {
             let Moment(_, state, since, newest, Rates(fps, measured_fps), _) = *self;
             let now = Instant::now() + Duration::from_secs(1000);
             let ago = |seconds: f64| now - Duration::from_secs_f64(seconds);
-            let facts = Facts {
+            let facts = SourceInfo {
                 fps,
-                ..Facts::default()
+                ..SourceInfo::default()
             };
             Snapshot {
                 now,

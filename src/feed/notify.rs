@@ -13,14 +13,14 @@ use std::{
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Bell {
+pub struct Notifier {
     /// Rings so far; wraps around.
     rings: AtomicU32,
 }
 
-impl Bell {
+impl Notifier {
     /// Wakes everybody who waits, after the thing they wait for has been made visible.
-    pub fn ring(&self) {
+    pub fn notify_all(&self) {
         self.rings.fetch_add(1, Ordering::Release);
         let everybody = i32::MAX.unsigned_abs();
         let _ = wake(&self.rings, Flags::PRIVATE, everybody);
@@ -28,7 +28,7 @@ impl Bell {
 
     /// Waits until `look` finds something, asked at once and after each ring, at most until
     /// `deadline`.
-    pub fn wait_for<T>(&self, deadline: Instant, look: impl Fn() -> Option<T>) -> Option<T> {
+    pub fn wait_until<T>(&self, deadline: Instant, look: impl Fn() -> Option<T>) -> Option<T> {
         loop {
             // Read before looking: a ring in between is then seen by the kernel, which compares.
             let rings = self.rings.load(Ordering::Acquire);
@@ -54,21 +54,21 @@ mod tests {
 
     #[test]
     fn everybody_is_woken_by_one_ring() {
-        let shared = Arc::new((Bell::default(), AtomicU64::new(0)));
+        let shared = Arc::new((Notifier::default(), AtomicU64::new(0)));
         let far = Instant::now() + Duration::from_secs(60);
         let waiters: Vec<_> = (0..16)
             .map(|_| {
                 let shared = Arc::clone(&shared);
                 thread::spawn(move || {
                     let (bell, value) = &*shared;
-                    bell.wait_for(far, || {
+                    bell.wait_until(far, || {
                         Some(value.load(Ordering::Relaxed)).filter(|&v| v > 0)
                     })
                 })
             })
             .collect();
         shared.1.store(7, Ordering::Relaxed);
-        shared.0.ring();
+        shared.0.notify_all();
         for waiter in waiters {
             assert_eq!(waiter.join().expect("no panic"), Some(7));
         }
@@ -76,13 +76,13 @@ mod tests {
 
     #[test]
     fn no_ring_is_lost_between_looking_and_waiting() {
-        let shared = Arc::new((Bell::default(), AtomicU64::new(0)));
+        let shared = Arc::new((Notifier::default(), AtomicU64::new(0)));
         let far = Instant::now() + Duration::from_secs(60);
         let ringing = Arc::clone(&shared);
         let ringer = thread::spawn(move || {
             for _ in 0..20_000 {
                 ringing.1.fetch_add(1, Ordering::Relaxed);
-                ringing.0.ring();
+                ringing.0.notify_all();
             }
         });
         let mut seen = 0;
@@ -90,7 +90,7 @@ mod tests {
             let newer = || Some(shared.1.load(Ordering::Relaxed)).filter(|&value| value > seen);
             seen = shared
                 .0
-                .wait_for(far, newer)
+                .wait_until(far, newer)
                 .expect("woken, never timed out");
         }
         ringer.join().expect("no panic");
@@ -98,9 +98,9 @@ mod tests {
 
     #[test]
     fn a_wait_for_nothing_ends_at_its_deadline() {
-        let bell = Bell::default();
+        let bell = Notifier::default();
         let soon = Instant::now() + Duration::from_millis(5);
-        assert_eq!(bell.wait_for(soon, || None::<()>), None);
+        assert_eq!(bell.wait_until(soon, || None::<()>), None);
         assert!(Instant::now() >= soon);
     }
 }

@@ -5,7 +5,7 @@
 //! Watching is a subscription that gives itself back; capture asks `is_watched` to know whether
 //! encoding is worth it. Knows nothing of HTTP or OpenCV.
 
-use crate::feed::{frame::Frame, notify::Bell};
+use crate::feed::{frame::Frame, notify::Notifier};
 use crossbeam_channel::Sender;
 use parking_lot::{Mutex, RwLock};
 use std::{
@@ -25,10 +25,10 @@ pub struct Slot {
     /// other. Written under the lock.
     newest: AtomicU64,
     /// Rung after each publication.
-    newer: Bell,
+    newer: Notifier,
     /// Rung once, at the end; apart from `newer`, so that frames do not wake who waits for the end
     /// only.
-    closed: Bell,
+    closed: Notifier,
     is_closed: AtomicBool,
     watchers: AtomicUsize,
     /// When a watcher last left; held for the time of a copy.
@@ -39,7 +39,7 @@ pub struct Slot {
 
 /// What came of waiting for a newer frame.
 #[derive(Debug)]
-pub enum Waited {
+pub enum WaitOutcome {
     /// The newest frame there is.
     Newer(Arc<Frame>),
     /// Nothing newer until the deadline.
@@ -64,7 +64,7 @@ impl Slot {
             self.newest.store(frame.sequence(), Ordering::Release);
             latest.replace(frame)
         };
-        self.newer.ring();
+        self.newer.notify_all();
         // Freed here, outside the lock, if no client still writes it.
         drop(replaced);
         true
@@ -76,10 +76,10 @@ impl Slot {
     }
 
     /// Waits until `deadline` for a frame with a sequence above `sequence`.
-    pub fn wait_newer(&self, sequence: u64, deadline: Instant) -> Waited {
+    pub fn wait_newer(&self, sequence: u64, deadline: Instant) -> WaitOutcome {
         let look = || {
             if self.is_closed.load(Ordering::Acquire) {
-                return Some(Waited::Closed);
+                return Some(WaitOutcome::Closed);
             }
             if self.newest.load(Ordering::Acquire) <= sequence {
                 return None;
@@ -88,24 +88,24 @@ impl Slot {
             let newer = latest
                 .as_ref()
                 .filter(|latest| latest.sequence() > sequence);
-            newer.map(|newer| Waited::Newer(Arc::clone(newer)))
+            newer.map(|newer| WaitOutcome::Newer(Arc::clone(newer)))
         };
         self.newer
-            .wait_for(deadline, look)
-            .unwrap_or(Waited::TimedOut)
+            .wait_until(deadline, look)
+            .unwrap_or(WaitOutcome::TimedOut)
     }
 
     /// Waits until `deadline` whatever is published; true when the program ends instead.
     pub fn wait_closed(&self, deadline: Instant) -> bool {
         let look = || self.is_closed.load(Ordering::Acquire).then_some(());
-        self.closed.wait_for(deadline, look).is_some()
+        self.closed.wait_until(deadline, look).is_some()
     }
 
     /// Ends every wait, now and from now on.
     pub fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
-        self.newer.ring();
-        self.closed.ring();
+        self.newer.notify_all();
+        self.closed.notify_all();
     }
 
     /// Subscribes until the result is dropped.
@@ -163,11 +163,11 @@ impl Drop for Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::feed::frame::Stamp;
+    use crate::feed::frame::CaptureTime;
     use std::{thread, time::Duration};
 
     fn frame(sequence: u64) -> Frame {
-        Frame::live(sequence, Stamp::now(), 4, |out| {
+        Frame::live(sequence, CaptureTime::now(), 4, |out| {
             out.extend_from_slice(b"JPEG")
         })
     }
@@ -191,11 +191,11 @@ mod tests {
         for sequence in 1..=5 {
             slot.publish(frame(sequence));
         }
-        let Waited::Newer(newest) = slot.wait_newer(1, soon()) else {
+        let WaitOutcome::Newer(newest) = slot.wait_newer(1, soon()) else {
             panic!("one is there")
         };
         assert_eq!(newest.sequence(), 5);
-        assert!(matches!(slot.wait_newer(5, soon()), Waited::TimedOut));
+        assert!(matches!(slot.wait_newer(5, soon()), WaitOutcome::TimedOut));
     }
 
     #[test]
@@ -205,7 +205,7 @@ mod tests {
         let waiters: Vec<_> = (0..8)
             .map(|_| {
                 let slot = Arc::clone(&slot);
-                thread::spawn(move || matches!(slot.wait_newer(0, far), Waited::Newer(_)))
+                thread::spawn(move || matches!(slot.wait_newer(0, far), WaitOutcome::Newer(_)))
             })
             .collect();
         slot.publish(frame(1));
@@ -220,7 +220,7 @@ mod tests {
         slot.publish(frame(1));
         slot.close();
         let far = Instant::now() + Duration::from_secs(60);
-        assert!(matches!(slot.wait_newer(0, far), Waited::Closed));
+        assert!(matches!(slot.wait_newer(0, far), WaitOutcome::Closed));
     }
 
     #[test]

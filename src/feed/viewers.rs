@@ -22,10 +22,10 @@ const LINES: u32 = 40;
 
 /// Everybody who watches.
 #[derive(Debug)]
-pub struct Clients {
+pub struct Viewers {
     max_viewers: usize,
     /// Held for the time of an insert, a remove, a copy of the pointers or a sum.
-    viewers: Mutex<Viewers>,
+    viewers: Mutex<Admitted>,
     /// A viewer left.
     left: Condvar,
     /// Viewers that took no byte for too long and were let go.
@@ -39,7 +39,7 @@ pub struct Clients {
 /// Who watches, and what those were sent who do not any more. Under one lock, so that no viewer
 /// counts twice or not at all.
 #[derive(Debug, Default)]
-struct Viewers {
+struct Admitted {
     by_id: BTreeMap<u64, Arc<Viewer>>,
     gone: Totals,
 }
@@ -84,31 +84,31 @@ pub struct Viewer {
 
 /// Why a viewer left.
 #[derive(Debug, Clone, Copy)]
-pub enum Leaving {
+pub enum LeaveReason {
     /// Its connection ended or took no bytes any more.
     Gone(std::io::ErrorKind),
     /// The program ends.
     Ending,
 }
 
-impl Leaving {
+impl LeaveReason {
     fn is_stalled(self) -> bool {
         use std::io::ErrorKind;
         matches!(
             self,
-            Leaving::Gone(ErrorKind::TimedOut | ErrorKind::WouldBlock)
+            LeaveReason::Gone(ErrorKind::TimedOut | ErrorKind::WouldBlock)
         )
     }
 }
 
-impl fmt::Display for Leaving {
+impl fmt::Display for LeaveReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use std::io::ErrorKind;
         f.write_str(match self {
-            Leaving::Gone(ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => "closed",
-            Leaving::Gone(_) if self.is_stalled() => "stalled",
-            Leaving::Gone(_) => "connection lost",
-            Leaving::Ending => "camfeed ends",
+            LeaveReason::Gone(ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => "closed",
+            LeaveReason::Gone(_) if self.is_stalled() => "stalled",
+            LeaveReason::Gone(_) => "connection lost",
+            LeaveReason::Ending => "camfeed ends",
         })
     }
 }
@@ -120,10 +120,10 @@ impl Viewer {
     }
 }
 
-impl Clients {
+impl Viewers {
     /// Admits up to `max_viewers` at once.
-    pub fn new(max_viewers: usize) -> Arc<Clients> {
-        Arc::new(Clients {
+    pub fn new(max_viewers: usize) -> Arc<Viewers> {
+        Arc::new(Viewers {
             max_viewers,
             viewers: Mutex::default(),
             left: Condvar::new(),
@@ -134,7 +134,7 @@ impl Clients {
     }
 
     /// A place for a viewer; `None` when all are taken.
-    pub fn admit(self: &Arc<Clients>, id: u64, peer: String) -> Option<Admission> {
+    pub fn admit(self: &Arc<Viewers>, id: u64, peer: String) -> Option<Admission> {
         let viewer = Arc::new(Viewer {
             id,
             peer,
@@ -208,10 +208,10 @@ impl Clients {
 /// A viewer's place; given back when dropped.
 #[derive(Debug)]
 pub struct Admission {
-    clients: Arc<Clients>,
+    clients: Arc<Viewers>,
     /// Its numbers.
     pub viewer: Arc<Viewer>,
-    leaving: Option<Leaving>,
+    leaving: Option<LeaveReason>,
 }
 
 impl Admission {
@@ -233,7 +233,7 @@ impl Admission {
     }
 
     /// Gives the place back and says why.
-    pub fn leave(mut self, leaving: Leaving) {
+    pub fn leave(mut self, leaving: LeaveReason) {
         self.leaving = Some(leaving);
     }
 }
@@ -247,7 +247,7 @@ impl Drop for Admission {
             self.clients.left.notify_all();
             viewers.by_id.len()
         };
-        let is_stalled = self.leaving.is_some_and(Leaving::is_stalled);
+        let is_stalled = self.leaving.is_some_and(LeaveReason::is_stalled);
         if is_stalled {
             self.clients.evicted.increment();
         }
@@ -280,17 +280,17 @@ mod tests {
 
     #[test]
     fn one_more_than_the_limit_is_not_admitted_until_one_leaves() {
-        let clients = Clients::new(2);
+        let clients = Viewers::new(2);
         let first = clients.admit(1, "a".to_owned()).expect("a place");
         let _second = clients.admit(2, "b".to_owned()).expect("a place");
         assert!(clients.admit(3, "c".to_owned()).is_none());
-        first.leave(Leaving::Ending);
+        first.leave(LeaveReason::Ending);
         assert!(clients.admit(4, "d".to_owned()).is_some());
     }
 
     #[test]
     fn a_part_is_counted_for_its_viewer_and_for_all() {
-        let clients = Clients::new(1);
+        let clients = Viewers::new(1);
         let admission = clients.admit(1, "a".to_owned()).expect("a place");
         admission.note_frame(100, 2, Instant::now());
         admission.note_repeat(100);
@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn what_a_viewer_that_left_was_sent_stays_counted() {
-        let clients = Clients::new(2);
+        let clients = Viewers::new(2);
         let first = clients.admit(1, "a".to_owned()).expect("a place");
         let second = clients.admit(2, "b".to_owned()).expect("a place");
         let now = Instant::now();
@@ -322,7 +322,7 @@ mod tests {
             bytes: 200,
         };
         assert_eq!(clients.totals(), totals);
-        first.leave(Leaving::Ending);
+        first.leave(LeaveReason::Ending);
         assert_eq!(clients.totals(), totals);
         second.note_frame(100, 1, now);
         totals = Totals {
@@ -335,9 +335,9 @@ mod tests {
 
     #[test]
     fn waiting_for_the_last_viewer_ends_when_it_leaves() {
-        let clients = Clients::new(1);
+        let clients = Viewers::new(1);
         let admission = clients.admit(1, "a".to_owned()).expect("a place");
-        let leaver = std::thread::spawn(move || admission.leave(Leaving::Ending));
+        let leaver = std::thread::spawn(move || admission.leave(LeaveReason::Ending));
         clients.wait_gone(Duration::from_secs(60));
         assert!(clients.viewers().is_empty());
         leaver.join().expect("no panic");

@@ -2,8 +2,10 @@
 
 use crate::{
     config::{FrameAncestors, Origin},
-    feed::{camera::Camera, viewers::Clients},
-    http::{answers::snapshot::Patients, auth::Gate, net::connection_limit::ConnectionLimit},
+    feed::{camera::Camera, viewers::Viewers},
+    http::{
+        answers::snapshot::WaiterLimit, auth::AccessControl, net::connection_limit::ConnectionLimit,
+    },
     system::machine::LatestHealth,
 };
 use std::{
@@ -17,15 +19,15 @@ pub struct App {
     /// Whose frames are served.
     pub camera: Arc<Camera>,
     /// Who watches.
-    pub clients: Arc<Clients>,
+    pub viewers: Arc<Viewers>,
     /// Who may look.
-    pub gate: Arc<Gate>,
+    pub access: Arc<AccessControl>,
     /// The machine's.
     pub health: Arc<LatestHealth>,
     /// The open connections.
     pub connections: Arc<ConnectionLimit>,
     /// Who may wait for a picture.
-    pub patients: Patients,
+    pub waiters: WaiterLimit,
     /// Whose pages may read the answers.
     pub allow_origin: Option<Origin>,
     /// Who may show the page in a frame.

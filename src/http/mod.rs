@@ -27,16 +27,16 @@ mod serve;
 use crate::{
     config::ServerConfig,
     error::Error,
-    feed::{camera::Camera, viewers::Clients},
+    feed::{camera::Camera, viewers::Viewers},
     system::{limits::Limits, machine::LatestHealth},
 };
-use answers::snapshot::Patients;
+use answers::snapshot::WaiterLimit;
 use app::App;
-pub use auth::Gate;
+pub use auth::AccessControl;
 use log::info;
 use net::accept::Acceptor;
 use net::connection_limit::ConnectionLimit;
-use net::listener::{self, Listening};
+use net::listener::{self, Listener};
 pub use self_probe::Probe;
 use std::{
     os::fd::OwnedFd,
@@ -51,17 +51,17 @@ const LAST_REQUESTS: Duration = Duration::from_millis(100);
 /// A bound socket, not yet served.
 #[derive(Debug)]
 pub struct Server {
-    listening: Arc<Listening>,
+    listening: Arc<Listener>,
     /// Somebody else bound it and keeps it.
     is_passed: bool,
-    gate: Arc<Gate>,
+    access: Arc<AccessControl>,
 }
 
 /// A server that serves.
 #[derive(Debug)]
 pub struct Serving {
     app: Arc<App>,
-    listening: Arc<Listening>,
+    listening: Arc<Listener>,
     acceptor: Arc<Acceptor>,
 }
 
@@ -69,22 +69,22 @@ impl Server {
     /// Reads the password and the token; takes the socket systemd passed, or binds the address of
     /// `--listen`.
     pub fn bind(config: &ServerConfig, passed: Option<OwnedFd>) -> Result<Server, Error> {
-        let gate = Arc::new(Gate::open(&config.access)?);
+        let access = Arc::new(AccessControl::open(&config.access)?);
         if let Some(passed) = passed {
-            let listening =
-                listener::adopt(passed).map_err(|failure| Error::Passed(failure.to_string()))?;
+            let listening = listener::from_systemd(passed)
+                .map_err(|failure| Error::Passed(failure.to_string()))?;
             info!("the socket comes from systemd; --listen is not used");
             return Ok(Server {
                 listening: Arc::new(listening),
                 is_passed: true,
-                gate,
+                access,
             });
         }
         listener::bind(&config.listen)
             .map(|listening| Server {
                 listening: Arc::new(listening),
                 is_passed: false,
-                gate,
+                access,
             })
             .map_err(|source| Error::Listen {
                 address: config.listen.to_string(),
@@ -108,8 +108,8 @@ impl Server {
     }
 
     /// Who may look; can be told to read its files again.
-    pub fn gate(&self) -> Arc<Gate> {
-        Arc::clone(&self.gate)
+    pub fn access(&self) -> Arc<AccessControl> {
+        Arc::clone(&self.access)
     }
 
     /// Starts serving `camera`, until the program ends.
@@ -120,14 +120,14 @@ impl Server {
         camera: &Arc<Camera>,
         health: Arc<LatestHealth>,
     ) -> Result<Serving, Error> {
-        self.gate.announce(self.listening.ip());
+        self.access.announce(self.listening.ip());
         let app = Arc::new(App {
             camera: Arc::clone(camera),
-            clients: Clients::new(limits.viewers),
-            gate: self.gate,
+            viewers: Viewers::new(limits.viewers),
+            access: self.access,
             health,
             connections: ConnectionLimit::new(limits.connections, config.max_per_address),
-            patients: Patients::new((limits.connections - limits.viewers) / 2),
+            waiters: WaiterLimit::new((limits.connections - limits.viewers) / 2),
             allow_origin: config.allow_origin.clone(),
             frame_ancestors: config.frame_ancestors.clone(),
             has_controls: config.has_controls,
@@ -145,8 +145,8 @@ impl Server {
 
 impl Serving {
     /// Who watches.
-    pub fn clients(&self) -> &Arc<Clients> {
-        &self.app.clients
+    pub fn viewers(&self) -> &Arc<Viewers> {
+        &self.app.viewers
     }
 
     /// True when all connections are in use: one more waits, and a probe with it.
@@ -166,7 +166,7 @@ impl Serving {
         let deadline = Instant::now() + time;
         let connections = &self.app.connections;
         self.acceptor.end();
-        let streams = || self.app.clients.count();
+        let streams = || self.app.viewers.count();
         if connections.wait_open(streams, Instant::now() + LAST_REQUESTS) {
             return;
         }

@@ -8,7 +8,7 @@ use crate::{
     http::{
         answers::{controls, metrics, pages, snapshot, state, stream},
         app::App,
-        auth::Ask,
+        auth::AccessRequest,
         net::connection::Peer,
         request::{Method, Request},
         response::{Answer, Response},
@@ -35,7 +35,7 @@ pub fn answer(request: &Request, app: &App) -> Answer {
         fault_injection::request();
         assert!(!fault_injection::is_due("client"), "a fault on purpose");
     }
-    if let Err(refusal) = app.gate.check(&ask(request)) {
+    if let Err(refusal) = app.access.check(&ask(request)) {
         return refusal.response().into();
     }
     let takes_changes = target.path == "/controls";
@@ -74,9 +74,9 @@ pub fn answer(request: &Request, app: &App) -> Answer {
 }
 
 /// What the gate wants to know of a request.
-fn ask(request: &Request) -> Ask<'_> {
+fn ask(request: &Request) -> AccessRequest<'_> {
     let target = &request.target;
-    Ask {
+    AccessRequest {
         only_looks: matches!(request.method, Method::Get | Method::Head),
         path: &target.path,
         query: &target.query,

@@ -3,7 +3,7 @@
 //! An answer proves that connections are accepted, read and answered; which answer it is does not
 //! matter here. Asked by the watchdog, every few seconds.
 
-use crate::http::net::listener::Listening;
+use crate::http::net::listener::Listener;
 use socket2::{Socket, Type};
 use std::{
     io::{self, Read, Write},
@@ -20,12 +20,12 @@ const BEGINNING: &[u8] = b"HTTP/1.";
 /// See the module.
 #[derive(Debug)]
 pub struct Probe {
-    server: Arc<Listening>,
+    server: Arc<Listener>,
 }
 
 impl Probe {
     /// A probe of the server that listens there.
-    pub fn new(server: Arc<Listening>) -> Probe {
+    pub fn new(server: Arc<Listener>) -> Probe {
         Probe { server }
     }
 
@@ -82,7 +82,7 @@ mod tests {
 
     fn probe_of(listener: &TcpListener) -> Probe {
         let (listener, address) = (listener.try_clone(), listener.local_addr());
-        Probe::new(Arc::new(Listening::Tcp(
+        Probe::new(Arc::new(Listener::Tcp(
             listener.expect("a descriptor"),
             address.expect("bound"),
         )))

@@ -5,7 +5,7 @@
 use crate::http::{
     app::App,
     head::{self, Head, Parsed, parse_head},
-    net::connection::{Connection, Phase},
+    net::connection::{Connection, ConnectionPhase},
     request::{Method, Request},
     response::{Answer, Response, minimal},
     routes,
@@ -35,8 +35,8 @@ const READ_BYTES: usize = 2048;
 /// Serves `connection` until it is closed. What it calls is not inlined: while the client says nothing,
 /// its thread is to have touched no more of its stack than it must.
 pub fn serve(mut connection: Connection, app: &App) {
-    if connection.phase() == Phase::Answering {
-        connection.enter(Phase::Silent); // It had to wait for its thread.
+    if connection.phase() == ConnectionPhase::Answering {
+        connection.enter(ConnectionPhase::Silent); // It had to wait for its thread.
     }
     let mut input = Input::default();
     loop {
@@ -60,10 +60,10 @@ fn serve_one(connection: Connection, input: &mut Input, app: &App) -> Option<Con
             return None;
         }
     };
-    connection.enter(Phase::Answering);
+    connection.enter(ConnectionPhase::Answering);
     match routes::answer(&request, app) {
         Answer::Stream(stream) => {
-            connection.enter(Phase::Streaming);
+            connection.enter(ConnectionPhase::Streaming);
             stream.run(connection, &request, app);
             None
         }
@@ -72,7 +72,7 @@ fn serve_one(connection: Connection, input: &mut Input, app: &App) -> Option<Con
                 response.has_length() && request.keeps_alive() && !app.connections.is_scarce();
             match send(&connection, &request, &response, keeps, app) {
                 Ok(()) if keeps => {
-                    connection.enter(Phase::Idle);
+                    connection.enter(ConnectionPhase::Idle);
                     return Some(connection);
                 }
                 Ok(()) => close(&connection),
@@ -93,7 +93,7 @@ pub fn refuse_address(connection: &Connection) {
 /// on unread bytes would take the answer back.
 pub fn refuse_at_once(connection: &Connection, line: &str) {
     let _ = connection.read(&mut [0; READ_BYTES], Instant::now());
-    let _ = connection.write_some(&minimal(503, line));
+    let _ = connection.try_write(&minimal(503, line));
     connection.end_writing();
 }
 
@@ -104,7 +104,7 @@ fn send(
     keeps: bool,
     app: &App,
 ) -> io::Result<()> {
-    connection.enter(Phase::Sending);
+    connection.enter(ConnectionPhase::Sending);
     let head = response.head(request, keeps, app.allow_origin.as_ref());
     let body = if request.method == Method::Head {
         &[]
@@ -120,20 +120,20 @@ fn give_up(connection: Connection, failure: &io::Error, app: &App) {
         app.connections.timed_out.increment();
         debug!("client {} stalled while it was answered", connection.id());
     }
-    connection.abandon();
+    connection.reset();
 }
 
 /// Sends a last answer and closes when it is sure to arrive.
 fn finish(connection: &Connection, answer: &[u8]) {
     // The kernel takes so few bytes at once, or never.
-    if connection.write_some(answer).is_ok() {
+    if connection.try_write(answer).is_ok() {
         close(connection);
     }
 }
 
 /// Ends the answer, and throws away what the client still sends until it closes, or for a moment.
 fn close(connection: &Connection) {
-    connection.enter(Phase::Closing);
+    connection.enter(ConnectionPhase::Closing);
     connection.end_writing();
     let deadline = Instant::now() + CLOSING_TIMEOUT;
     let mut buffer = [0; READ_BYTES];
@@ -192,7 +192,7 @@ impl Input {
         if !self.bytes.is_empty() {
             return Ok(());
         }
-        let is_kept = connection.phase() == Phase::Idle;
+        let is_kept = connection.phase() == ConnectionPhase::Idle;
         let timeout = if is_kept { IDLE_TIMEOUT } else { HEAD_TIMEOUT };
         connection
             .wait_readable(Instant::now() + timeout)
@@ -204,12 +204,12 @@ impl Input {
 
     /// Reads the request that has begun and takes it out.
     fn next_request(&mut self, connection: &Connection) -> Result<Request, End> {
-        if connection.phase() == Phase::Idle {
-            connection.enter(Phase::Asking);
+        if connection.phase() == ConnectionPhase::Idle {
+            connection.enter(ConnectionPhase::Asking);
         }
         // A first request has been begun with the connection.
         let begun = match connection.phase() {
-            Phase::Silent => connection.phase_since(),
+            ConnectionPhase::Silent => connection.phase_since(),
             _ => Instant::now(),
         };
         let deadline = begun + HEAD_TIMEOUT;
@@ -222,7 +222,7 @@ impl Input {
                 }
                 Parsed::Complete(head) if head.expects_continue && !is_told => {
                     is_told = true;
-                    let _ = connection.write_some(b"HTTP/1.1 100 Continue\r\n\r\n");
+                    let _ = connection.try_write(b"HTTP/1.1 100 Continue\r\n\r\n");
                 }
                 Parsed::Complete(_) | Parsed::Incomplete => {}
             }

@@ -1,10 +1,10 @@
 //! The frame header (SOFn) and the scan header (SOS), read and checked as strictly as libjpeg does.
 //!
-//! `walk` reads one [`Picture`] and then a [`Scan`] per SOS: all that the search for a scan's end
+//! `walk` reads one [`FrameHeader`] and then a [`Scan`] per SOS: all that the search for a scan's end
 //! needs to know. The order of the segments, and which tables are defined, are `walk`'s business.
 
 use super::segment::Segment;
-use super::{Flaw, marker};
+use super::{JpegError, marker};
 
 /// A component as the frame header gives it (B.2.2).
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,7 +17,7 @@ struct Component {
 
 /// What the frame header says. Not called a frame: here that is a finished JPEG.
 #[derive(Clone, Debug)]
-pub struct Picture {
+pub struct FrameHeader {
     code: u8,
     precision: u8,
     pub width: u16,
@@ -51,29 +51,29 @@ pub struct Scan {
     pub is_sequential_huffman: bool,
 }
 
-impl Picture {
+impl FrameHeader {
     /// Reads a SOFn segment.
-    pub fn read(segment: &Segment) -> Result<Self, Flaw> {
+    pub fn read(segment: &Segment) -> Result<Self, JpegError> {
         let code = segment.code;
         if !matches!(
             code,
             marker::SOF0 | marker::SOF1 | marker::SOF2 | marker::SOF9 | marker::SOF10
         ) {
-            return Err(Flaw::Unsupported { marker: code });
+            return Err(JpegError::Unsupported { marker: code });
         }
         let &[precision, y1, y0, x1, x0, count, ref list @ ..] = segment.body else {
             return Err(segment.bad());
         };
         let (height, width) = (u16::from_be_bytes([y1, y0]), u16::from_be_bytes([x1, x0]));
         if width == 0 || height == 0 {
-            return Err(Flaw::ZeroSize);
+            return Err(JpegError::ZeroSize);
         }
         let count = usize::from(count);
         if list.len() != count * 3 || count == 0 {
             return Err(segment.bad());
         }
         if count > 4 || !(precision == 8 || precision == 12 && code != marker::SOF0) {
-            return Err(Flaw::Unsupported { marker: code });
+            return Err(JpegError::Unsupported { marker: code });
         }
         let mut components = [Component::default(); 4];
         for (component, item) in components.iter_mut().zip(list.chunks_exact(3)) {
@@ -88,7 +88,7 @@ impl Picture {
                 quantisation,
             };
         }
-        Ok(Picture {
+        Ok(FrameHeader {
             code,
             precision,
             width,
@@ -99,7 +99,12 @@ impl Picture {
     }
 
     /// Reads a SOS segment (B.2.3) against this frame header and the tables defined so far.
-    pub fn scan(&self, segment: &Segment, tables: &Tables, interval: u16) -> Result<Scan, Flaw> {
+    pub fn scan(
+        &self,
+        segment: &Segment,
+        tables: &Tables,
+        interval: u16,
+    ) -> Result<Scan, JpegError> {
         let (&count, list) = segment.body.split_first().ok_or_else(|| segment.bad())?;
         let count = usize::from(count);
         if !(1..=self.count).contains(&count) || list.len() != count * 2 + 3 {
@@ -130,7 +135,7 @@ impl Picture {
                 .ok_or_else(|| segment.bad())?;
             scan.components |= 1 << index;
             if tables.quantisation & (1 << component.quantisation) == 0 {
-                return Err(Flaw::NoTables);
+                return Err(JpegError::NoTables);
             }
             for (id, defined) in [(item[1] >> 4, tables.dc), (item[1] & 15, tables.ac)] {
                 if id > 3 {
@@ -151,7 +156,7 @@ impl Picture {
             return Err(segment.bad());
         }
         if is_hopeless {
-            return Err(Flaw::NoTables);
+            return Err(JpegError::NoTables);
         }
         Ok(scan)
     }

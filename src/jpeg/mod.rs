@@ -3,11 +3,11 @@
 //! A camera, an MJPEG file or a GStreamer sink hands over bytes that are passed through untouched
 //! to the viewers. [`inspect`] walks the markers of one such picture (`capture/` calls it, once per
 //! picture), says where the picture ends and what is missing, and refuses what must not be sent.
-//! [`Layout::write_to`] then copies it with the repairs: padding cut off, Huffman tables put in,
+//! [`JpegLayout::write_to`] then copies it with the repairs: padding cut off, Huffman tables put in,
 //! and an EOI put behind the last byte where the caller knows that nothing else is missing.
 //!
 //! Nothing is decoded: the scan data is only searched for markers. So a scan without an EOI may be
-//! whole or cut off, and [`Flaw::NoEoi`] leaves it to the caller which. It never panics, whatever
+//! whole or cut off, and [`JpegError::NoEoi`] leaves it to the caller which. It never panics, whatever
 //! the bytes, and never changes a byte it was given: repairs only add and cut. Section and table
 //! numbers below are those of ITU T.81, which is the JPEG standard.
 
@@ -57,7 +57,7 @@ const END: [u8; 2] = [0xFF, marker::EOI];
 ///
 /// It describes the very bytes that were inspected and borrows nothing from them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Layout {
+pub struct JpegLayout {
     /// Pixels per line, never 0.
     pub width: u16,
     /// Lines, never 0.
@@ -80,14 +80,14 @@ pub struct Layout {
     pub insert_at: usize,
 }
 
-impl Layout {
+impl JpegLayout {
     /// Whether the given bytes, up to `len`, are a whole JPEG as they stand.
     #[cfg(any(test, fuzzing))]
     pub fn is_untouched(&self) -> bool {
         !self.needs_huffman && self.lost == 0
     }
 
-    /// How many bytes [`Layout::write_to`] appends.
+    /// How many bytes [`JpegLayout::write_to`] appends.
     pub fn repaired_len(&self) -> usize {
         let tables = if self.needs_huffman {
             tables::STANDARD_HUFFMAN.len()
@@ -120,7 +120,7 @@ impl Layout {
 
 /// Why a picture is refused. Offsets are in bytes from its beginning.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Flaw {
+pub enum JpegError {
     /// There are no bytes at all: OpenCV hands on an empty V4L2 buffer like this.
     Empty,
     /// The bytes do not begin with SOI.
@@ -158,7 +158,7 @@ pub enum Flaw {
     },
     /// The bytes end in the last scan of a sequential picture, after enough of them that it may be
     /// whole but for its EOI. The layout puts that behind the last byte.
-    NoEoi(Layout),
+    NoEoi(JpegLayout),
     /// A marker that cannot stand there: another picture's, or garbage.
     UnexpectedMarker {
         /// The code after `FF`.
@@ -168,83 +168,83 @@ pub enum Flaw {
     },
 }
 
-impl Flaw {
+impl JpegError {
     /// A short constant label for a metric or a counter.
     #[cfg(any(test, fuzzing))]
     pub fn reason(&self) -> &'static str {
         match self {
-            Flaw::Empty => "empty",
-            Flaw::NotJpeg => "garbage",
-            Flaw::StrayByte { .. } => "stray_byte",
-            Flaw::BadSegment { .. } => "bad_segment",
-            Flaw::NoFrameHeader => "no_frame_header",
-            Flaw::ZeroSize => "zero_size",
-            Flaw::NoScan => "no_scan",
-            Flaw::Unsupported { .. } => "unsupported",
-            Flaw::NoTables => "no_tables",
-            Flaw::Truncated { .. } => "truncated",
-            Flaw::NoEoi(_) => "no_eoi",
-            Flaw::UnexpectedMarker { .. } => "unexpected_marker",
+            JpegError::Empty => "empty",
+            JpegError::NotJpeg => "garbage",
+            JpegError::StrayByte { .. } => "stray_byte",
+            JpegError::BadSegment { .. } => "bad_segment",
+            JpegError::NoFrameHeader => "no_frame_header",
+            JpegError::ZeroSize => "zero_size",
+            JpegError::NoScan => "no_scan",
+            JpegError::Unsupported { .. } => "unsupported",
+            JpegError::NoTables => "no_tables",
+            JpegError::Truncated { .. } => "truncated",
+            JpegError::NoEoi(_) => "no_eoi",
+            JpegError::UnexpectedMarker { .. } => "unexpected_marker",
         }
     }
 }
 
-impl Flaw {
+impl JpegError {
     /// The defect in words, the same for every picture that has it.
     pub fn defect(&self) -> &'static str {
         match self {
-            Flaw::Empty => "empty",
-            Flaw::NotJpeg => "not a JPEG",
-            Flaw::StrayByte { .. } => "garbage between the markers",
-            Flaw::BadSegment { .. } => "with a bad segment",
-            Flaw::NoFrameHeader => "without a frame header",
-            Flaw::ZeroSize => "without a size",
-            Flaw::NoScan => "without a scan",
-            Flaw::Unsupported { .. } => "of a kind that browsers do not show",
-            Flaw::NoTables => "without their tables",
-            Flaw::Truncated { .. } | Flaw::NoEoi(_) => "cut off: the end is missing",
-            Flaw::UnexpectedMarker { .. } => "with a marker that cannot stand there",
+            JpegError::Empty => "empty",
+            JpegError::NotJpeg => "not a JPEG",
+            JpegError::StrayByte { .. } => "garbage between the markers",
+            JpegError::BadSegment { .. } => "with a bad segment",
+            JpegError::NoFrameHeader => "without a frame header",
+            JpegError::ZeroSize => "without a size",
+            JpegError::NoScan => "without a scan",
+            JpegError::Unsupported { .. } => "of a kind that browsers do not show",
+            JpegError::NoTables => "without their tables",
+            JpegError::Truncated { .. } | JpegError::NoEoi(_) => "cut off: the end is missing",
+            JpegError::UnexpectedMarker { .. } => "with a marker that cannot stand there",
         }
     }
 }
 
-impl fmt::Display for Flaw {
+impl fmt::Display for JpegError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Flaw::Empty => write!(f, "the picture is empty"),
-            Flaw::NotJpeg => write!(f, "not a JPEG: it does not begin with `FFD8`"),
-            Flaw::StrayByte { at } => write!(f, "no marker at byte {at}, where one is due"),
-            Flaw::BadSegment { marker, at } => {
+            JpegError::Empty => write!(f, "the picture is empty"),
+            JpegError::NotJpeg => write!(f, "not a JPEG: it does not begin with `FFD8`"),
+            JpegError::StrayByte { at } => write!(f, "no marker at byte {at}, where one is due"),
+            JpegError::BadSegment { marker, at } => {
                 write!(f, "bad segment `FF{marker:02X}` at byte {at}")
             }
-            Flaw::NoFrameHeader => write!(f, "no frame header before the scan"),
-            Flaw::ZeroSize => write!(f, "width or height is 0"),
-            Flaw::NoScan => write!(f, "no scan before the end"),
-            Flaw::Unsupported { marker } => write!(
+            JpegError::NoFrameHeader => write!(f, "no frame header before the scan"),
+            JpegError::ZeroSize => write!(f, "width or height is 0"),
+            JpegError::NoScan => write!(f, "no scan before the end"),
+            JpegError::Unsupported { marker } => write!(
                 f,
                 "unsupported kind of JPEG (frame header `FF{marker:02X}`)"
             ),
-            Flaw::NoTables => write!(f, "a quantisation or Huffman table is missing"),
-            Flaw::Truncated { at } => write!(f, "truncated at byte {at}"),
-            Flaw::NoEoi(layout) => write!(f, "no EOI in its {} bytes", layout.len),
-            Flaw::UnexpectedMarker { marker, at } => {
+            JpegError::NoTables => write!(f, "a quantisation or Huffman table is missing"),
+            JpegError::Truncated { at } => write!(f, "truncated at byte {at}"),
+            JpegError::NoEoi(layout) => write!(f, "no EOI in its {} bytes", layout.len),
+            JpegError::UnexpectedMarker { marker, at } => {
                 write!(f, "unexpected marker `FF{marker:02X}` at byte {at}")
             }
         }
     }
 }
 
-impl std::error::Error for Flaw {}
+impl std::error::Error for JpegError {}
 
 /// Walks the markers of one picture and says whether, and with which repairs, it may be sent.
 ///
 /// Cheap enough for every picture: a few microseconds for a 62 kB one.
-pub fn inspect(bytes: &[u8]) -> Result<Layout, Flaw> {
+pub fn inspect(bytes: &[u8]) -> Result<JpegLayout, JpegError> {
     if bytes.is_empty() {
-        return Err(Flaw::Empty);
+        return Err(JpegError::Empty);
     }
     if !bytes.starts_with(&[0xFF, marker::SOI]) {
-        return Err(Flaw::NotJpeg);
+        return Err(JpegError::NotJpeg);
     }
     let mut walk = Walk::default();
     let mut at = 2;
@@ -267,9 +267,9 @@ pub fn inspect(bytes: &[u8]) -> Result<Layout, Flaw> {
             None => {
                 walk.check_end(bytes.len())?;
                 return Err(if walk.scan()?.is_sequential_huffman {
-                    Flaw::NoEoi(walk.layout(bytes.len(), END.len())?)
+                    JpegError::NoEoi(walk.layout(bytes.len(), END.len())?)
                 } else {
-                    Flaw::Truncated { at: bytes.len() }
+                    JpegError::Truncated { at: bytes.len() }
                 });
             }
         }

@@ -5,7 +5,7 @@
 //! stand there is for the caller.
 
 use super::header::Scan;
-use super::{Flaw, marker};
+use super::{JpegError, marker};
 
 /// Bytes looked at per step: enough for the compiler to make vector code of the loop, few enough to
 /// search again byte by byte where something was found.
@@ -13,7 +13,7 @@ const STEP: usize = 64;
 
 /// Finds the marker that ends the scan: its place (that of the first fill byte before it) and its
 /// code; `None` where the bytes end first, but not too soon.
-pub fn find_end(bytes: &[u8], scan: &Scan) -> Result<Option<(usize, u8)>, Flaw> {
+pub fn find_end(bytes: &[u8], scan: &Scan) -> Result<Option<(usize, u8)>, JpegError> {
     let restarts = scan.mcus.div_ceil(scan.interval.max(1)).saturating_sub(1);
     let restarts = if scan.interval == 0 { 0 } else { restarts };
     // Too few bytes or intervals: something was lost on the way, and the EOI is an older picture's
@@ -26,8 +26,8 @@ pub fn find_end(bytes: &[u8], scan: &Scan) -> Result<Option<(usize, u8)>, Flaw> 
         if !(marker::RST0..=marker::RST7).contains(&code) {
             if is_short(seen, place) {
                 return Err(match code {
-                    marker::EOI => Flaw::Truncated { at: place },
-                    _ => Flaw::UnexpectedMarker {
+                    marker::EOI => JpegError::Truncated { at: place },
+                    _ => JpegError::UnexpectedMarker {
                         marker: code,
                         at: place,
                     },
@@ -39,7 +39,7 @@ pub fn find_end(bytes: &[u8], scan: &Scan) -> Result<Option<(usize, u8)>, Flaw> 
         // last interval, is a known habit of encoders and harmless.
         let is_due = scan.interval != 0 && usize::from(code - marker::RST0) == seen % 8;
         if !is_due || seen > restarts {
-            return Err(Flaw::UnexpectedMarker {
+            return Err(JpegError::UnexpectedMarker {
                 marker: code,
                 at: place,
             });
@@ -49,7 +49,7 @@ pub fn find_end(bytes: &[u8], scan: &Scan) -> Result<Option<(usize, u8)>, Flaw> 
     // An `FF` at the very end is half a marker.
     let fill = bytes.iter().rev().take_while(|&&byte| byte == 0xFF).count();
     match is_short(seen, (bytes.len() - fill).max(scan.start)) {
-        true => Err(Flaw::Truncated { at: bytes.len() }),
+        true => Err(JpegError::Truncated { at: bytes.len() }),
         false => Ok(None),
     }
 }

@@ -4,7 +4,7 @@
 //! segment ends, and nothing of what they mean. Whatever cannot stand outside a scan ends the walk
 //! here.
 
-use super::{Flaw, marker};
+use super::{JpegError, marker};
 
 /// One marker with its parameters, if it has any.
 pub struct Segment<'a> {
@@ -19,15 +19,15 @@ pub struct Segment<'a> {
 impl<'a> Segment<'a> {
     /// Reads the segment that begins at `at`; a marker may have any number of fill bytes `FF`
     /// before it (B.1.1.2).
-    pub fn read(bytes: &'a [u8], at: usize) -> Result<Self, Flaw> {
-        let truncated = Flaw::Truncated { at: bytes.len() };
+    pub fn read(bytes: &'a [u8], at: usize) -> Result<Self, JpegError> {
+        let truncated = JpegError::Truncated { at: bytes.len() };
         let rest = bytes.get(at..).unwrap_or_default();
         let Some(fill) = rest.iter().position(|&byte| byte != 0xFF) else {
             return Err(truncated);
         };
         let code = rest[fill];
         if fill == 0 || code == 0 {
-            return Err(Flaw::StrayByte { at: at + fill });
+            return Err(JpegError::StrayByte { at: at + fill });
         }
         let after = at + fill + 1;
         match code {
@@ -47,14 +47,14 @@ impl<'a> Segment<'a> {
             | marker::COM => {}
             // SOI: a second picture glued on. RSTn outside a scan, DNL, hierarchical, reserved:
             // nothing that a camera sends on purpose.
-            _ => return Err(Flaw::UnexpectedMarker { marker: code, at }),
+            _ => return Err(JpegError::UnexpectedMarker { marker: code, at }),
         }
         let Some(&[high, low]) = bytes.get(after..after + 2) else {
             return Err(truncated);
         };
         let end = after + usize::from(u16::from_be_bytes([high, low]));
         if end < after + 2 {
-            return Err(Flaw::BadSegment { marker: code, at });
+            return Err(JpegError::BadSegment { marker: code, at });
         }
         match bytes.get(after + 2..end) {
             Some(body) => Ok(Segment {
@@ -68,8 +68,8 @@ impl<'a> Segment<'a> {
     }
 
     /// The flaw of a segment that contradicts itself.
-    pub fn bad(&self) -> Flaw {
-        Flaw::BadSegment {
+    pub fn bad(&self) -> JpegError {
+        JpegError::BadSegment {
             marker: self.code,
             at: self.at,
         }

@@ -36,7 +36,7 @@ const ALL: [(&str, &[u8], u16, u16); 12] = [
 ];
 const SEQUENTIAL: usize = 10;
 
-fn repaired(bytes: &[u8]) -> Result<Vec<u8>, Flaw> {
+fn repaired(bytes: &[u8]) -> Result<Vec<u8>, JpegError> {
     let layout = inspect(bytes)?;
     let mut out = Vec::new();
     layout.write_to(bytes, &mut out);
@@ -234,16 +234,19 @@ fn tables_that_no_standard_supplies_are_a_flaw() {
         let jpeg = without(PROGRESSIVE, code);
         assert_eq!(
             inspect(&jpeg),
-            Err(Flaw::NoTables),
+            Err(JpegError::NoTables),
             "progressive without FF{code:02X}"
         );
     }
-    assert_eq!(inspect(&without(P420, marker::DQT)), Err(Flaw::NoTables));
+    assert_eq!(
+        inspect(&without(P420, marker::DQT)),
+        Err(JpegError::NoTables)
+    );
     let bare = without(P420, marker::DHT);
     let selector = place(&bare, marker::SOS) + 6;
     assert_eq!(
         inspect(&with_byte(&bare, selector, 0x20)),
-        Err(Flaw::NoTables),
+        Err(JpegError::NoTables),
         "DC table 2"
     );
 }
@@ -286,7 +289,7 @@ fn picture_cut_anywhere_is_refused() {
                     "{name}: {lost} bytes lost: {flaw}"
                 );
                 // Without its EOI alone, a picture whose scan has no more than one.
-                let is_candidate = matches!(flaw, Flaw::NoEoi(_));
+                let is_candidate = matches!(flaw, JpegError::NoEoi(_));
                 assert!(is_candidate || lost > 2 || number >= SEQUENTIAL, "{name}");
                 assert!(!is_candidate || number < SEQUENTIAL, "{name}");
                 assert!(!is_candidate || len > data_start(&jpeg), "{name}");
@@ -301,7 +304,7 @@ fn picture_without_its_end_gets_one() {
         let bare = without(jpeg, marker::DHT);
         for jpeg in [jpeg.to_vec(), bare] {
             for len in 0..jpeg.len() {
-                let Err(Flaw::NoEoi(layout)) = inspect(&jpeg[..len]) else {
+                let Err(JpegError::NoEoi(layout)) = inspect(&jpeg[..len]) else {
                     continue;
                 };
                 assert_eq!((layout.len, layout.lost), (len, 2), "{name} cut at {len}");
@@ -325,11 +328,11 @@ fn up_to_three_lost_bytes_are_put_back() {
     for (name, jpeg, ..) in &ALL[..SEQUENTIAL] {
         for lost in 1..=3 {
             let bytes = &jpeg[..jpeg.len() - lost];
-            let Err(Flaw::NoEoi(layout)) = inspect(bytes) else {
+            let Err(JpegError::NoEoi(layout)) = inspect(bytes) else {
                 panic!("{name}, {lost} lost: {:?}", inspect(bytes));
             };
             let mut out = Vec::new();
-            Layout { lost, ..layout }.write_to(bytes, &mut out);
+            JpegLayout { lost, ..layout }.write_to(bytes, &mut out);
             let mut expected = jpeg.to_vec();
             if lost == 3 {
                 expected[jpeg.len() - 3] = 0;
@@ -373,11 +376,11 @@ fn lost_stuffing_is_put_back() {
     let jpeg = join(&[&head, &[0x00, 0xFF, 0x00], &END]);
     for lost in 1..=3 {
         let bytes = &jpeg[..jpeg.len() - lost];
-        let Err(Flaw::NoEoi(layout)) = inspect(bytes) else {
+        let Err(JpegError::NoEoi(layout)) = inspect(bytes) else {
             panic!("{lost} lost: {:?}", inspect(bytes));
         };
         let mut out = Vec::new();
-        Layout { lost, ..layout }.write_to(bytes, &mut out);
+        JpegLayout { lost, ..layout }.write_to(bytes, &mut out);
         assert_eq!(out, jpeg, "{lost} lost");
     }
 }
@@ -407,13 +410,16 @@ fn lost_restart_interval_is_noticed() {
     let gap = join(&[&RESTART[..places[1]], &RESTART[places[2]..]]);
     assert_eq!(
         inspect(&gap),
-        Err(Flaw::UnexpectedMarker {
+        Err(JpegError::UnexpectedMarker {
             marker: 0xD2,
             at: places[1]
         })
     );
     let early_end = join(&[&RESTART[..places[4]], &END]);
-    assert_eq!(inspect(&early_end), Err(Flaw::Truncated { at: places[4] }));
+    assert_eq!(
+        inspect(&early_end),
+        Err(JpegError::Truncated { at: places[4] })
+    );
     let one_more = put(RESTART, RESTART.len() - 2, &[0xFF, 0xD5]);
     assert_eq!(
         repaired(&one_more),
@@ -437,13 +443,13 @@ fn marker_that_cannot_stand_in_a_scan_is_refused() {
     ] {
         let result = inspect(&put(P420, at, &[0xFF, code]));
         assert!(
-            matches!(result, Err(Flaw::UnexpectedMarker { marker, .. }) if marker == code),
+            matches!(result, Err(JpegError::UnexpectedMarker { marker, .. }) if marker == code),
             "FF{code:02X}: {result:?}"
         );
     }
     assert_eq!(
         inspect(&put(P420, start + 4, &END)),
-        Err(Flaw::Truncated { at: start + 4 }),
+        Err(JpegError::Truncated { at: start + 4 }),
         "an end far too soon"
     );
 }
@@ -455,45 +461,49 @@ fn each_kind_of_bad_header_has_its_flaw() {
     let dqt = place(P420, marker::DQT);
     let dht = place(P420, marker::DHT);
     let size = |bytes: [u8; 4]| join(&[&P420[..sof + 5], &bytes, &P420[sof + 9..]]);
-    let bad = |marker, at| Flaw::BadSegment { marker, at };
-    let cases: Vec<(&str, Vec<u8>, Flaw)> = vec![
-        ("nothing", vec![], Flaw::Empty),
-        ("one byte", vec![0xFF], Flaw::NotJpeg),
-        ("zeros", vec![0; 100], Flaw::NotJpeg),
-        ("FFs", vec![0xFF; 65536], Flaw::NotJpeg),
-        ("text", b"<html>".to_vec(), Flaw::NotJpeg),
-        ("SOI alone", vec![0xFF, 0xD8], Flaw::Truncated { at: 2 }),
+    let bad = |marker, at| JpegError::BadSegment { marker, at };
+    let cases: Vec<(&str, Vec<u8>, JpegError)> = vec![
+        ("nothing", vec![], JpegError::Empty),
+        ("one byte", vec![0xFF], JpegError::NotJpeg),
+        ("zeros", vec![0; 100], JpegError::NotJpeg),
+        ("FFs", vec![0xFF; 65536], JpegError::NotJpeg),
+        ("text", b"<html>".to_vec(), JpegError::NotJpeg),
+        (
+            "SOI alone",
+            vec![0xFF, 0xD8],
+            JpegError::Truncated { at: 2 },
+        ),
         (
             "SOI and FFs",
             join(&[&[0xFF, 0xD8], &[0xFF; 65536]]),
-            Flaw::Truncated { at: 65538 },
+            JpegError::Truncated { at: 65538 },
         ),
         (
             "SOI and zeros",
             join(&[&[0xFF, 0xD8], &[0; 9]]),
-            Flaw::StrayByte { at: 2 },
+            JpegError::StrayByte { at: 2 },
         ),
         (
             "SOI and EOI",
             vec![0xFF, 0xD8, 0xFF, 0xD9],
-            Flaw::NoFrameHeader,
+            JpegError::NoFrameHeader,
         ),
         (
             "FF00 for a marker",
             put(P420, dqt, &[0xFF, 0]),
-            Flaw::StrayByte { at: dqt + 1 },
+            JpegError::StrayByte { at: dqt + 1 },
         ),
         (
             "stray byte",
             put(P420, dqt, &[7]),
-            Flaw::StrayByte { at: dqt },
+            JpegError::StrayByte { at: dqt },
         ),
         ("length 0", with_byte(P420, dqt + 3, 0), bad(0xDB, dqt)),
         ("length 1", with_byte(P420, dqt + 3, 1), bad(0xDB, dqt)),
         (
             "length past the end",
             with_byte(P420, dqt + 2, 0xFF),
-            Flaw::Truncated { at: P420.len() },
+            JpegError::Truncated { at: P420.len() },
         ),
         ("short DQT", with_byte(P420, dqt + 3, 66), bad(0xDB, dqt)),
         ("DQT number 4", with_byte(P420, dqt + 4, 4), bad(0xDB, dqt)),
@@ -518,27 +528,27 @@ fn each_kind_of_bad_header_has_its_flaw() {
             put(P420, dqt, &[0xFF, 0xDD, 0, 5, 0, 0, 1]),
             bad(0xDD, dqt),
         ),
-        ("no height", size([0, 0, 0, 48]), Flaw::ZeroSize),
-        ("no width", size([0, 32, 0, 0]), Flaw::ZeroSize),
+        ("no height", size([0, 0, 0, 48]), JpegError::ZeroSize),
+        ("no width", size([0, 32, 0, 0]), JpegError::ZeroSize),
         (
             "7 bits",
             with_byte(P420, sof + 4, 7),
-            Flaw::Unsupported { marker: 0xC0 },
+            JpegError::Unsupported { marker: 0xC0 },
         ),
         (
             "lossless",
             with_byte(P420, sof + 1, 0xC3),
-            Flaw::Unsupported { marker: 0xC3 },
+            JpegError::Unsupported { marker: 0xC3 },
         ),
         (
             "hierarchical",
             with_byte(P420, sof + 1, 0xC5),
-            Flaw::Unsupported { marker: 0xC5 },
+            JpegError::Unsupported { marker: 0xC5 },
         ),
         (
             "JPG",
             with_byte(P420, sof + 1, 0xC8),
-            Flaw::UnexpectedMarker {
+            JpegError::UnexpectedMarker {
                 marker: 0xC8,
                 at: sof,
             },
@@ -567,7 +577,7 @@ fn each_kind_of_bad_header_has_its_flaw() {
         (
             "two frame headers",
             put(P420, sof, &P420[sof..sof + 19]),
-            Flaw::UnexpectedMarker {
+            JpegError::UnexpectedMarker {
                 marker: 0xC0,
                 at: sof + 19,
             },
@@ -575,7 +585,7 @@ fn each_kind_of_bad_header_has_its_flaw() {
         (
             "second SOI",
             put(P420, sof, &[0xFF, 0xD8]),
-            Flaw::UnexpectedMarker {
+            JpegError::UnexpectedMarker {
                 marker: 0xD8,
                 at: sof,
             },
@@ -583,9 +593,9 @@ fn each_kind_of_bad_header_has_its_flaw() {
         (
             "no frame header",
             without(P420, marker::SOF0),
-            Flaw::NoFrameHeader,
+            JpegError::NoFrameHeader,
         ),
-        ("no scan", join(&[&P420[..sos], &END]), Flaw::NoScan),
+        ("no scan", join(&[&P420[..sos], &END]), JpegError::NoScan),
         (
             "unknown component",
             with_byte(P420, sos + 5, 9),
@@ -632,13 +642,13 @@ fn picture_of_several_scans_needs_them_all() {
     for &end in &ends[..2] {
         assert_eq!(
             inspect(&join(&[&SCANS[..end], &END])),
-            Err(Flaw::Truncated { at: end })
+            Err(JpegError::Truncated { at: end })
         );
     }
     let again = join(&[&SCANS[..ends[2]], &SCANS[ends[1]..]]);
     assert!(matches!(
         inspect(&again),
-        Err(Flaw::UnexpectedMarker { .. })
+        Err(JpegError::UnexpectedMarker { .. })
     ));
 }
 
@@ -683,13 +693,16 @@ fn end_marker_is_found_at_every_place_of_a_step() {
 
 #[test]
 fn flaws_say_what_is_wrong() {
-    let flaw = Flaw::UnexpectedMarker {
+    let flaw = JpegError::UnexpectedMarker {
         marker: 0xD8,
         at: 17,
     };
     assert_eq!(flaw.to_string(), "unexpected marker `FFD8` at byte 17");
     assert_eq!(flaw.reason(), "unexpected_marker");
-    assert_eq!(Flaw::Truncated { at: 9 }.to_string(), "truncated at byte 9");
+    assert_eq!(
+        JpegError::Truncated { at: 9 }.to_string(),
+        "truncated at byte 9"
+    );
     let flaw = inspect(&P420[..P420.len() - 2]).expect_err("no EOI");
     let bytes = P420.len() - 2;
     assert_eq!(flaw.to_string(), format!("no EOI in its {bytes} bytes"));
@@ -738,7 +751,7 @@ fn mutated_pictures_never_panic_and_come_out_whole() {
             }
         }
         let end = match inspect(&bytes) {
-            Err(Flaw::NoEoi(layout)) => {
+            Err(JpegError::NoEoi(layout)) => {
                 let mut out = Vec::new();
                 layout.write_to(&bytes, &mut out);
                 Some(out)

@@ -3,14 +3,14 @@
 //! `inspect` feeds [`Walk`] one segment at a time and asks it, at the end, whether the picture may
 //! end there. It never looks at scan data.
 
-use super::header::{Picture, Scan, Tables};
+use super::header::{FrameHeader, Scan, Tables};
 use super::segment::Segment;
-use super::{Flaw, Layout, marker};
+use super::{JpegError, JpegLayout, marker};
 
 /// Everything remembered of the segments read so far.
 #[derive(Default)]
 pub struct Walk {
-    picture: Option<Picture>,
+    picture: Option<FrameHeader>,
     tables: Tables,
     /// The restart interval in MCUs, 0 for none.
     interval: u16,
@@ -23,8 +23,8 @@ pub struct Walk {
 
 impl Walk {
     /// Takes note of any segment but EOI.
-    pub fn take(&mut self, segment: &Segment) -> Result<(), Flaw> {
-        let unexpected = Flaw::UnexpectedMarker {
+    pub fn take(&mut self, segment: &Segment) -> Result<(), JpegError> {
+        let unexpected = JpegError::UnexpectedMarker {
             marker: segment.code,
             at: segment.at,
         };
@@ -43,14 +43,14 @@ impl Walk {
             marker::JPG => Err(unexpected),
             _ if self.picture.is_some() => Err(unexpected),
             _ => {
-                self.picture = Some(Picture::read(segment)?);
+                self.picture = Some(FrameHeader::read(segment)?);
                 Ok(())
             }
         }
     }
 
     /// Notes which tables a DHT defines (B.2.4.2).
-    fn take_huffman(&mut self, segment: &Segment) -> Result<(), Flaw> {
+    fn take_huffman(&mut self, segment: &Segment) -> Result<(), JpegError> {
         self.insert_at.get_or_insert(segment.at);
         let mut body = segment.body;
         while let Some((&kind, rest)) = body.split_first() {
@@ -71,7 +71,7 @@ impl Walk {
     }
 
     /// Notes which tables a DQT defines (B.2.4.1).
-    fn take_quantisation(&mut self, segment: &Segment) -> Result<(), Flaw> {
+    fn take_quantisation(&mut self, segment: &Segment) -> Result<(), JpegError> {
         let mut body = segment.body;
         while let Some((&kind, rest)) = body.split_first() {
             let len = match kind >> 4 {
@@ -88,8 +88,8 @@ impl Walk {
         Ok(())
     }
 
-    fn take_scan(&mut self, segment: &Segment) -> Result<(), Flaw> {
-        let picture = self.picture.as_ref().ok_or(Flaw::NoFrameHeader)?;
+    fn take_scan(&mut self, segment: &Segment) -> Result<(), JpegError> {
+        let picture = self.picture.as_ref().ok_or(JpegError::NoFrameHeader)?;
         let scan = picture.scan(segment, &self.tables, self.interval)?;
         if picture.is_sequential() && scan.components & self.scanned != 0 {
             return Err(segment.bad());
@@ -102,45 +102,45 @@ impl Walk {
     }
 
     /// The latest scan.
-    pub fn scan(&self) -> Result<&Scan, Flaw> {
-        self.scan.as_ref().ok_or(Flaw::NoScan)
+    pub fn scan(&self) -> Result<&Scan, JpegError> {
+        self.scan.as_ref().ok_or(JpegError::NoScan)
     }
 
     /// Whether that marker may follow the latest scan: after the last one, only EOI may. Another is
     /// the rest of an older picture in the same buffer, or garbage.
-    pub fn check_follower(&self, code: u8, at: usize) -> Result<(), Flaw> {
+    pub fn check_follower(&self, code: u8, at: usize) -> Result<(), JpegError> {
         let is_last = self
             .picture
             .as_ref()
             .is_some_and(|p| p.is_sequential() && p.is_complete(self.scanned));
         if is_last && code != marker::EOI {
-            return Err(Flaw::UnexpectedMarker { marker: code, at });
+            return Err(JpegError::UnexpectedMarker { marker: code, at });
         }
         Ok(())
     }
 
     /// Whether the picture may end here, at byte `at`.
-    pub fn check_end(&self, at: usize) -> Result<(), Flaw> {
-        let picture = self.picture.as_ref().ok_or(Flaw::NoFrameHeader)?;
+    pub fn check_end(&self, at: usize) -> Result<(), JpegError> {
+        let picture = self.picture.as_ref().ok_or(JpegError::NoFrameHeader)?;
         self.scan()?;
         if picture.is_complete(self.scanned) {
             Ok(())
         } else {
-            Err(Flaw::Truncated { at })
+            Err(JpegError::Truncated { at })
         }
     }
 
     /// The result of the walk, for a picture of which `len` bytes are kept and `lost` are missing.
-    pub fn layout(&self, len: usize, lost: usize) -> Result<Layout, Flaw> {
-        let picture = self.picture.as_ref().ok_or(Flaw::NoFrameHeader)?;
-        Ok(Layout {
+    pub fn layout(&self, len: usize, lost: usize) -> Result<JpegLayout, JpegError> {
+        let picture = self.picture.as_ref().ok_or(JpegError::NoFrameHeader)?;
+        Ok(JpegLayout {
             width: picture.width,
             height: picture.height,
             len,
             needs_huffman: self.needs_huffman,
             lost,
             last_byte: 0,
-            insert_at: self.insert_at.ok_or(Flaw::NoScan)?,
+            insert_at: self.insert_at.ok_or(JpegError::NoScan)?,
         })
     }
 }

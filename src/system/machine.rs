@@ -5,7 +5,7 @@
 //! five seconds at files of the kernel and keeps what it found for whoever asks. What a machine
 //! does not have is unknown, never an error.
 
-use crate::system::shutdown::Stop;
+use crate::system::shutdown::ShutdownFlag;
 use log::{debug, info, warn};
 use parking_lot::Mutex;
 use std::{
@@ -60,7 +60,7 @@ impl LatestHealth {
 }
 
 /// Starts the thread that looks, until `stop`. Without it all is unknown, and the feed goes on.
-pub fn start(stop: &Arc<Stop>) -> Arc<LatestHealth> {
+pub fn start(stop: &Arc<ShutdownFlag>) -> Arc<LatestHealth> {
     let health = Arc::<LatestHealth>::default();
     let (latest, stop) = (Arc::clone(&health), Arc::clone(stop));
     let spawned = thread::Builder::new()
@@ -80,7 +80,7 @@ fn root() -> PathBuf {
 }
 
 /// Runs until the program ends.
-fn watch(root: &Path, latest: &LatestHealth, stop: &Stop) {
+fn watch(root: &Path, latest: &LatestHealth, stop: &ShutdownFlag) {
     let mut under_voltage = UnderVoltage::default();
     loop {
         let now = Instant::now();

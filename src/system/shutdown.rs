@@ -1,6 +1,6 @@
 //! The one way the program is asked to stop.
 //!
-//! Whoever sleeps or paces itself does it through [`Stop::wait_until`], so that stopping never
+//! Whoever sleeps or paces itself does it through [`ShutdownFlag::wait_until`], so that stopping never
 //! waits for a timer. Nobody polls it: `wait_until` returns early, and loops ask `is_set` between
 //! two pictures.
 
@@ -9,13 +9,13 @@ use std::time::Instant;
 
 /// Set once, for ever, when the program ends.
 #[derive(Debug, Default)]
-pub struct Stop {
+pub struct ShutdownFlag {
     /// Guards the flag only; never held while anything else is done.
     set: Mutex<bool>,
     changed: Condvar,
 }
 
-impl Stop {
+impl ShutdownFlag {
     /// Ends every wait, now and from now on.
     pub fn set(&self) {
         *self.set.lock() = true;
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn setting_ends_a_wait_at_once() {
-        let stop = Arc::new(Stop::default());
+        let stop = Arc::new(ShutdownFlag::default());
         let waiting = Arc::clone(&stop);
         let waiter = thread::spawn(move || waiting.wait_until(far()));
         stop.set();
@@ -60,6 +60,6 @@ mod tests {
 
     #[test]
     fn wait_ends_at_its_deadline() {
-        assert!(!Stop::default().wait_until(Instant::now() + Duration::from_millis(5)));
+        assert!(!ShutdownFlag::default().wait_until(Instant::now() + Duration::from_millis(5)));
     }
 }

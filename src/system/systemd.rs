@@ -28,7 +28,7 @@ use std::{
 const FIRST_FD: RawFd = 3;
 
 /// systemd hears what it is told within this, or never.
-const PATIENCE: Duration = Duration::from_secs(1);
+const NOTIFY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The listening socket systemd passed, if it did. Called once, before there are threads: it takes
 /// the variables that tell of it out of the environment, so that no child believes it is meant.
@@ -112,7 +112,7 @@ fn send(message: &str) -> io::Result<()> {
         _ => SocketAddr::from_pathname(&path)?,
     };
     let socket = UnixDatagram::unbound()?;
-    socket.set_write_timeout(Some(PATIENCE))?;
+    socket.set_write_timeout(Some(NOTIFY_TIMEOUT))?;
     socket.send_to_addr(message.as_bytes(), &address).map(drop)
 }
 

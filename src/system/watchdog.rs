@@ -10,10 +10,10 @@ use crate::{
     error::Error,
     feed::{
         camera::{Camera, State},
-        viewers::Clients,
+        viewers::Viewers,
     },
     http::Probe,
-    system::{shutdown::Stop, systemd},
+    system::{shutdown::ShutdownFlag, systemd},
 };
 use crossbeam_channel::Sender;
 use log::{debug, info};
@@ -32,7 +32,7 @@ const PERIOD: Duration = Duration::from_secs(5);
 const SHORT_PERIOD: Duration = Duration::from_secs(1);
 
 /// An answer that takes longer is none.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// As many questions in a row without an answer: the server does not accept any more.
 const MOST_UNANSWERED: u32 = 5;
@@ -48,11 +48,11 @@ pub struct Watchdog {
     /// Whose pictures are awaited.
     pub camera: Arc<Camera>,
     /// Who watches.
-    pub clients: Arc<Clients>,
+    pub viewers: Arc<Viewers>,
     /// Asks the server.
     pub probe: Probe,
     /// Ends the watchdog before the program stops accepting.
-    pub stop: Arc<Stop>,
+    pub stop: Arc<ShutdownFlag>,
     /// Ends the program.
     pub fatal: Sender<Error>,
 }
@@ -72,7 +72,7 @@ impl Watchdog {
     /// Runs until the program ends, or ends it.
     fn run(self, is_full: &dyn Fn() -> bool) {
         let period = systemd::watchdog_period().map_or(PERIOD, |period| PERIOD.min(period / 3));
-        let patience = PATIENCE.min(period);
+        let patience = PROBE_TIMEOUT.min(period);
         let mut liveness = CameraLiveness::new(Instant::now());
         let mut is_ready = false;
         let mut last_status = String::new();
@@ -146,7 +146,7 @@ impl Watchdog {
             State::Offline => format!("offline: {}", reason.unwrap_or_default()),
             State::Idle => format!("{source}: idle, released until somebody watches"),
         };
-        let viewers = match self.clients.viewers().len() {
+        let viewers = match self.viewers.viewers().len() {
             1 => "1 viewer".to_owned(),
             count => format!("{count} viewers"),
         };

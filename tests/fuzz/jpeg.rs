@@ -10,7 +10,7 @@ mod jpeg;
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let _ = jpeg::comment(bytes);
     match jpeg::inspect(bytes) {
-        Ok(layout) | Err(jpeg::Flaw::NoEoi(layout)) => {
+        Ok(layout) | Err(jpeg::JpegError::NoEoi(layout)) => {
             assert!(layout.width > 0 && layout.height > 0);
             assert!(layout.len <= bytes.len() && layout.insert_at < layout.len);
             let mut out = Vec::new();

@@ -10,8 +10,8 @@ use crate::{
     },
     config::{CameraConfig, Device, PixelFormat},
     error::{Cause, Error},
-    feed::camera::Facts,
-    system::shutdown::Stop,
+    feed::camera::SourceInfo,
+    system::shutdown::ShutdownFlag,
 };
 use log::{Level, log};
 use opencv::core::Mat;
@@ -28,7 +28,7 @@ use std::{
 const READING: Duration = Duration::from_secs(3);
 
 /// Longer than any source takes to open or to fail.
-const PATIENCE: Duration = Duration::from_secs(30);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Prints every camera with what it offers; the exit code.
 pub fn list(config: &CameraConfig) -> u8 {
@@ -45,14 +45,14 @@ pub fn list(config: &CameraConfig) -> u8 {
             Ok(camera) => print_camera(&camera, number == 0, &config.format),
             Err(_) => println!(
                 "{}",
-                v4l2_devices::why_not(&Device::Node(path.clone()), path)
+                v4l2_devices::diagnose_open(&Device::Node(path.clone()), path)
             ),
         }
     }
     0
 }
 
-fn print_camera(camera: &v4l2_devices::Camera, is_chosen: bool, format: &PixelFormat) {
+fn print_camera(camera: &v4l2_devices::CameraDevice, is_chosen: bool, format: &PixelFormat) {
     let mark = if is_chosen {
         "  <- auto chooses this"
     } else {
@@ -115,9 +115,9 @@ pub fn check(config: &CameraConfig) -> u8 {
         println!("cannot start thread `check`: {error}");
         return code(Cause::Other);
     }
-    let outcome = receiver.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+    let outcome = receiver.recv_timeout(CHECK_TIMEOUT).unwrap_or_else(|_| {
         tally.lock().print_counts();
-        let reason = format!("it does not answer within {} s", PATIENCE.as_secs());
+        let reason = format!("it does not answer within {} s", CHECK_TIMEOUT.as_secs());
         Err(Error::Read {
             device: device.to_string(),
             cause: Cause::Silent,
@@ -132,7 +132,8 @@ pub fn check(config: &CameraConfig) -> u8 {
 }
 
 fn read(device: &Device, config: &CameraConfig, tally: &Mutex<Tally>) -> Result<(), Error> {
-    let Opened { mut source, facts } = source::open(device, config, &Arc::new(Stop::default()))?;
+    let Opened { mut source, facts } =
+        source::open(device, config, &Arc::new(ShutdownFlag::default()))?;
     println!(
         "opened by {}, reading for {} s …",
         facts.backend,
@@ -218,7 +219,7 @@ fn code(cause: Cause) -> u8 {
 }
 
 /// One line on what the camera really gave, and what it was asked for where that differs.
-pub fn say(facts: &Facts, level: Level) {
+pub fn say(facts: &SourceInfo, level: Level) {
     let size = facts
         .size
         .map_or_else(|| "unknown".to_owned(), |size| size.to_string());

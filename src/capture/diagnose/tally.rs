@@ -5,7 +5,7 @@ use crate::{
     capture::{diagnose::rate, missing_eoi::MissingEoi, source::Source},
     config::{CameraConfig, Size},
     encode::{Picture, Pixels, decodes_cleanly},
-    feed::{camera::Facts, frame::placeholder_reason},
+    feed::{camera::SourceInfo, frame::placeholder_reason},
 };
 use opencv::prelude::*;
 use std::{cmp::Reverse, collections::BTreeMap, time::Instant};
@@ -117,7 +117,7 @@ impl Tally {
     }
 
     /// Prints all of it; `facts` is what the source said of itself.
-    pub fn print(&self, facts: &Facts, config: &CameraConfig) {
+    pub fn print(&self, facts: &SourceInfo, config: &CameraConfig) {
         if self.first.is_none() {
             self.print_counts();
             return;
@@ -166,7 +166,7 @@ impl Tally {
     }
 
     /// What becomes of these pictures under these options.
-    fn processing(&self, facts: &Facts, config: &CameraConfig) -> String {
+    fn processing(&self, facts: &SourceInfo, config: &CameraConfig) -> String {
         if self.whole == 0 {
             return "none: broken pictures are dropped".to_owned();
         }

@@ -14,7 +14,7 @@ use crate::{
     config::{Device, Size},
     encode::{Picture, Pixels},
     error::{Cause, Error},
-    feed::{camera::Facts, frame::Stamp},
+    feed::{camera::SourceInfo, frame::CaptureTime},
 };
 use log::debug;
 use opencv::{
@@ -28,7 +28,7 @@ const BGR: &str = "videoconvert ! video/x-raw,format=BGR";
 
 /// What the pictures of a pipeline are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Kind {
+enum PictureKind {
     Jpeg,
     Raw(Pixels, Option<Size>),
     /// Nothing that is served as it is.
@@ -37,7 +37,7 @@ enum Kind {
     Unknown,
 }
 
-struct Reader {
+struct GstPipeline {
     capture: VideoCapture,
     /// The end of the pipeline; `None` where GStreamer could not be asked.
     sink: Option<Sink>,
@@ -53,17 +53,17 @@ pub fn open(text: &str, device: &Device) -> Result<source::Opened, Error> {
     let text = with_sink(text);
     let known = gst::examine(&text).map_err(|reason| cannot_open(device, Cause::Other, reason))?;
     let mut reader = match &known {
-        None => Reader::start(&text, device)?,
+        None => GstPipeline::start(&text, device)?,
         Some(caps) => converted(&text, caps, device)?,
     };
     // Sources of many formats show theirs only now.
     let mut given = known;
-    if let Kind::Other(caps) = reader.kind() {
+    if let PictureKind::Other(caps) = reader.kind() {
         drop(reader);
         reader = converted(&text, &caps, device)?;
         given = Some(caps);
     }
-    if let Kind::Other(caps) = reader.kind() {
+    if let PictureKind::Other(caps) = reader.kind() {
         return Err(cannot_open(device, Cause::Silent, refusal(&text, &caps)));
     }
     if let Some(caps) = &given {
@@ -85,13 +85,13 @@ pub fn open(text: &str, device: &Device) -> Result<source::Opened, Error> {
 }
 
 /// The pipeline with a converter before its sink, started; a refusal where none fits.
-fn converted(text: &str, caps: &Caps, device: &Device) -> Result<Reader, Error> {
+fn converted(text: &str, caps: &Caps, device: &Device) -> Result<GstPipeline, Error> {
     let refused = || cannot_open(device, Cause::Silent, refusal(text, caps));
     // A decoder is more than a user of JPEGs would expect to run.
     let is_plain = matches!(caps.media(), "video/x-raw" | "video/x-bayer");
     let text = with_converter(text, caps).filter(|_| is_plain);
     let text = text.filter(|text| matches!(gst::examine(text), Ok(None)));
-    Reader::start(&text.ok_or_else(refused)?, device)
+    GstPipeline::start(&text.ok_or_else(refused)?, device)
 }
 
 /// A pipeline that says nothing of its end gets one that OpenCV can read, newest picture only.
@@ -163,7 +163,7 @@ fn command(caps: &Caps) -> String {
 
 /// Why a pipeline that can be made may not start. A source of several formats that are all not served
 /// does not even say which.
-fn why_not(text: &str) -> String {
+fn diagnose_open(text: &str) -> String {
     let raw = Caps("video/x-raw".to_owned());
     let advice = with_converter(text, &raw)
         .filter(|_| !text.contains("videoconvert"))
@@ -188,29 +188,29 @@ fn name(caps: &Caps) -> String {
     }
 }
 
-fn kind_of(caps: &Caps) -> Kind {
+fn kind_of(caps: &Caps) -> PictureKind {
     let side = |name| caps.field(name)?.parse().ok();
     let size = side("width").zip(side("height"));
     let size = size.map(|(width, height)| Size { width, height });
     match (caps.media(), caps.field("format")) {
-        ("image/jpeg", _) => Kind::Jpeg,
-        ("video/x-raw", Some("BGR")) => Kind::Raw(Pixels::Bgr, size),
-        ("video/x-raw", Some("GRAY8")) => Kind::Raw(Pixels::Gray, size),
-        _ => Kind::Other(caps.clone()),
+        ("image/jpeg", _) => PictureKind::Jpeg,
+        ("video/x-raw", Some("BGR")) => PictureKind::Raw(Pixels::Bgr, size),
+        ("video/x-raw", Some("GRAY8")) => PictureKind::Raw(Pixels::Gray, size),
+        _ => PictureKind::Other(caps.clone()),
     }
 }
 
-impl Reader {
+impl GstPipeline {
     /// Starts the pipeline and waits for its first picture.
-    fn start(text: &str, device: &Device) -> Result<Reader, Error> {
+    fn start(text: &str, device: &Device) -> Result<GstPipeline, Error> {
         let open = || VideoCapture::from_file(text, videoio::CAP_GSTREAMER);
         let (capture, sink, mut converters) = gst::sink_of(open);
         // OpenCV throws for some causes and returns a closed capture for others.
         let capture = match capture {
             Ok(capture) if capture.is_opened().unwrap_or(false) => capture,
-            _ => return Err(cannot_open(device, Cause::Other, why_not(text))),
+            _ => return Err(cannot_open(device, Cause::Other, diagnose_open(text))),
         };
-        let mut reader = Reader {
+        let mut reader = GstPipeline {
             capture,
             sink,
             device: device.clone(),
@@ -227,16 +227,16 @@ impl Reader {
                 }
             }
             // Nothing was agreed on, which OpenCV notices now and then only here.
-            Err(_) if reader.kind() == Kind::Unknown && reader.sink.is_some() => {
-                Err(cannot_open(device, Cause::Other, why_not(text)))
+            Err(_) if reader.kind() == PictureKind::Unknown && reader.sink.is_some() => {
+                Err(cannot_open(device, Cause::Other, diagnose_open(text)))
             }
             Err(error) => Err(error),
         }
     }
 
-    fn kind(&mut self) -> Kind {
+    fn kind(&mut self) -> PictureKind {
         let caps = self.sink.as_mut().and_then(Sink::caps);
-        caps.map_or(Kind::Unknown, kind_of)
+        caps.map_or(PictureKind::Unknown, kind_of)
     }
 
     fn grab_one(&mut self) -> Result<(), Error> {
@@ -248,18 +248,18 @@ impl Reader {
     }
 
     /// What it really gives; `given` is what was converted.
-    fn facts(&mut self, given: Option<&Caps>) -> opencv::Result<Facts> {
+    fn facts(&mut self, given: Option<&Caps>) -> opencv::Result<SourceInfo> {
         let side = |value: f64| (value >= 1.0).then_some(value as u32);
         let width = side(self.capture.get(videoio::CAP_PROP_FRAME_WIDTH)?);
         let height = side(self.capture.get(videoio::CAP_PROP_FRAME_HEIGHT)?);
         let fps = self.capture.get(videoio::CAP_PROP_FPS)?;
         let format = match (given, self.kind()) {
             (Some(caps), _) => caps.field("format").unwrap_or_default(),
-            (None, Kind::Raw(Pixels::Gray, _)) => "GRAY8",
+            (None, PictureKind::Raw(Pixels::Gray, _)) => "GRAY8",
             // Said when the first picture is looked at.
             _ => "",
         };
-        Ok(Facts {
+        Ok(SourceInfo {
             source: self.device.to_string(),
             backend: self.capture.get_backend_name()?,
             format: format.to_owned(),
@@ -267,7 +267,7 @@ impl Reader {
                 .zip(height)
                 .map(|(width, height)| Size { width, height }),
             fps: Some(fps).filter(|fps| (0.1..=240.0).contains(fps)),
-            ..Facts::default()
+            ..SourceInfo::default()
         })
     }
 
@@ -280,12 +280,12 @@ impl Reader {
     }
 }
 
-impl Source for Reader {
-    fn grab(&mut self) -> Result<Option<Stamp>, Error> {
+impl Source for GstPipeline {
+    fn grab(&mut self) -> Result<Option<CaptureTime>, Error> {
         if !std::mem::take(&mut self.is_grabbed) {
             self.grab_one()?;
         }
-        Ok(Some(Stamp::now()))
+        Ok(Some(CaptureTime::now()))
     }
 
     fn retrieve(&mut self, mut buffer: Mat) -> Result<Picture, Error> {
@@ -301,19 +301,19 @@ impl Source for Reader {
             })
         };
         match self.kind() {
-            Kind::Jpeg | Kind::Unknown if opencv_stream::is_jpeg(&buffer) => Ok(Picture::Jpeg(buffer)),
-            Kind::Raw(Pixels::Gray, size) if has_one && is_whole(size) => {
+            PictureKind::Jpeg | PictureKind::Unknown if opencv_stream::is_jpeg(&buffer) => Ok(Picture::Jpeg(buffer)),
+            PictureKind::Raw(Pixels::Gray, size) if has_one && is_whole(size) => {
                 Ok(Picture::Raw(buffer, Pixels::Gray))
             }
-            Kind::Raw(Pixels::Bgr, size) if has_three && is_whole(size) => {
+            PictureKind::Raw(Pixels::Bgr, size) if has_three && is_whole(size) => {
                 Ok(Picture::Raw(buffer, Pixels::Bgr))
             }
-            Kind::Unknown if has_three => Ok(Picture::Raw(buffer, Pixels::Bgr)),
-            Kind::Unknown => Err(self.lost(format!(
+            PictureKind::Unknown if has_three => Ok(Picture::Raw(buffer, Pixels::Bgr)),
+            PictureKind::Unknown => Err(self.lost(format!(
                 "the pipeline gives planes (NV12, I420 or the like) or another format than BGR: end \
                  it with `! {BGR} ! appsink`"
             ))),
-            Kind::Other(caps) => Err(self.lost(refusal(&self.text, &caps))),
+            PictureKind::Other(caps) => Err(self.lost(refusal(&self.text, &caps))),
             // The pipeline has just become another: the next picture is of the caps that are here.
             _ => Ok(Picture::Jpeg(Mat::default())),
         }
@@ -449,13 +449,16 @@ mod tests {
             height: 240,
         };
         let bgr = caps("video/x-raw, format=(string)BGR, width=(int)320, height=(int)240");
-        assert_eq!(kind_of(&bgr), Kind::Raw(Pixels::Bgr, Some(size)));
+        assert_eq!(kind_of(&bgr), PictureKind::Raw(Pixels::Bgr, Some(size)));
         let grey = caps("video/x-raw, format=(string)GRAY8");
-        assert_eq!(kind_of(&grey), Kind::Raw(Pixels::Gray, None));
-        assert_eq!(kind_of(&caps("image/jpeg, width=(int)320")), Kind::Jpeg);
+        assert_eq!(kind_of(&grey), PictureKind::Raw(Pixels::Gray, None));
+        assert_eq!(
+            kind_of(&caps("image/jpeg, width=(int)320")),
+            PictureKind::Jpeg
+        );
         for other in ["NV12", "I420", "YUY2", "RGBx", "BGRx", "GRAY16_LE"] {
             let caps = caps(&format!("video/x-raw, format=(string){other}"));
-            assert_eq!(kind_of(&caps), Kind::Other(caps.clone()), "{other}");
+            assert_eq!(kind_of(&caps), PictureKind::Other(caps.clone()), "{other}");
         }
     }
 }

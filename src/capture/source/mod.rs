@@ -19,10 +19,10 @@ use crate::{
     encode::Picture,
     error::Error,
     feed::{
-        camera::Facts,
-        frame::{Frame, Stamp},
+        camera::SourceInfo,
+        frame::{CaptureTime, Frame},
     },
-    system::shutdown::Stop,
+    system::shutdown::ShutdownFlag,
 };
 use opencv::core::Mat;
 use std::{
@@ -37,7 +37,7 @@ const LONGEST_REPEAT: Duration = Duration::from_secs(2);
 pub trait Source {
     /// Waits for the next picture and gives the time it was taken; `None` when there is none yet
     /// and the wait may go on, so that whoever asks can see whether it is still wanted.
-    fn grab(&mut self) -> Result<Option<Stamp>, Error>;
+    fn grab(&mut self) -> Result<Option<CaptureTime>, Error>;
 
     /// Fetches the picture last grabbed; `buffer` may be filled with its pixels.
     fn retrieve(&mut self, buffer: Mat) -> Result<Picture, Error>;
@@ -67,7 +67,7 @@ pub enum Repeat {
 impl Repeat {
     /// True when a picture is the one that `shown` shows, sent again: its server says so and both
     /// have one capture time, or its bytes are the same and came soon after.
-    pub fn is_of(self, shown: &Frame, captured: Stamp, jpeg: &[u8], now: Instant) -> bool {
+    pub fn is_of(self, shown: &Frame, captured: CaptureTime, jpeg: &[u8], now: Instant) -> bool {
         let age = now.saturating_duration_since(shown.captured().at);
         shown.is_live()
             && match self {
@@ -83,19 +83,21 @@ pub struct Opened {
     /// The source.
     pub source: Box<dyn Source>,
     /// As read back from it.
-    pub facts: Facts,
+    pub facts: SourceInfo,
 }
 
 /// Opens `device` as `config` asks; may block for seconds. [`Device::Auto`] is the supervisor's
 /// to resolve and opens the test pattern here.
-pub fn open(device: &Device, config: &CameraConfig, stop: &Arc<Stop>) -> Result<Opened, Error> {
+pub fn open(
+    device: &Device,
+    config: &CameraConfig,
+    stop: &Arc<ShutdownFlag>,
+) -> Result<Opened, Error> {
     match device {
         Device::Auto => test_pattern::open(Default::default(), config, stop, &["no camera found"]),
         Device::Pattern(asked) => test_pattern::open(*asked, config, stop, &[]),
         Device::Number(_) | Device::Node(_) => v4l2::open(device, config, stop),
-        Device::Url(url) if mjpeg_http::may_read(url) => {
-            mjpeg_http::open(url, device, config, stop)
-        }
+        Device::Url(url) if mjpeg_http::handles(url) => mjpeg_http::open(url, device, config, stop),
         Device::File(_) | Device::Url(_) => opencv_stream::open(device, config, stop),
         Device::Gst(text) => gst_pipeline::open(text.secret(), device),
     }
@@ -118,11 +120,11 @@ mod tests {
 
     #[test]
     fn a_repeat_is_known_by_its_server_or_by_its_bytes() {
-        let shown_at = Stamp::now();
+        let shown_at = CaptureTime::now();
         let jpeg = b"\xff\xd8\xff\xd9".as_slice();
         let live = Frame::live(1, shown_at, jpeg.len(), |out| out.extend_from_slice(jpeg));
         let placeholder = Frame::placeholder(2, jpeg, "why");
-        let later = Stamp {
+        let later = CaptureTime {
             at: shown_at.at + Duration::from_secs(1),
             unix: shown_at.unix + Duration::from_secs(1),
         };

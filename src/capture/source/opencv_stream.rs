@@ -6,13 +6,13 @@
 use crate::{
     capture::source::{
         Opened, Repeat, Source,
-        v4l2_devices::{fourcc_text, plain},
+        v4l2_devices::{fourcc_text, lowercase_message},
     },
     config::{CameraConfig, Device, Size},
     encode::{Picture, Pixels},
     error::{Cause, Error},
-    feed::{camera::Facts, frame::Stamp},
-    system::shutdown::Stop,
+    feed::{camera::SourceInfo, frame::CaptureTime},
+    system::shutdown::ShutdownFlag,
 };
 use opencv::{
     core::{Mat, Vector},
@@ -33,15 +33,15 @@ const STILL_PERIOD: Duration = Duration::from_secs(1);
 /// Rate of a file that does not say its own.
 const FILE_FPS: f64 = 25.0;
 
-struct Reader {
+struct OpenCvStream {
     capture: VideoCapture,
     device: Device,
     /// Files are played at a pace; everything else comes when it comes.
-    pace: Option<Pace>,
-    stop: Arc<Stop>,
+    pace: Option<FilePace>,
+    stop: Arc<ShutdownFlag>,
 }
 
-struct Pace {
+struct FilePace {
     period: Duration,
     due: Instant,
     /// Pictures since the last beginning: a file that begins with none holds none.
@@ -49,21 +49,25 @@ struct Pace {
 }
 
 /// Opens `device`; blocks until it answers or gives up.
-pub fn open(device: &Device, config: &CameraConfig, stop: &Arc<Stop>) -> Result<Opened, Error> {
+pub fn open(
+    device: &Device,
+    config: &CameraConfig,
+    stop: &Arc<ShutdownFlag>,
+) -> Result<Opened, Error> {
     // OpenCV throws for some causes and returns a closed capture for others.
     let mut capture = match open_ffmpeg(device) {
         Ok(capture) if capture.is_opened().unwrap_or(false) => capture,
-        _ => return Err(why_not(device)),
+        _ => return Err(diagnose_open(device)),
     };
     read_back(&mut capture, device, config)
         .map(|facts| {
-            let pace = matches!(device, Device::File(_)).then(|| Pace {
+            let pace = matches!(device, Device::File(_)).then(|| FilePace {
                 period: Duration::from_secs_f64(1.0 / facts.fps.unwrap_or(FILE_FPS)),
                 due: Instant::now(),
                 given: 0,
             });
             let device = device.clone();
-            let source = Box::new(Reader {
+            let source = Box::new(OpenCvStream {
                 capture,
                 device,
                 pace,
@@ -116,7 +120,7 @@ fn read_back(
     capture: &mut VideoCapture,
     device: &Device,
     config: &CameraConfig,
-) -> opencv::Result<Facts> {
+) -> opencv::Result<SourceInfo> {
     let (fourcc, gives_jpeg) = use_packets(capture)?;
     let side = |value: f64| (value >= 1.0).then_some(value as u32);
     let width = side(capture.get(videoio::CAP_PROP_FRAME_WIDTH)?);
@@ -129,7 +133,7 @@ fn read_back(
         Device::Url(_) if gives_jpeg => None,
         _ => own_fps,
     };
-    Ok(Facts {
+    Ok(SourceInfo {
         source: device.to_string(),
         backend: capture.get_backend_name()?,
         format: if gives_jpeg {
@@ -141,19 +145,22 @@ fn read_back(
             .zip(height)
             .map(|(width, height)| Size { width, height }),
         fps,
-        ..Facts::default()
+        ..SourceInfo::default()
     })
 }
 
 /// Why a device did not open, with advice. OpenCV only says that it did not.
-fn why_not(device: &Device) -> Error {
+fn diagnose_open(device: &Device) -> Error {
     let (cause, reason) = match device {
         Device::File(path) => match std::fs::File::open(path) {
             Ok(_) => (
                 Cause::NotACamera,
                 "it is no video that FFmpeg can read".to_owned(),
             ),
-            Err(error) => (super::v4l2_devices::cause_of(&error), plain(&error)),
+            Err(error) => (
+                super::v4l2_devices::cause_of(&error),
+                lowercase_message(&error),
+            ),
         },
         _ => (Cause::Missing, "no stream answers there".to_owned()),
     };
@@ -164,8 +171,8 @@ fn why_not(device: &Device) -> Error {
     }
 }
 
-impl Source for Reader {
-    fn grab(&mut self) -> Result<Option<Stamp>, Error> {
+impl Source for OpenCvStream {
+    fn grab(&mut self) -> Result<Option<CaptureTime>, Error> {
         if let Some(pace) = &mut self.pace {
             // A pace that was lost (a machine asleep, a slow disk) begins anew: no catching up.
             let now = Instant::now();
@@ -182,7 +189,7 @@ impl Source for Reader {
         if let Some(pace) = &mut self.pace {
             pace.given += 1;
         }
-        Ok(Some(Stamp::now()))
+        Ok(Some(CaptureTime::now()))
     }
 
     fn retrieve(&mut self, mut buffer: Mat) -> Result<Picture, Error> {
@@ -203,7 +210,7 @@ impl Source for Reader {
     }
 }
 
-impl Reader {
+impl OpenCvStream {
     fn grab_one(&mut self) -> Result<bool, Error> {
         self.capture.grab().map_err(|error| self.failed(&error))
     }
@@ -237,7 +244,7 @@ impl Reader {
                 self.capture = capture;
                 self.grab_one()
             }
-            _ => Err(why_not(&self.device)),
+            _ => Err(diagnose_open(&self.device)),
         }
     }
 
@@ -265,7 +272,7 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named_as_such() {
-        let error = why_not(&Device::File("/none.avi".into()));
+        let error = diagnose_open(&Device::File("/none.avi".into()));
         assert_eq!(
             error.to_string(),
             "cannot open /none.avi: no such file or directory"

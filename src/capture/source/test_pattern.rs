@@ -8,8 +8,8 @@ use crate::{
     config::{CameraConfig, Pattern, Size},
     encode::{Picture, Pixels, text},
     error::Error,
-    feed::{camera::Facts, frame::Stamp},
-    system::shutdown::Stop,
+    feed::{camera::SourceInfo, frame::CaptureTime},
+    system::shutdown::ShutdownFlag,
 };
 use opencv::{
     core::{CV_8UC3, Mat, Point, Rect, Scalar},
@@ -42,28 +42,28 @@ struct TestPattern {
     started: Instant,
     /// Number of the picture last grabbed.
     number: u64,
-    taken: Stamp,
-    stop: Arc<Stop>,
+    taken: CaptureTime,
+    stop: Arc<ShutdownFlag>,
 }
 
 /// The test pattern as `asked`, else as `config` says; `notes` are written into the picture.
 pub fn open(
     asked: Pattern,
     config: &CameraConfig,
-    stop: &Arc<Stop>,
+    stop: &Arc<ShutdownFlag>,
     notes: &[&str],
 ) -> Result<Opened, Error> {
     let size = asked.size.or(config.size).unwrap_or(Pattern::SIZE);
     let fps = asked.fps.or(config.fps).unwrap_or(Pattern::FPS).0;
     let background = background(size, notes).map_err(cannot_draw)?;
-    let facts = Facts {
+    let facts = SourceInfo {
         source: "test pattern".to_owned(),
         backend: "built-in".to_owned(),
         format: "BGR".to_owned(),
         size: Some(size),
         fps: Some(fps),
         is_fallback: !notes.is_empty(),
-        ..Facts::default()
+        ..SourceInfo::default()
     };
     let source = Box::new(TestPattern {
         background,
@@ -71,14 +71,14 @@ pub fn open(
         period: Duration::from_secs_f64(1.0 / fps),
         started: Instant::now(),
         number: 0,
-        taken: Stamp::now(),
+        taken: CaptureTime::now(),
         stop: Arc::clone(stop),
     });
     Ok(Opened { source, facts })
 }
 
 impl Source for TestPattern {
-    fn grab(&mut self) -> Result<Option<Stamp>, Error> {
+    fn grab(&mut self) -> Result<Option<CaptureTime>, Error> {
         self.number += 1;
         let mut due = self.started + self.period.mul_f64(self.number as f64);
         let now = Instant::now();
@@ -90,7 +90,7 @@ impl Source for TestPattern {
             due = now;
         }
         self.stop.wait_until(due);
-        self.taken = Stamp::now();
+        self.taken = CaptureTime::now();
         Ok(Some(self.taken))
     }
 

@@ -14,10 +14,10 @@ use crate::{
     encode::Picture,
     error::{Cause, Error},
     feed::{
-        camera::{Asked, Facts},
-        frame::Stamp,
+        camera::{RequestedFormat, SourceInfo},
+        frame::CaptureTime,
     },
-    system::shutdown::Stop,
+    system::shutdown::ShutdownFlag,
 };
 use opencv::{
     core::{Mat, Vector},
@@ -51,7 +51,7 @@ const MOST_KEPT: u32 = 4;
 /// A driver that stamps pictures with a time further back than this has another clock.
 const OLDEST: Duration = Duration::from_secs(10);
 
-struct Reader {
+struct V4l2Source {
     capture: VideoCapture,
     /// The node behind the name it was opened by.
     node: PathBuf,
@@ -66,11 +66,15 @@ struct Reader {
     usual_age: Duration,
     /// Since when every grab has failed at once.
     faulty_since: Option<Instant>,
-    stop: Arc<Stop>,
+    stop: Arc<ShutdownFlag>,
 }
 
 /// Opens the camera `device` names; blocks until it answers or gives up.
-pub fn open(device: &Device, config: &CameraConfig, stop: &Arc<Stop>) -> Result<Opened, Error> {
+pub fn open(
+    device: &Device,
+    config: &CameraConfig,
+    stop: &Arc<ShutdownFlag>,
+) -> Result<Opened, Error> {
     let path = PathBuf::from(device.to_string());
     let offered = v4l2_devices::formats(&path);
     let error = |cause, reason| Error::Open {
@@ -87,7 +91,7 @@ pub fn open(device: &Device, config: &CameraConfig, stop: &Arc<Stop>) -> Result<
     // OpenCV throws for some causes and returns a closed capture for others.
     let mut capture = match try_open(&path, wanted.as_deref(), config) {
         Ok(capture) if capture.is_opened().unwrap_or(false) => capture,
-        _ => return Err(v4l2_devices::why_not(device, &path)),
+        _ => return Err(v4l2_devices::diagnose_open(device, &path)),
     };
     let (facts, size) =
         read_back(&capture, &path, config, wanted).map_err(|error| other(error.message))?;
@@ -108,7 +112,7 @@ pub fn open(device: &Device, config: &CameraConfig, stop: &Arc<Stop>) -> Result<
         None if raw::is_jpeg(code) => {}
         None => return Err(refused(raw::unserved(code, &offered, &device.to_string()))),
     }
-    let source = Box::new(Reader {
+    let source = Box::new(V4l2Source {
         capture,
         node: facts.node.clone().unwrap_or(path),
         raw,
@@ -155,14 +159,14 @@ fn read_back(
     path: &Path,
     config: &CameraConfig,
     wanted: Option<String>,
-) -> opencv::Result<(Facts, Size)> {
+) -> opencv::Result<(SourceInfo, Size)> {
     let format = v4l2_devices::fourcc_text(capture.get(videoio::CAP_PROP_FOURCC)? as u32);
     let width = capture.get(videoio::CAP_PROP_FRAME_WIDTH)? as u32;
     let height = capture.get(videoio::CAP_PROP_FRAME_HEIGHT)? as u32;
     let fps = Some(capture.get(videoio::CAP_PROP_FPS)?).filter(|fps| (0.1..=240.0).contains(fps));
     let node = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let size = Size { width, height };
-    let facts = Facts {
+    let facts = SourceInfo {
         source: node.display().to_string(),
         node: Some(node),
         stable: v4l2_devices::stable_name(path),
@@ -170,24 +174,24 @@ fn read_back(
         format,
         size: Some(size),
         fps,
-        asked: Asked {
+        asked: RequestedFormat {
             format: wanted,
             size: config.size,
             fps: config.fps.map(|fps| fps.0),
         },
         // The noise of a sensor changes some bytes of each picture.
         can_freeze: true,
-        ..Facts::default()
+        ..SourceInfo::default()
     };
     Ok((facts, size))
 }
 
-impl Source for Reader {
-    fn grab(&mut self) -> Result<Option<Stamp>, Error> {
+impl Source for V4l2Source {
+    fn grab(&mut self) -> Result<Option<CaptureTime>, Error> {
         let asked = Instant::now();
         if let Some(age) = self.grab_newest() {
             self.faulty_since = None;
-            return Ok(Some(Stamp::before_now(age)));
+            return Ok(Some(CaptureTime::before_now(age)));
         }
         if !self.node.exists() {
             return Err(self.lost(Cause::Missing, "the camera was unplugged"));
@@ -231,7 +235,7 @@ impl Source for Reader {
     }
 }
 
-impl Reader {
+impl V4l2Source {
     /// Whether `pixels` has the size that the camera said.
     fn is_whole(&self, pixels: &Mat) -> bool {
         let Size { width, height } = self.size;

@@ -22,7 +22,7 @@ pub struct Control {
     pub title: String,
     /// What its value means.
     #[serde(rename = "type")]
-    pub kind: Kind,
+    pub kind: ControlKind,
     /// As it stands.
     pub value: i32,
     /// Least value.
@@ -52,7 +52,7 @@ pub struct Choice {
 /// What a control's value means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum ControlKind {
     /// A number.
     Integer,
     /// 0 is off, 1 is on.
@@ -112,7 +112,7 @@ fn brightness(node: &Node) -> Option<Control> {
         id: Cid::BRIGHTNESS,
         name: "brightness".to_owned(),
         title: "Brightness".to_owned(),
-        kind: Kind::Integer,
+        kind: ControlKind::Integer,
         value: node.read_control_raw(Cid::BRIGHTNESS).ok()?,
         min: query.minimum,
         max: query.maximum,
@@ -125,9 +125,9 @@ fn brightness(node: &Node) -> Option<Control> {
 
 fn control(node: &Node, description: &ControlDesc) -> Option<Control> {
     let kind = match description.control_type() {
-        CtrlType::INTEGER | CtrlType::INTEGER_MENU => Kind::Integer,
-        CtrlType::BOOLEAN => Kind::Boolean,
-        CtrlType::MENU => Kind::Menu,
+        CtrlType::INTEGER | CtrlType::INTEGER_MENU => ControlKind::Integer,
+        CtrlType::BOOLEAN => ControlKind::Boolean,
+        CtrlType::MENU => ControlKind::Menu,
         // Headings, buttons and strings are nothing to slide.
         _ => return None,
     };
@@ -136,7 +136,7 @@ fn control(node: &Node, description: &ControlDesc) -> Option<Control> {
         return None;
     }
     let menu = match kind {
-        Kind::Menu => node
+        ControlKind::Menu => node
             .enumerate_menu(description)
             .map_while(Result::ok)
             .filter_map(|item| {
@@ -191,7 +191,7 @@ fn set_one(node: &mut Node, (name, value): &(String, String)) -> Result<(), Stri
         };
         format!(
             "`{name}={value}`: {}{hint}",
-            super::v4l2_devices::plain(&error)
+            super::v4l2_devices::lowercase_message(&error)
         )
     })
 }
@@ -232,9 +232,9 @@ fn find<'a>(
 fn number(control: &Control, value: &str) -> Option<i32> {
     let word = value.to_ascii_lowercase();
     let number = match (control.kind, word.as_str()) {
-        (Kind::Boolean, "on" | "true" | "auto") => 1,
-        (Kind::Boolean, "off" | "false" | "manual") => 0,
-        (Kind::Menu, word) if word.parse::<i32>().is_err() => {
+        (ControlKind::Boolean, "on" | "true" | "auto") => 1,
+        (ControlKind::Boolean, "off" | "false" | "manual") => 0,
+        (ControlKind::Menu, word) if word.parse::<i32>().is_err() => {
             // What cameras call automatic exposure is often only their aperture priority.
             let words: &[&str] = if word == "auto" {
                 &["auto", "aperture"]
@@ -248,16 +248,16 @@ fn number(control: &Control, value: &str) -> Option<i32> {
         }
         (_, word) => word.parse().ok()?,
     };
-    let is_offered =
-        control.kind != Kind::Menu || control.menu.iter().any(|choice| choice.value == number);
+    let is_offered = control.kind != ControlKind::Menu
+        || control.menu.iter().any(|choice| choice.value == number);
     ((control.min..=control.max).contains(&number) && is_offered).then_some(number)
 }
 
 fn allowed(control: &Control) -> String {
     match control.kind {
-        Kind::Boolean => "on and off".to_owned(),
-        Kind::Integer => format!("{} to {}", control.min, control.max),
-        Kind::Menu => {
+        ControlKind::Boolean => "on and off".to_owned(),
+        ControlKind::Integer => format!("{} to {}", control.min, control.max),
+        ControlKind::Menu => {
             let choices: Vec<_> = control
                 .menu
                 .iter()
@@ -282,7 +282,7 @@ fn slug(title: &str) -> String {
 mod tests {
     use super::*;
 
-    fn control(title: &str, kind: Kind, menu: &[(i32, &str)]) -> Control {
+    fn control(title: &str, kind: ControlKind, menu: &[(i32, &str)]) -> Control {
         Control {
             id: Cid::BRIGHTNESS,
             name: slug(title),
@@ -290,7 +290,7 @@ mod tests {
             kind,
             value: 0,
             min: 0,
-            max: if kind == Kind::Boolean { 1 } else { 255 },
+            max: if kind == ControlKind::Boolean { 1 } else { 255 },
             step: 1,
             default: 0,
             is_inactive: false,
@@ -306,14 +306,14 @@ mod tests {
 
     fn controls() -> Vec<Control> {
         vec![
-            control("Brightness", Kind::Integer, &[]),
-            control("White Balance, Automatic", Kind::Boolean, &[]),
+            control("Brightness", ControlKind::Integer, &[]),
+            control("White Balance, Automatic", ControlKind::Boolean, &[]),
             control(
                 "Auto Exposure",
-                Kind::Menu,
+                ControlKind::Menu,
                 &[(1, "Manual Mode"), (3, "Aperture Priority Mode")],
             ),
-            control("Exposure Time, Absolute", Kind::Integer, &[]),
+            control("Exposure Time, Absolute", ControlKind::Integer, &[]),
         ]
     }
 

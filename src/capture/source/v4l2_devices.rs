@@ -22,7 +22,7 @@ pub const STABLE_NAMES: &str = "/dev/v4l/by-id";
 
 /// A camera and what it offers.
 #[derive(Debug)]
-pub struct Camera {
+pub struct CameraDevice {
     /// Such as `/dev/video0`.
     pub path: PathBuf,
     /// What it calls itself.
@@ -32,12 +32,12 @@ pub struct Camera {
     /// Its name under [`STABLE_NAMES`].
     pub stable: Option<PathBuf>,
     /// In the driver's order.
-    pub formats: Vec<Offer>,
+    pub formats: Vec<FormatInfo>,
 }
 
 /// A pixel format with its sizes and their rates.
 #[derive(Debug)]
-pub struct Offer {
+pub struct FormatInfo {
     /// Such as `MJPG`.
     pub fourcc: String,
     /// The driver's words.
@@ -99,10 +99,10 @@ fn captures(node: &Node) -> bool {
 }
 
 /// The camera at `path` with everything it offers.
-pub fn describe(path: &Path) -> io::Result<Camera> {
+pub fn describe(path: &Path) -> io::Result<CameraDevice> {
     let node = Node::open(path)?;
     let capabilities = node.capabilities()?;
-    Ok(Camera {
+    Ok(CameraDevice {
         path: path.to_owned(),
         name: capabilities.card().to_owned(),
         bus: capabilities.bus_info().to_owned(),
@@ -132,10 +132,10 @@ pub fn line_bytes(path: &Path) -> Option<u32> {
     }
 }
 
-fn offers(node: &Node) -> Vec<Offer> {
+fn offers(node: &Node) -> Vec<FormatInfo> {
     node.formats(BufType::VIDEO_CAPTURE)
         .map_while(Result::ok)
-        .map(|format| Offer {
+        .map(|format| FormatInfo {
             fourcc: fourcc_text(u32::from_le_bytes(format.pixel_format().as_fourcc())),
             description: format.description().to_owned(),
             modes: modes(node, format.pixel_format()),
@@ -200,7 +200,7 @@ pub fn stable_name(path: &Path) -> Option<PathBuf> {
 }
 
 /// Why the camera at `path` does not open or give pictures, with advice.
-pub fn why_not(device: &Device, path: &Path) -> Error {
+pub fn diagnose_open(device: &Device, path: &Path) -> Error {
     let (cause, reason) = match Node::open(path) {
         Err(error) => {
             let cause = cause_of(&error);
@@ -211,14 +211,14 @@ pub fn why_not(device: &Device, path: &Path) -> Error {
                     .to_owned(),
                 Cause::Busy => BUSY.to_owned(),
                 Cause::NotACamera => NOT_A_CAMERA.to_owned(),
-                Cause::Silent | Cause::Other => plain(&error),
+                Cause::Silent | Cause::Other => lowercase_message(&error),
             };
             (cause, reason)
         }
         Ok(node) if !captures(&node) => (Cause::NotACamera, NOT_A_CAMERA.to_owned()),
-        Ok(node) => match claim(node) {
+        Ok(node) => match try_acquire(node) {
             Err(error) if cause_of(&error) == Cause::Busy => (Cause::Busy, BUSY.to_owned()),
-            Err(error) => (Cause::Other, plain(&error)),
+            Err(error) => (Cause::Other, lowercase_message(&error)),
             Ok(()) => (Cause::Other, "it gives no video".to_owned()),
         },
     };
@@ -234,7 +234,7 @@ const NOT_A_CAMERA: &str =
     "it is no camera that captures pictures (`camfeed --list` names those that do)";
 
 /// Asks for the format it has: a camera that streams to somebody else refuses.
-fn claim(node: Node) -> io::Result<()> {
+fn try_acquire(node: Node) -> io::Result<()> {
     match node.format(BufType::VIDEO_CAPTURE)? {
         Format::VideoCapture(format) => node.video_capture(format).map(drop),
         _ => Ok(()),
@@ -253,7 +253,7 @@ pub fn cause_of(error: &io::Error) -> Cause {
 }
 
 /// The system's words without `(os error 2)`, as the middle of a sentence.
-pub fn plain(error: &io::Error) -> String {
+pub fn lowercase_message(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut letters = text.chars();
@@ -289,7 +289,7 @@ mod tests {
     #[test]
     fn a_missing_device_is_named_as_such() {
         let path = Path::new("/dev/video-of-nobody");
-        let error = why_not(&Device::Node(path.into()), path);
+        let error = diagnose_open(&Device::Node(path.into()), path);
         assert_eq!(
             error.to_string(),
             "cannot open /dev/video-of-nobody: no such device (is the camera plugged in?)"
@@ -300,7 +300,7 @@ mod tests {
     #[test]
     fn a_node_of_another_kind_is_named_as_such() {
         let path = Path::new("/dev/null");
-        let error = why_not(&Device::Node(path.into()), path);
+        let error = diagnose_open(&Device::Node(path.into()), path);
         assert_eq!(error.cause(), Cause::NotACamera, "{error}");
     }
 

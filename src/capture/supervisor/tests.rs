@@ -124,7 +124,7 @@ impl Bench {
         self.supervisor.deadline(self.now) - self.now
     }
 
-    fn come_online(&mut self, lease: u64, facts: &Facts) {
+    fn come_online(&mut self, lease: u64, facts: &SourceInfo) {
         let facts = Box::new(facts.clone());
         let event = CaptureEvent::Online { lease, facts };
         self.supervisor.report(event, self.now);
@@ -181,16 +181,16 @@ impl Bench {
     }
 }
 
-fn facts() -> Facts {
-    Facts {
+fn facts() -> SourceInfo {
+    SourceInfo {
         source: "/dev/video0".to_owned(),
         fps: Some(30.0),
-        ..Facts::default()
+        ..SourceInfo::default()
     }
 }
 
-fn pattern() -> Facts {
-    Facts {
+fn pattern() -> SourceInfo {
+    SourceInfo {
         source: "test pattern".to_owned(),
         is_fallback: true,
         ..facts()
@@ -290,7 +290,7 @@ fn a_camera_that_falls_silent_is_abandoned_after_its_time_out() {
 fn a_slow_source_has_three_of_its_intervals() {
     let mut bench = Bench::new(&NODE);
     bench.act();
-    let slow = Facts {
+    let slow = SourceInfo {
         fps: Some(0.1),
         ..facts()
     };
@@ -513,8 +513,8 @@ fn the_end_of_the_program_is_no_outage() {
 const STABLE: &str = "/dev/v4l/by-id/usb-Camera-video-index0";
 
 /// Facts of a camera that has a name of its own.
-fn named() -> Facts {
-    Facts {
+fn named() -> SourceInfo {
+    SourceInfo {
         stable: Some(STABLE.into()),
         ..facts()
     }

@@ -118,14 +118,14 @@ fn describe_camera(text: &mut Exposition, camera: &Camera) {
 }
 
 fn describe_viewers(text: &mut Exposition, app: &App) {
-    let clients = &app.clients;
-    text.gauge("camfeed_viewers", "Streams being sent.", clients.count());
+    let viewers = &app.viewers;
+    text.gauge("camfeed_viewers", "Streams being sent.", viewers.count());
     text.gauge(
         "camfeed_viewers_max",
         "Streams sent at once, at most.",
-        clients.max_viewers(),
+        viewers.max_viewers(),
     );
-    let totals = clients.totals();
+    let totals = viewers.totals();
     text.counter(
         "camfeed_viewer_frames_sent_total",
         "Frames sent to viewers, repeats not counted.",
@@ -145,7 +145,7 @@ fn describe_viewers(text: &mut Exposition, app: &App) {
         "camfeed_viewers_evicted_total",
         "Viewers that were let go: stalled, took no byte for too long.",
         "reason",
-        &[("stalled", clients.evicted.get())],
+        &[("stalled", viewers.evicted.get())],
     );
 }
 

@@ -63,7 +63,7 @@ impl Page {
     /// It, as asked for with `query`.
     pub fn answer(&self, query: &Query, app: &App) -> Response {
         let policy = format!("{POLICY}{}", app.frame_ancestors);
-        let token = app.gate.token_in(query);
+        let token = app.access.token_in(query);
         Response::new(200, self.content_type, self.body_with(token.as_deref()))
             .with("Cache-Control", "no-cache")
             .with("Content-Security-Policy", &policy)

@@ -8,12 +8,12 @@
 use crate::{
     feed::{
         frame::Frame,
-        slot::{Slot, Waited},
+        slot::{Slot, WaitOutcome},
     },
     http::{
         answers::{
             etag::{etag, is_named},
-            snapshot_query::Wish,
+            snapshot_query::SnapshotQuery,
         },
         app::App,
         request::Request,
@@ -31,11 +31,11 @@ use std::{
 
 /// Answers with the newest frame that is what the query wishes for.
 pub fn answer(request: &Request, app: &App) -> Response {
-    let wish = match Wish::parse(&request.target.query, Instant::now()) {
+    let wish = match SnapshotQuery::parse(&request.target.query, Instant::now()) {
         Ok(wish) => wish,
         Err(line) => return Response::text(400, line),
     };
-    let Some(_place) = app.patients.enter() else {
+    let Some(_place) = app.waiters.enter() else {
         return Response::text(503, "too many wait for a picture already\n")
             .with("Retry-After", "2");
     };
@@ -46,7 +46,10 @@ pub fn answer(request: &Request, app: &App) -> Response {
     let card = slot.latest().filter(|card| !card.is_live());
     let response = match card.filter(|_| is_from_image(request)) {
         Some(card) => Response::jpeg(503, card),
-        None => Response::text(503, format!("no live picture: {}\n", app.camera.excuse())),
+        None => Response::text(
+            503,
+            format!("no live picture: {}\n", app.camera.unavailable_reason()),
+        ),
     };
     response.with("Retry-After", "2")
 }
@@ -61,36 +64,36 @@ fn is_from_image(request: &Request) -> bool {
 /// Those who may wait for a picture at once: each has a thread, and while the camera is away all
 /// who ask wait.
 #[derive(Debug)]
-pub struct Patients {
+pub struct WaiterLimit {
     most: usize,
     now: AtomicUsize,
 }
 
 /// One of them; leaves when dropped.
-struct Patient<'a>(&'a Patients);
+struct Waiter<'a>(&'a WaiterLimit);
 
-impl Patients {
+impl WaiterLimit {
     /// At most so many.
-    pub fn new(most: usize) -> Patients {
-        Patients {
+    pub fn new(most: usize) -> WaiterLimit {
+        WaiterLimit {
             most,
             now: AtomicUsize::new(0),
         }
     }
 
-    fn enter(&self) -> Option<Patient<'_>> {
-        let patient = Patient(self);
+    fn enter(&self) -> Option<Waiter<'_>> {
+        let patient = Waiter(self);
         (self.now.fetch_add(1, Ordering::Relaxed) < self.most).then_some(patient)
     }
 }
 
-impl Drop for Patient<'_> {
+impl Drop for Waiter<'_> {
     fn drop(&mut self) {
         self.0.now.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-fn live_frame(slot: &Arc<Slot>, wish: Wish) -> Option<Arc<Frame>> {
+fn live_frame(slot: &Arc<Slot>, wish: SnapshotQuery) -> Option<Arc<Frame>> {
     let deadline = wish.asked + wish.patience();
     let _watch = slot.watch();
     let mut newest = slot.latest();
@@ -99,14 +102,14 @@ fn live_frame(slot: &Arc<Slot>, wish: Wish) -> Option<Arc<Frame>> {
     let mut sequence = 0;
     loop {
         if let Some(frame) = newest {
-            if wish.is_met_by(&frame, is_awaited) {
+            if wish.accepts(&frame, is_awaited) {
                 return Some(frame);
             }
             sequence = frame.sequence();
         }
         newest = match slot.wait_newer(sequence, deadline) {
-            Waited::Newer(frame) => Some(frame),
-            Waited::TimedOut | Waited::Closed => return None,
+            WaitOutcome::Newer(frame) => Some(frame),
+            WaitOutcome::TimedOut | WaitOutcome::Closed => return None,
         };
         is_awaited = true;
     }
@@ -154,23 +157,23 @@ mod tests {
 
     #[test]
     fn no_more_wait_than_may() {
-        let patients = Patients::new(2);
-        let first = patients.enter().expect("a place");
-        let _second = patients.enter().expect("a place");
-        assert!(patients.enter().is_none());
+        let waiters = WaiterLimit::new(2);
+        let first = waiters.enter().expect("a place");
+        let _second = waiters.enter().expect("a place");
+        assert!(waiters.enter().is_none());
         drop(first);
-        assert!(patients.enter().is_some());
+        assert!(waiters.enter().is_some());
     }
     use crate::{
-        feed::frame::Stamp,
+        feed::frame::CaptureTime,
         http::{
-            answers::snapshot_query::{LONG_PATIENCE, PATIENCE},
+            answers::snapshot_query::{ANSWER_TIMEOUT, NEXT_FRAME_TIMEOUT},
             query::Query,
         },
     };
 
     fn frame(sequence: u64, age: Duration) -> Frame {
-        Frame::live(sequence, Stamp::before_now(age), 4, |out| {
+        Frame::live(sequence, CaptureTime::before_now(age), 4, |out| {
             out.extend_from_slice(b"JPEG")
         })
     }
@@ -185,8 +188,8 @@ mod tests {
         );
     }
 
-    fn wish(query: &str, asked: Instant) -> Wish {
-        Wish::parse(&Query::new(query), asked).expect("well formed")
+    fn wish(query: &str, asked: Instant) -> SnapshotQuery {
+        SnapshotQuery::parse(&Query::new(query), asked).expect("well formed")
     }
 
     /// When the client of a request asked that has been waiting for nearly `patience`.
@@ -213,7 +216,7 @@ mod tests {
     fn a_young_frame_is_taken_and_an_old_one_is_not() {
         let slot = Arc::new(Slot::default());
         slot.publish(frame(1, Duration::from_secs(2)));
-        assert!(live_frame(&slot, wish("", nearly_late(PATIENCE))).is_none());
+        assert!(live_frame(&slot, wish("", nearly_late(ANSWER_TIMEOUT))).is_none());
         slot.publish(frame(2, Duration::from_millis(100)));
         assert!(live_frame(&slot, wish("", Instant::now())).is_some());
     }
@@ -229,7 +232,7 @@ mod tests {
     fn after_waits_for_a_later_sequence() {
         let slot = Arc::new(Slot::default());
         slot.publish(frame(4, Duration::ZERO));
-        let late = wish("after=4", nearly_late(LONG_PATIENCE));
+        let late = wish("after=4", nearly_late(NEXT_FRAME_TIMEOUT));
         assert!(live_frame(&slot, late).is_none());
         assert_eq!(got_while_waiting(&slot, "after=4", 5), Some(5));
     }
@@ -238,7 +241,7 @@ mod tests {
     fn after_a_sequence_of_an_earlier_start_comes_the_newest_at_once() {
         let slot = Arc::new(Slot::default());
         slot.publish(frame(4, Duration::ZERO));
-        let got = live_frame(&slot, wish("after=5", nearly_late(LONG_PATIENCE)));
+        let got = live_frame(&slot, wish("after=5", nearly_late(NEXT_FRAME_TIMEOUT)));
         assert_eq!(got.expect("at once").sequence(), 4);
     }
 
@@ -246,6 +249,6 @@ mod tests {
     fn a_placeholder_is_never_a_snapshot() {
         let slot = Arc::new(Slot::default());
         slot.publish(Frame::placeholder(1, b"CARD", "why"));
-        assert!(live_frame(&slot, wish("", nearly_late(PATIENCE))).is_none());
+        assert!(live_frame(&slot, wish("", nearly_late(ANSWER_TIMEOUT))).is_none());
     }
 }

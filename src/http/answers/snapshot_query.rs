@@ -14,17 +14,17 @@ use std::{
 const YOUNG: Duration = Duration::from_millis(500);
 
 /// A client waits no longer than this for a live frame…
-pub const PATIENCE: Duration = Duration::from_secs(3);
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// …and than this for the one after the one it has.
-pub const LONG_PATIENCE: Duration = Duration::from_secs(10);
+pub const NEXT_FRAME_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Range of `max_age`, in milliseconds.
 const MAX_AGE: RangeInclusive<u64> = 0..=60_000;
 
 /// What a client wants of a snapshot.
 #[derive(Debug, Clone)]
-pub struct Wish {
+pub struct SnapshotQuery {
     /// When it asked.
     pub asked: Instant,
     /// Captured after that.
@@ -35,13 +35,13 @@ pub struct Wish {
     pub max_age: Option<Duration>,
 }
 
-impl Wish {
+impl SnapshotQuery {
     /// Reads it from `query`, or says in a line what is wrong there.
-    pub fn parse(query: &Query, asked: Instant) -> Result<Wish, String> {
+    pub fn parse(query: &Query, asked: Instant) -> Result<SnapshotQuery, String> {
         let sequences = "sequences, from 0 on";
         let ages = "0 to 60000 milliseconds";
         let max_age = number(query, "max_age", |age| MAX_AGE.contains(age), ages)?;
-        Ok(Wish {
+        Ok(SnapshotQuery {
             asked,
             is_fresh: query.get("fresh").is_some_and(|value| value != "0"),
             after: number(query, "after", |_| true, sequences)?,
@@ -52,21 +52,21 @@ impl Wish {
     /// How long its client waits.
     pub fn patience(&self) -> Duration {
         if self.after.is_some() {
-            LONG_PATIENCE
+            NEXT_FRAME_TIMEOUT
         } else {
-            PATIENCE
+            ANSWER_TIMEOUT
         }
     }
 
     /// The same wish at a slot whose newest frame is `last`: a sequence that this start of the
     /// program has not reached is from one before, and every frame of this one comes after it.
-    pub fn at(self, last: u64) -> Wish {
+    pub fn at(self, last: u64) -> SnapshotQuery {
         let after = self.after.filter(|after| *after <= last);
-        Wish { after, ..self }
+        SnapshotQuery { after, ..self }
     }
 
     /// True when `frame` will do; `is_awaited` when it was published after the request.
-    pub fn is_met_by(&self, frame: &Frame, is_awaited: bool) -> bool {
+    pub fn accepts(&self, frame: &Frame, is_awaited: bool) -> bool {
         let captured = frame.captured().at;
         let is_young = match self.max_age {
             Some(most) => self.asked.saturating_duration_since(captured) <= most,
@@ -106,15 +106,15 @@ fn number<T: FromStr>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::feed::frame::Stamp;
+    use crate::feed::frame::CaptureTime;
 
-    fn wish(query: &str) -> Wish {
-        Wish::parse(&Query::new(query), Instant::now()).expect("well formed")
+    fn wish(query: &str) -> SnapshotQuery {
+        SnapshotQuery::parse(&Query::new(query), Instant::now()).expect("well formed")
     }
 
     fn frame(sequence: u64, age_ms: u64) -> Frame {
         let age = Duration::from_millis(age_ms);
-        Frame::live(sequence, Stamp::before_now(age), 4, |out| {
+        Frame::live(sequence, CaptureTime::before_now(age), 4, |out| {
             out.extend_from_slice(b"JPEG")
         })
     }
@@ -140,7 +140,7 @@ mod tests {
         ] {
             let wish = wish(query);
             let frame = frame(7, age_ms);
-            assert_eq!(wish.is_met_by(&frame, is_awaited), is_met, "{query}");
+            assert_eq!(wish.accepts(&frame, is_awaited), is_met, "{query}");
         }
     }
 
@@ -148,7 +148,7 @@ mod tests {
     fn a_frame_captured_after_the_request_is_fresh_and_has_no_age() {
         for query in ["fresh=1", "max_age=0", "fresh=1&max_age=0&after=6"] {
             let wish = wish(query);
-            assert!(wish.is_met_by(&frame(7, 0), true), "{query}");
+            assert!(wish.accepts(&frame(7, 0), true), "{query}");
         }
     }
 
@@ -163,7 +163,7 @@ mod tests {
     fn a_placeholder_meets_no_wish() {
         for query in ["", "after=0", "max_age=60000"] {
             let card = Frame::placeholder(1, b"CARD", "why");
-            assert!(!wish(query).is_met_by(&card, true), "{query}");
+            assert!(!wish(query).accepts(&card, true), "{query}");
         }
     }
 
@@ -178,7 +178,7 @@ mod tests {
             ("max_age=60001", "allowed are 0 to 60000 milliseconds"),
             ("max_age=%00%0d1s", "max_age=`1s`"),
         ] {
-            let said = Wish::parse(&Query::new(query), Instant::now()).expect_err(query);
+            let said = SnapshotQuery::parse(&Query::new(query), Instant::now()).expect_err(query);
             assert!(said.contains(words) && said.ends_with('\n'), "{said}");
         }
     }

@@ -3,7 +3,7 @@
 use crate::{
     feed::{
         camera::{State, Status},
-        frame::Stamp,
+        frame::CaptureTime,
         liveness::{Health, Snapshot},
     },
     http::{app::App, response::Response},
@@ -150,7 +150,7 @@ pub fn health(app: &App) -> Response {
         Health::Starting => "ok, the camera is online and its first picture is due\n".to_owned(),
         Health::Resting => "ok, the camera rests until somebody watches\n".to_owned(),
         Health::Overdue | Health::Down => {
-            let reason = app.camera.nameless_excuse();
+            let reason = app.camera.nameless_reason();
             let text = format!("no live picture: {reason}\n");
             return Response::text(503, text).with("Retry-After", "2");
         }
@@ -184,7 +184,7 @@ fn describe(app: &App) -> StateAnswer {
     // Of the picture as it is served.
     let size = facts.size.map(|size| camera.config.turn.of(size));
     let viewers: Vec<_> = app
-        .clients
+        .viewers
         .viewers()
         .iter()
         .map(|viewer| ViewerAnswer {
@@ -206,7 +206,7 @@ fn describe(app: &App) -> StateAnswer {
             .to_string_lossy()
             .into_owned(),
         access: AccessAnswer {
-            password: app.gate.has_password(),
+            password: app.access.has_password(),
         },
         camera: CameraAnswer {
             state: state.name(),
@@ -243,11 +243,11 @@ fn describe(app: &App) -> StateAnswer {
         },
         stream: StreamAnswer {
             viewers: viewers.len(),
-            max_viewers: app.clients.max_viewers(),
+            max_viewers: app.viewers.max_viewers(),
             sequence: camera.slot.latest().map_or(0, |frame| frame.sequence()),
             age_ms: age.map(|age| rounded(age.as_secs_f64() * 1e3)),
-            bytes_sent: app.clients.totals().bytes,
-            evicted: app.clients.evicted.get(),
+            bytes_sent: app.viewers.totals().bytes,
+            evicted: app.viewers.evicted.get(),
         },
         connections: ConnectionsAnswer {
             open: connections.open(),
@@ -278,7 +278,7 @@ fn clock(app: &App) -> Duration {
     let newest = app.camera.slot.latest();
     let newest = newest.filter(|frame| frame.is_live() && frame.age() < CURRENT);
     newest.map_or_else(
-        || Stamp::now().unix,
+        || CaptureTime::now().unix,
         |frame| frame.captured().unix + frame.age(),
     )
 }

@@ -10,8 +10,8 @@ use crate::{
         camera::Camera,
         frame::Frame,
         multipart,
-        slot::{Slot, Waited},
-        viewers::{Admission, Leaving},
+        slot::{Slot, WaitOutcome},
+        viewers::{Admission, LeaveReason},
     },
     http::{
         app::App,
@@ -91,10 +91,10 @@ pub fn answer(request: &Request, app: &App) -> Answer {
     if request.method == Method::Head {
         return head.into();
     }
-    let Some(admission) = app.clients.admit(request.client, request.peer.to_string()) else {
+    let Some(admission) = app.viewers.admit(request.client, request.peer.to_string()) else {
         let line = format!(
             "all {} places are taken (--max-viewers); /snapshot.jpg still answers\n",
-            app.clients.max_viewers()
+            app.viewers.max_viewers()
         );
         return Response::text(503, line).with("Retry-After", "5").into();
     };
@@ -110,7 +110,7 @@ impl Stream {
     pub fn run(self, connection: Connection, request: &Request, app: &App) {
         let mut head = self.head.head(request, false, app.allow_origin.as_ref());
         head.extend_from_slice(multipart::DELIMITER.as_bytes());
-        let viewer = Viewer {
+        let viewer = StreamWriter {
             connection,
             patience: app.client_timeout,
         };
@@ -119,11 +119,11 @@ impl Stream {
             .write_all(&head, viewer.patience)
             .and_then(|_| viewer.feed(&app.camera, &self.admission, self.pace));
         match outcome {
-            Ok(()) => self.admission.leave(Leaving::Ending),
+            Ok(()) => self.admission.leave(LeaveReason::Ending),
             Err(failure) => {
                 // Closed before its place is free, and with what it did not take.
-                viewer.connection.abandon();
-                self.admission.leave(Leaving::Gone(failure.kind()));
+                viewer.connection.reset();
+                self.admission.leave(LeaveReason::Gone(failure.kind()));
             }
         }
     }
@@ -136,13 +136,13 @@ fn quotable(text: &str) -> String {
 }
 
 /// What a viewer was sent last.
-struct Sent {
+struct LastSent {
     frame: Arc<Frame>,
     /// Frames since then that its pace had no place for.
     unwanted: u64,
 }
 
-impl Sent {
+impl LastSent {
     /// Frames that came and went between it and `next` although they were wanted.
     fn missed_until(&self, next: &Frame) -> u64 {
         (next.sequence() - self.frame.sequence() - 1).saturating_sub(self.unwanted)
@@ -150,13 +150,13 @@ impl Sent {
 }
 
 /// A viewer's connection.
-struct Viewer {
+struct StreamWriter {
     connection: Connection,
     /// It has stalled when it takes nothing for so long.
     patience: Duration,
 }
 
-impl Viewer {
+impl StreamWriter {
     /// Writes parts until the viewer is gone (an error) or the program ends.
     fn feed(
         &self,
@@ -167,7 +167,7 @@ impl Viewer {
         let slot = &camera.slot;
         let _watch = slot.watch();
         let mut backlog = Backlog::default();
-        let mut last: Option<Sent> = None;
+        let mut last: Option<LastSent> = None;
         // The newest frame, when the viewer was behind.
         let mut held_back: Option<Arc<Frame>> = None;
         // The newest frame considered, sent or not.
@@ -182,9 +182,9 @@ impl Viewer {
             let waited = match opens_at {
                 Some(opens_at) if opens_at > repeat_at => {
                     if slot.wait_closed(repeat_at) {
-                        Waited::Closed
+                        WaitOutcome::Closed
                     } else {
-                        Waited::TimedOut
+                        WaitOutcome::TimedOut
                     }
                 }
                 Some(opens_at) => {
@@ -200,10 +200,10 @@ impl Viewer {
                 None => slot.wait_newer(seen, repeat_at),
             };
             let frame = match waited {
-                Waited::Newer(frame) => Some(frame),
+                WaitOutcome::Newer(frame) => Some(frame),
                 // One that was not sent because the viewer was behind, or none.
-                Waited::TimedOut => held_back.take(),
-                Waited::Closed => {
+                WaitOutcome::TimedOut => held_back.take(),
+                WaitOutcome::Closed => {
                     let farewell = multipart::CLOSE.as_bytes();
                     return self
                         .connection
@@ -237,7 +237,7 @@ impl Viewer {
                         }
                     }
                     seen = frame.sequence();
-                    last = Some(Sent { frame, unwanted: 0 });
+                    last = Some(LastSent { frame, unwanted: 0 });
                 }
                 None => {
                     let mut now = Instant::now();
@@ -259,7 +259,7 @@ impl Viewer {
     fn send_newest(&self, slot: &Slot, mut frame: Arc<Frame>) -> io::Result<(Arc<Frame>, Written)> {
         let mut outcome = Written::AtOnce;
         loop {
-            if let Some(written) = self.connection.write_some(frame.part())? {
+            if let Some(written) = self.connection.try_write(frame.part())? {
                 let rest = &frame.part()[written..];
                 if self.connection.write_all(rest, self.patience)? == Written::Waiting {
                     outcome = Written::Waiting;

@@ -4,7 +4,7 @@
 //! Bearer (RFC 6750), which keeps it out of logs. What cannot be read is as good as nothing: it
 //! is no guess either.
 
-use crate::http::auth::Ask;
+use crate::http::auth::AccessRequest;
 use base64::{
     Engine, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
@@ -12,18 +12,18 @@ use base64::{
 use std::borrow::Cow;
 
 /// `user:password` of a request.
-pub fn basic(ask: &Ask<'_>) -> Option<Vec<u8>> {
+pub fn basic(ask: &AccessRequest<'_>) -> Option<Vec<u8>> {
     let given = BASE64.decode(of_scheme(ask, "Basic")?).ok()?;
     given.contains(&b':').then_some(given)
 }
 
 /// The token of a request.
-pub fn token<'a>(ask: &Ask<'a>) -> Option<Cow<'a, str>> {
+pub fn token<'a>(ask: &AccessRequest<'a>) -> Option<Cow<'a, str>> {
     let header = of_scheme(ask, "Bearer").map(Cow::Borrowed);
     header.or_else(|| ask.query.get("token"))
 }
 
-fn of_scheme<'a>(ask: &Ask<'a>, scheme: &str) -> Option<&'a str> {
+fn of_scheme<'a>(ask: &AccessRequest<'a>, scheme: &str) -> Option<&'a str> {
     let (given, rest) = ask.authorization?.trim().split_once(' ')?;
     given.eq_ignore_ascii_case(scheme).then(|| rest.trim())
 }
@@ -73,13 +73,13 @@ mod tests {
             ("Bearer YTpi", None),
             ("YTpi", None),
         ] {
-            let ask = Ask {
+            let ask = AccessRequest {
                 authorization: Some(header),
-                ..Ask::example("/")
+                ..AccessRequest::example("/")
             };
             assert_eq!(basic(&ask).as_deref(), given, "{header}");
         }
-        assert_eq!(basic(&Ask::example("/")), None);
+        assert_eq!(basic(&AccessRequest::example("/")), None);
     }
 
     #[test]
@@ -93,10 +93,10 @@ mod tests {
             (Some("Basic YTpi"), "token=def", Some("def")),
         ] {
             let query = Query::new(query);
-            let ask = Ask {
+            let ask = AccessRequest {
                 authorization: header,
                 query: &query,
-                ..Ask::example("/")
+                ..AccessRequest::example("/")
             };
             assert_eq!(token(&ask).as_deref(), given, "{header:?} {query:?}");
         }

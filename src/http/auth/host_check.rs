@@ -9,7 +9,7 @@
 
 use crate::{
     config::{HostPattern, is_under},
-    http::auth::{Ask, Refusal},
+    http::auth::{AccessRequest, Denied},
     system::log_limit::LogLimiter,
 };
 use argh::FromArgValue;
@@ -97,20 +97,20 @@ fn advice(name: &str) -> String {
 
 /// Refuses a request that asks for a name which is not ours, and notes that name in `refused`.
 pub fn check(
-    ask: &Ask<'_>,
+    ask: &AccessRequest<'_>,
     allowed: &[HostPattern],
     refused: &RefusedNames,
-) -> Result<(), Refusal> {
+) -> Result<(), Denied> {
     let Some(peer) = ask.peer else {
         return Ok(()); // A Unix socket has no name, and browsers do not get at it.
     };
     let header = match ask.hosts.as_slice() {
         [] => "",
         [host] => host,
-        _ => return Err(Refusal::new(400, "more than one Host header\n")),
+        _ => return Err(Denied::new(400, "more than one Host header\n")),
     };
     if header.is_empty() && !ask.is_old {
-        return Err(Refusal::new(400, "no Host header\n"));
+        return Err(Denied::new(400, "no Host header\n"));
     }
     let host = ask.authority.unwrap_or(header);
     let uname = rustix::system::uname();
@@ -130,7 +130,7 @@ pub fn check(
         .take(MOST_NAME_BYTES + 2)
         .collect();
     refused.note(&name, peer);
-    Err(Refusal::new(
+    Err(Denied::new(
         421,
         &format!(
             "`{name}` is not known as a name of this machine{}\n",
@@ -298,25 +298,25 @@ mod tests {
             (&[evil], Some("localhost:80"), false, 0),
             (&[], Some(evil), true, 421),
         ] {
-            let ask = Ask {
+            let ask = AccessRequest {
                 hosts: hosts.to_vec(),
                 authority,
                 is_old,
-                ..Ask::example("/stream")
+                ..AccessRequest::example("/stream")
             };
             let names = RefusedNames::default();
             let refused = check(&ask, &[], &names).map_or_else(|refusal| refusal.status, |()| 0);
             assert_eq!(refused, status, "{ask:?}");
-            let on_unix = Ask { peer: None, ..ask };
+            let on_unix = AccessRequest { peer: None, ..ask };
             assert!(check(&on_unix, &[], &names).is_ok());
         }
     }
 
     #[test]
     fn the_refusal_names_the_host_and_the_way_out() {
-        let ask = Ask {
+        let ask = AccessRequest {
             hosts: vec!["evil.example:80"],
-            ..Ask::example("/")
+            ..AccessRequest::example("/")
         };
         let refusal = check(&ask, &[], &RefusedNames::default()).expect_err("not ours");
         assert!(
@@ -338,9 +338,9 @@ mod tests {
             "wéb.x",
             &format!("{}x", "x.".repeat(127)),
         ] {
-            let ask = Ask {
+            let ask = AccessRequest {
                 hosts: vec![host],
-                ..Ask::example("/")
+                ..AccessRequest::example("/")
             };
             let refusal = check(&ask, &[], &RefusedNames::default()).expect_err("not ours");
             assert!(!refusal.line.contains("--allow-host"), "{}", refusal.line);

@@ -22,7 +22,7 @@ use crate::{
 };
 use host_check::RefusedNames;
 use log::{info, warn};
-use secrets::{Keys, Verdict};
+use secrets::{Secrets, Verdict};
 use std::net::IpAddr;
 
 /// Lines a minute about wrong passwords and tokens.
@@ -33,8 +33,8 @@ const OPEN_PATH: &str = "/healthz";
 
 /// Who may look.
 #[derive(Debug)]
-pub struct Gate {
-    keys: Keys,
+pub struct AccessControl {
+    keys: Secrets,
     /// Log lines about wrong passwords and tokens.
     wrong_lines: LogLimiter,
     allow_hosts: Vec<HostPattern>,
@@ -43,7 +43,7 @@ pub struct Gate {
 
 /// What the gate wants to know of a request.
 #[derive(Debug, Clone)]
-pub struct Ask<'a> {
+pub struct AccessRequest<'a> {
     /// It is a GET or HEAD and changes nothing.
     pub only_looks: bool,
     /// The target's path and query.
@@ -64,17 +64,17 @@ pub struct Ask<'a> {
 
 /// Why a request is not answered.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct Denied {
     status: u16,
     line: String,
     header: Option<(&'static str, String)>,
 }
 
-impl Gate {
+impl AccessControl {
     /// Reads the password and the token, where there are any.
-    pub fn open(config: &AccessConfig) -> Result<Gate, Error> {
-        Ok(Gate {
-            keys: Keys::read(config)?,
+    pub fn open(config: &AccessConfig) -> Result<AccessControl, Error> {
+        Ok(AccessControl {
+            keys: Secrets::read(config)?,
             wrong_lines: LogLimiter::per_minute(LINES),
             allow_hosts: config.allow_hosts.clone(),
             refused_names: RefusedNames::default(),
@@ -107,7 +107,7 @@ impl Gate {
     }
 
     /// Lets a request pass, or says how to refuse it.
-    pub fn check(&self, ask: &Ask<'_>) -> Result<(), Refusal> {
+    pub fn check(&self, ask: &AccessRequest<'_>) -> Result<(), Denied> {
         if ask.path == OPEN_PATH {
             return Ok(());
         }
@@ -117,7 +117,7 @@ impl Gate {
         match self.keys.judge(ask) {
             Verdict::Password => Ok(()),
             Verdict::Token if ask.only_looks => Ok(()),
-            Verdict::Token => Err(Refusal::new(
+            Verdict::Token => Err(Denied::new(
                 403,
                 "the token lets look only; changing something needs the password \
                  (--password-file)\n",
@@ -136,7 +136,7 @@ impl Gate {
         self.keys.is_token(&given).then(|| given.into_owned())
     }
 
-    fn challenge(&self) -> Refusal {
+    fn challenge(&self) -> Denied {
         let (challenge, line) = if self.keys.has_password() {
             (
                 "Basic realm=\"camfeed\", charset=\"UTF-8\"",
@@ -148,9 +148,9 @@ impl Gate {
                 "a token is asked for here: put ?token=… behind the address\n",
             )
         };
-        Refusal {
+        Denied {
             header: Some(("WWW-Authenticate", challenge.to_owned())),
-            ..Refusal::new(401, line)
+            ..Denied::new(401, line)
         }
     }
 
@@ -162,9 +162,9 @@ impl Gate {
     }
 }
 
-impl Refusal {
-    fn new(status: u16, line: &str) -> Refusal {
-        Refusal {
+impl Denied {
+    fn new(status: u16, line: &str) -> Denied {
+        Denied {
             status,
             line: line.to_owned(),
             header: None,
@@ -185,10 +185,10 @@ impl Refusal {
 static NO_QUERY: Query = Query(String::new());
 
 #[cfg(test)]
-impl Ask<'static> {
+impl AccessRequest<'static> {
     /// A plain request from another machine.
-    fn example(path: &'static str) -> Ask<'static> {
-        Ask {
+    fn example(path: &'static str) -> AccessRequest<'static> {
+        AccessRequest {
             only_looks: true,
             path,
             query: &NO_QUERY,
@@ -207,9 +207,9 @@ mod tests {
 
     const TOKEN: &str = "0123456789abcdef";
 
-    fn gate(password: Option<&str>, token: Option<&str>) -> Gate {
-        Gate {
-            keys: Keys::of(password, token),
+    fn access(password: Option<&str>, token: Option<&str>) -> AccessControl {
+        AccessControl {
+            keys: Secrets::of(password, token),
             wrong_lines: LogLimiter::per_minute(LINES),
             allow_hosts: Vec::new(),
             refused_names: RefusedNames::default(),
@@ -217,8 +217,9 @@ mod tests {
     }
 
     /// 0 when it passes.
-    fn status(gate: &Gate, ask: &Ask<'_>) -> u16 {
-        gate.check(ask)
+    fn status(access: &AccessControl, ask: &AccessRequest<'_>) -> u16 {
+        access
+            .check(ask)
             .map_or_else(|refusal| refusal.status, |()| 0)
     }
 
@@ -251,26 +252,26 @@ mod tests {
         ] {
             let query = Query::new(query);
             for (only_looks, expected) in [(true, look), (false, change)] {
-                let ask = Ask {
+                let ask = AccessRequest {
                     only_looks,
                     authorization,
                     query: &query,
-                    ..Ask::example("/controls")
+                    ..AccessRequest::example("/controls")
                 };
-                let gate = gate(password, token);
-                assert_eq!(status(&gate, &ask), expected, "{gate:?} {ask:?}");
-                let health = Ask {
+                let access = access(password, token);
+                assert_eq!(status(&access, &ask), expected, "{access:?} {ask:?}");
+                let health = AccessRequest {
                     path: "/healthz",
                     ..ask
                 };
-                assert_eq!(status(&gate, &health), 0);
+                assert_eq!(status(&access, &health), 0);
             }
         }
     }
 
     #[test]
     fn the_refusal_says_what_to_bring() {
-        let ask = Ask::example("/");
+        let ask = AccessRequest::example("/");
         for (password, token, challenge, word) in [
             (
                 Some("x"),
@@ -286,7 +287,7 @@ mod tests {
             ),
             (None, Some(TOKEN), "Bearer realm=\"camfeed\"", "?token="),
         ] {
-            let refusal = gate(password, token).check(&ask).expect_err("refused");
+            let refusal = access(password, token).check(&ask).expect_err("refused");
             let expected = Some(("WWW-Authenticate", challenge.to_owned()));
             assert_eq!(refusal.header, expected);
             assert!(refusal.line.contains(word), "{}", refusal.line);
@@ -295,43 +296,46 @@ mod tests {
 
     #[test]
     fn a_right_password_is_let_in_after_any_number_of_wrong_ones() {
-        let gate = gate(Some("sesame"), Some(TOKEN));
-        let with = |authorization| Ask {
+        let access = access(Some("sesame"), Some(TOKEN));
+        let with = |authorization| AccessRequest {
             authorization: Some(authorization),
-            ..Ask::example("/")
+            ..AccessRequest::example("/")
         };
         let good = Query::new("token=0123456789abcdef");
-        let right_token = Ask {
+        let right_token = AccessRequest {
             query: &good,
-            ..Ask::example("/")
+            ..AccessRequest::example("/")
         };
         for _ in 0..50 {
-            assert_eq!(status(&gate, &with("Basic YW5uOnNlc2Ft")), 401);
-            assert_eq!(status(&gate, &with("Basic YW5uOnNlc2FtZQ==")), 0);
-            assert_eq!(status(&gate, &right_token), 0);
+            assert_eq!(status(&access, &with("Basic YW5uOnNlc2Ft")), 401);
+            assert_eq!(status(&access, &with("Basic YW5uOnNlc2FtZQ==")), 0);
+            assert_eq!(status(&access, &right_token), 0);
         }
-        assert!(gate.wrong_lines.permit().is_none(), "its lines are used up");
+        assert!(
+            access.wrong_lines.permit().is_none(),
+            "its lines are used up"
+        );
     }
 
     #[test]
     fn a_name_from_elsewhere_is_refused_only_without_a_password() {
-        let ask = Ask {
+        let ask = AccessRequest {
             hosts: vec!["evil.example"],
-            ..Ask::example("/")
+            ..AccessRequest::example("/")
         };
-        assert_eq!(status(&gate(None, None), &ask), 421);
-        assert_eq!(status(&gate(Some("sesame"), None), &ask), 401);
-        let health = Ask {
+        assert_eq!(status(&access(None, None), &ask), 421);
+        assert_eq!(status(&access(Some("sesame"), None), &ask), 401);
+        let health = AccessRequest {
             path: "/healthz",
             ..ask
         };
-        assert_eq!(status(&gate(None, None), &health), 0);
+        assert_eq!(status(&access(None, None), &health), 0);
     }
 
     #[test]
     fn only_the_right_token_is_passed_on() {
-        let gate = gate(None, Some(TOKEN));
-        let of = |query| gate.token_in(&Query::new(query));
+        let access = access(None, Some(TOKEN));
+        let of = |query| access.token_in(&Query::new(query));
         assert_eq!(of("a=1&token=0123456789abcdef").as_deref(), Some(TOKEN));
         assert_eq!(of("token=0123456789abcdeX"), None);
         assert_eq!(of(""), None);

@@ -4,7 +4,7 @@ use std::fmt;
 use subtle::ConstantTimeEq;
 
 /// Longest secret, in bytes.
-pub const LONGEST: usize = 256;
+pub const MAX_SECRET_BYTES: usize = 256;
 
 /// A password or a token. Its `Debug` hides it.
 ///
@@ -12,17 +12,19 @@ pub const LONGEST: usize = 256;
 /// secret, its length and the place of the first wrong byte. Copying the guess takes longer the longer
 /// the guess is, which whoever sent it knows already.
 pub struct Secret {
-    block: [u8; LONGEST],
+    block: [u8; MAX_SECRET_BYTES],
     length: usize,
 }
 
 impl Secret {
-    /// `None` when `bytes` are none, or more than [`LONGEST`].
+    /// `None` when `bytes` are none, or more than [`MAX_SECRET_BYTES`].
     pub fn new(bytes: &[u8]) -> Option<Secret> {
-        (1..=LONGEST).contains(&bytes.len()).then(|| Secret {
-            block: padded(bytes),
-            length: bytes.len(),
-        })
+        (1..=MAX_SECRET_BYTES)
+            .contains(&bytes.len())
+            .then(|| Secret {
+                block: padded(bytes),
+                length: bytes.len(),
+            })
     }
 
     /// True when `guess` is the secret.
@@ -32,9 +34,9 @@ impl Secret {
     }
 }
 
-fn padded(bytes: &[u8]) -> [u8; LONGEST] {
-    let mut block = [0; LONGEST];
-    let length = bytes.len().min(LONGEST);
+fn padded(bytes: &[u8]) -> [u8; MAX_SECRET_BYTES] {
+    let mut block = [0; MAX_SECRET_BYTES];
+    let length = bytes.len().min(MAX_SECRET_BYTES);
     block[..length].copy_from_slice(&bytes[..length]);
     block
 }
@@ -62,10 +64,10 @@ mod tests {
         ] {
             assert!(!secret.is(wrong), "{wrong:?}");
         }
-        let longest = Secret::new(&[b'a'; LONGEST]).expect("as long as may be");
-        assert!(longest.is(&[b'a'; LONGEST]));
-        assert!(!longest.is(&[b'a'; LONGEST + 1]));
-        assert!(Secret::new(b"").is_none() && Secret::new(&[b'a'; LONGEST + 1]).is_none());
+        let longest = Secret::new(&[b'a'; MAX_SECRET_BYTES]).expect("as long as may be");
+        assert!(longest.is(&[b'a'; MAX_SECRET_BYTES]));
+        assert!(!longest.is(&[b'a'; MAX_SECRET_BYTES + 1]));
+        assert!(Secret::new(b"").is_none() && Secret::new(&[b'a'; MAX_SECRET_BYTES + 1]).is_none());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Decided once, at start, so that a file that is taken away later opens nothing. What was read is
 //! never said, also not in an error.
 
-use crate::{error::Error, http::auth::secret::LONGEST};
+use crate::{error::Error, http::auth::secret::MAX_SECRET_BYTES};
 use log::warn;
 use std::{
     env,
@@ -31,7 +31,7 @@ pub struct Names {
 
 /// Where a secret comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum SecretSource {
     /// A file, and the option that named it.
     Option(&'static str, PathBuf),
     /// A file that systemd made for LoadCredential=.
@@ -40,21 +40,21 @@ pub enum Source {
     Variable(&'static str),
 }
 
-impl Source {
+impl SecretSource {
     /// The option, else systemd's file when it is there, else the environment. An empty file is one,
     /// and will be an error: whoever made it wanted a secret.
     pub fn find(
         names: &Names,
         file: Option<&Path>,
         variable: &dyn Fn(&str) -> Option<OsString>,
-    ) -> Result<Option<Source>, Error> {
+    ) -> Result<Option<SecretSource>, Error> {
         if let Some(file) = file {
-            return Ok(Some(Source::Option(names.option, file.to_owned())));
+            return Ok(Some(SecretSource::Option(names.option, file.to_owned())));
         }
         if let Some(folder) = credentials_folder(variable) {
             let path = folder.join(names.credential);
             let content = read_start(&path);
-            let source = Source::Credential(path);
+            let source = SecretSource::Credential(path);
             match content {
                 Ok(bytes) if bytes == NO_FILE => {}
                 Ok(_) => return Ok(Some(source)),
@@ -64,7 +64,7 @@ impl Source {
                 Err(error) => return Err(source.error(error)),
             }
         }
-        Ok(variable(names.variable).map(|_| Source::Variable(names.variable)))
+        Ok(variable(names.variable).map(|_| SecretSource::Variable(names.variable)))
     }
 
     /// Reads it and makes a secret of its one line by `parse`.
@@ -77,13 +77,15 @@ impl Source {
 
     /// True when reading it again may give something new.
     pub fn is_file(&self) -> bool {
-        !matches!(self, Source::Variable(_))
+        !matches!(self, SecretSource::Variable(_))
     }
 
     fn bytes(&self) -> io::Result<Vec<u8>> {
         let path = match self {
-            Source::Variable(name) => return Ok(env::var_os(name).unwrap_or_default().into_vec()),
-            Source::Option(_, path) | Source::Credential(path) => path,
+            SecretSource::Variable(name) => {
+                return Ok(env::var_os(name).unwrap_or_default().into_vec());
+            }
+            SecretSource::Option(_, path) | SecretSource::Credential(path) => path,
         };
         let file = fs::File::open(path)?;
         let mode = file.metadata()?.permissions().mode();
@@ -108,12 +110,12 @@ impl Source {
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for SecretSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Source::Option(option, path) => write!(f, "{option} `{}`", path.display()),
-            Source::Credential(path) => write!(f, "credential `{}`", path.display()),
-            Source::Variable(name) => f.write_str(name),
+            SecretSource::Option(option, path) => write!(f, "{option} `{}`", path.display()),
+            SecretSource::Credential(path) => write!(f, "credential `{}`", path.display()),
+            SecretSource::Variable(name) => f.write_str(name),
         }
     }
 }
@@ -131,7 +133,8 @@ fn read_start(path: &Path) -> io::Result<Vec<u8>> {
 /// Enough of a file to see that it is too long.
 fn start(file: fs::File) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    file.take(2 * LONGEST as u64).read_to_end(&mut bytes)?;
+    file.take(2 * MAX_SECRET_BYTES as u64)
+        .read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -168,27 +171,30 @@ mod tests {
             _ => None,
         };
         let found = |file: Option<&str>, variable: &dyn Fn(&str) -> Option<OsString>| {
-            Source::find(&NAMES, file.map(Path::new), variable).expect("readable")
+            SecretSource::find(&NAMES, file.map(Path::new), variable).expect("readable")
         };
-        let from_variable = Some(Source::Variable("CAMFEED_PASSWORD"));
+        let from_variable = Some(SecretSource::Variable("CAMFEED_PASSWORD"));
         assert_eq!(found(None, &variable), from_variable, "systemd has none");
         let path = folder.join("password");
         fs::write(&path, NO_FILE).expect("written");
         assert_eq!(found(None, &variable), from_variable, "the units' default");
         for there in ["", "\n", "x", "no\nfile\n"] {
             fs::write(&path, there).expect("written");
-            let credential = Some(Source::Credential(path.clone()));
+            let credential = Some(SecretSource::Credential(path.clone()));
             assert_eq!(found(None, &variable), credential, "{there:?}");
         }
         assert_eq!(
             found(Some("/p"), &variable),
-            Some(Source::Option("--password-file", "/p".into()))
+            Some(SecretSource::Option("--password-file", "/p".into()))
         );
         assert_eq!(found(None, &|_| None), None);
         let is_empty = |name: &str| (name == "CREDENTIALS_DIRECTORY").then(OsString::new);
         assert_eq!(found(None, &is_empty), None);
         fs::remove_dir_all(&folder).expect("our own");
-        assert!(Source::find(&NAMES, None, &variable).is_err(), "no folder");
+        assert!(
+            SecretSource::find(&NAMES, None, &variable).is_err(),
+            "no folder"
+        );
     }
 
     #[test]

@@ -8,9 +8,9 @@ use crate::{
     config::AccessConfig,
     error::Error,
     http::auth::{
-        Ask, credentials,
-        secret::{LONGEST, Secret},
-        secret_source::{Names, Source},
+        AccessRequest, credentials,
+        secret::{MAX_SECRET_BYTES, Secret},
+        secret_source::{Names, SecretSource},
     },
 };
 use log::{error, info, warn};
@@ -37,7 +37,7 @@ const TOKEN: Names = Names {
 
 /// What lets a request in.
 #[derive(Debug)]
-pub struct Keys {
+pub struct Secrets {
     password: Option<Key<Password>>,
     token: Option<Key<Token>>,
 }
@@ -58,7 +58,7 @@ pub enum Verdict {
 /// A secret and where it comes from.
 #[derive(Debug)]
 struct Key<T> {
-    source: Source,
+    source: SecretSource,
     /// Held to copy the pointer or to put another there.
     current: RwLock<Arc<T>>,
 }
@@ -75,10 +75,10 @@ struct Password {
 #[derive(Debug)]
 struct Token(Secret);
 
-impl Keys {
+impl Secrets {
     /// Reads what options, systemd's credentials or the environment give.
-    pub fn read(config: &AccessConfig) -> Result<Keys, Error> {
-        Ok(Keys {
+    pub fn read(config: &AccessConfig) -> Result<Secrets, Error> {
+        Ok(Secrets {
             password: Key::read(&PASSWORD, config.password_file.as_deref())?,
             token: Key::read(&TOKEN, config.token_file.as_deref())?,
         })
@@ -112,7 +112,7 @@ impl Keys {
 
     /// What the credentials of `ask` are worth. Those nobody asks for are not looked at: they may
     /// be meant for a proxy.
-    pub fn judge(&self, ask: &Ask<'_>) -> Verdict {
+    pub fn judge(&self, ask: &AccessRequest<'_>) -> Verdict {
         let password = self
             .password
             .as_ref()
@@ -135,7 +135,7 @@ impl Keys {
 
 impl<T: Parse> Key<T> {
     fn read(names: &Names, file: Option<&Path>) -> Result<Option<Key<T>>, Error> {
-        let Some(source) = Source::find(names, file, &|name: &str| env::var_os(name))? else {
+        let Some(source) = SecretSource::find(names, file, &|name: &str| env::var_os(name))? else {
             return Ok(None);
         };
         let secret = source.read(T::parse)?;
@@ -168,7 +168,7 @@ trait Parse: Sized {
     fn parse(line: &[u8]) -> Result<Self, String>;
 
     /// Says in the log what is not good about it.
-    fn complain(&self, _source: &Source) {}
+    fn complain(&self, _source: &SecretSource) {}
 }
 
 impl Password {
@@ -199,7 +199,7 @@ impl Parse for Password {
         })
     }
 
-    fn complain(&self, source: &Source) {
+    fn complain(&self, source: &SecretSource) {
         if self.is_short {
             warn!("the password of {source} is shorter than {SHORT_PASSWORD} and soon guessed");
         }
@@ -222,20 +222,20 @@ impl Parse for Token {
 }
 
 fn too_long() -> String {
-    format!("it is longer than {LONGEST} bytes")
+    format!("it is longer than {MAX_SECRET_BYTES} bytes")
 }
 
 #[cfg(test)]
-impl Keys {
+impl Secrets {
     /// These, as if read from the environment.
-    pub fn of(password: Option<&str>, token: Option<&str>) -> Keys {
+    pub fn of(password: Option<&str>, token: Option<&str>) -> Secrets {
         fn key<T: Parse>(line: &str) -> Key<T> {
             Key {
-                source: Source::Variable("TEST"),
+                source: SecretSource::Variable("TEST"),
                 current: RwLock::new(Arc::new(T::parse(line.as_bytes()).expect("good"))),
             }
         }
-        Keys {
+        Secrets {
             password: password.map(key),
             token: token.map(key),
         }
@@ -266,7 +266,7 @@ mod tests {
             let password = Password::parse(line.as_bytes()).expect(line);
             assert_eq!(password.is(given.as_bytes()), lets_in, "{line} {given}");
         }
-        let long = "a".repeat(LONGEST + 1);
+        let long = "a".repeat(MAX_SECRET_BYTES + 1);
         for (line, reason) in [
             ("ann:", "is empty"),
             (":", "is empty"),
@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn nothing_of_the_keys_is_shown() {
-        let keys = Keys::of(Some("ann:sesame"), Some("0123456789abcdef"));
+        let keys = Secrets::of(Some("ann:sesame"), Some("0123456789abcdef"));
         let shown = format!("{keys:?}");
         for hidden in ["ann", "sesame", "0123456789abcdef", "115"] {
             assert!(!shown.contains(hidden), "{shown}");

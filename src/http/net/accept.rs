@@ -10,9 +10,9 @@ use crate::{
     http::{
         app::App,
         net::{
-            connection::{Connection, Phase},
+            connection::{Connection, ConnectionPhase},
             connection_limit::ConnectionLimit,
-            listener::Listening,
+            listener::Listener,
         },
         serve,
     },
@@ -51,7 +51,7 @@ const PANIC_PAUSE: Duration = Duration::from_millis(200);
 /// Accepts connections until the program ends.
 #[derive(Debug)]
 pub struct Acceptor {
-    listening: Arc<Listening>,
+    listening: Arc<Listener>,
     limit: Arc<ConnectionLimit>,
     app: Arc<App>,
     /// Ends the wait for connections.
@@ -64,7 +64,7 @@ pub struct Acceptor {
 
 impl Acceptor {
     /// Starts the accept thread.
-    pub fn start(listening: Arc<Listening>, app: Arc<App>) -> Result<Arc<Acceptor>, Error> {
+    pub fn start(listening: Arc<Listener>, app: Arc<App>) -> Result<Arc<Acceptor>, Error> {
         let name = "accept".to_owned();
         let thread_error = |source| Error::Thread {
             name: "accept".to_owned(),
@@ -173,7 +173,7 @@ impl Acceptor {
         };
         debug!("no thread for a client: {failure}");
         if let Some(connection) = &*shared.lock() {
-            connection.enter(Phase::Answering); // It makes no room for itself.
+            connection.enter(ConnectionPhase::Answering); // It makes no room for itself.
         }
         for _ in 0..MOST_EVICTED {
             let open = self.limit.open();

@@ -42,7 +42,7 @@ pub struct OpenConnection {
 
 /// What a connection is in; the earlier in this list, the sooner it makes room for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
+pub enum ConnectionPhase {
     /// It has had its last answer; what still comes is thrown away.
     Closing,
     /// Its first request is not whole.
@@ -61,16 +61,16 @@ pub enum Phase {
     Evicted,
 }
 
-impl Phase {
-    const ALL: [Phase; 8] = [
-        Phase::Closing,
-        Phase::Silent,
-        Phase::Idle,
-        Phase::Asking,
-        Phase::Sending,
-        Phase::Answering,
-        Phase::Streaming,
-        Phase::Evicted,
+impl ConnectionPhase {
+    const ALL: [ConnectionPhase; 8] = [
+        ConnectionPhase::Closing,
+        ConnectionPhase::Silent,
+        ConnectionPhase::Idle,
+        ConnectionPhase::Asking,
+        ConnectionPhase::Sending,
+        ConnectionPhase::Answering,
+        ConnectionPhase::Streaming,
+        ConnectionPhase::Evicted,
     ];
 }
 
@@ -81,14 +81,14 @@ impl OpenConnection {
             socket,
             peer,
             accepted: Instant::now(),
-            phase: AtomicU8::new(Phase::Silent as u8),
+            phase: AtomicU8::new(ConnectionPhase::Silent as u8),
             since_nanos: AtomicU64::new(0),
         }
     }
 
     /// What it is in.
-    pub fn phase(&self) -> Phase {
-        Phase::ALL[usize::from(self.phase.load(Ordering::Relaxed))]
+    pub fn phase(&self) -> ConnectionPhase {
+        ConnectionPhase::ALL[usize::from(self.phase.load(Ordering::Relaxed))]
     }
 
     /// When its phase began.
@@ -104,8 +104,10 @@ impl OpenConnection {
     /// Closes it from outside: its thread finds it at its end, and the kernel keeps nothing for it but
     /// a last answer that is on its way.
     pub fn evict(&self) {
-        let before = self.phase.swap(Phase::Evicted as u8, Ordering::Relaxed);
-        if before == Phase::Closing as u8 {
+        let before = self
+            .phase
+            .swap(ConnectionPhase::Evicted as u8, Ordering::Relaxed);
+        if before == ConnectionPhase::Closing as u8 {
             return self.close_reading();
         }
         let _ = SockRef::from(&self.socket).set_linger(Some(Duration::ZERO));
@@ -170,7 +172,7 @@ impl Connection {
     }
 
     /// What it is in.
-    pub fn phase(&self) -> Phase {
+    pub fn phase(&self) -> ConnectionPhase {
         self.open.phase()
     }
 
@@ -180,11 +182,11 @@ impl Connection {
     }
 
     /// Enters `phase` now, unless it was evicted.
-    pub fn enter(&self, phase: Phase) {
+    pub fn enter(&self, phase: ConnectionPhase) {
         let open = &self.open;
         let nanos = u64::try_from(open.accepted.elapsed().as_nanos()).unwrap_or(u64::MAX);
         open.since_nanos.store(nanos, Ordering::Relaxed);
-        let keep_evicted = |old| (old != Phase::Evicted as u8).then_some(phase as u8);
+        let keep_evicted = |old| (old != ConnectionPhase::Evicted as u8).then_some(phase as u8);
         let _ = open
             .phase
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, keep_evicted);
@@ -250,7 +252,7 @@ impl Connection {
     }
 
     /// Writes as much of `bytes` as the kernel takes at once; `None` when it takes nothing.
-    pub fn write_some(&self, bytes: &[u8]) -> io::Result<Option<usize>> {
+    pub fn try_write(&self, bytes: &[u8]) -> io::Result<Option<usize>> {
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         match send(&self.open.socket, bytes, flags) {
             Ok(written) => Ok(Some(written)),
@@ -268,7 +270,7 @@ impl Connection {
     pub fn write_all(&self, mut bytes: &[u8], timeout: Duration) -> io::Result<Written> {
         let mut outcome = Written::AtOnce;
         while !bytes.is_empty() {
-            match self.write_some(bytes)? {
+            match self.try_write(bytes)? {
                 Some(written) => {
                     bytes = &bytes[written..];
                     if outcome == Written::Waiting {
@@ -315,8 +317,8 @@ impl Connection {
 
     /// An answer that is being taken is not stalled.
     fn note_progress(&self) {
-        if self.phase() == Phase::Sending {
-            self.enter(Phase::Sending);
+        if self.phase() == ConnectionPhase::Sending {
+            self.enter(ConnectionPhase::Sending);
         }
     }
 
@@ -340,7 +342,7 @@ impl Connection {
 
     /// Throws away what the peer has not taken, and closes: without it the kernel would keep
     /// megabytes for a peer that takes none.
-    pub fn abandon(self) {
+    pub fn reset(self) {
         let _ = SockRef::from(&self.open.socket).set_linger(Some(Duration::ZERO));
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::{
     feed::stats::Counter,
-    http::net::connection::{Connection, OpenConnection, Peer, Phase},
+    http::net::connection::{Connection, ConnectionPhase, OpenConnection, Peer},
 };
 use parking_lot::{Condvar, Mutex};
 use socket2::Socket;
@@ -144,8 +144,10 @@ impl ConnectionLimit {
         let victim = {
             let open = self.open.lock();
             let may_go = |connection: &&Arc<OpenConnection>| match connection.phase() {
-                Phase::Answering | Phase::Streaming | Phase::Evicted => false,
-                Phase::Sending => connection.phase_age(now) > STALLED,
+                ConnectionPhase::Answering
+                | ConnectionPhase::Streaming
+                | ConnectionPhase::Evicted => false,
+                ConnectionPhase::Sending => connection.phase_age(now) > STALLED,
                 _ => true,
             };
             let all = open.by_id.values().filter(may_go);
@@ -180,7 +182,10 @@ impl ConnectionLimit {
     /// Lets connections go that have not begun to ask.
     pub fn close_silent(&self) {
         for connection in self.open.lock().by_id.values() {
-            if matches!(connection.phase(), Phase::Silent | Phase::Idle) {
+            if matches!(
+                connection.phase(),
+                ConnectionPhase::Silent | ConnectionPhase::Idle
+            ) {
                 connection.close_reading();
             }
         }
@@ -286,9 +291,9 @@ mod tests {
     fn the_longest_silent_one_goes_first_and_nobody_who_is_answered() {
         let limit = ConnectionLimit::new(4, None);
         let all: Vec<_> = (0..4).map(|_| add(&limit, HERE).0).collect();
-        all[0].enter(Phase::Answering);
-        all[1].enter(Phase::Idle);
-        let is_evicted = |number: usize| all[number].phase() == Phase::Evicted;
+        all[0].enter(ConnectionPhase::Answering);
+        all[1].enter(ConnectionPhase::Idle);
+        let is_evicted = |number: usize| all[number].phase() == ConnectionPhase::Evicted;
         assert!(limit.evict());
         assert!(is_evicted(2), "silent, and longer than the next");
         assert!(limit.evict());
@@ -300,7 +305,7 @@ mod tests {
             "one is answered, the others are gone already"
         );
         assert_eq!(limit.displaced.get(), 3);
-        all[0].enter(Phase::Sending);
+        all[0].enter(ConnectionPhase::Sending);
         assert!(!limit.evict(), "it has just been sent something");
     }
 

@@ -36,7 +36,7 @@ const UNSENT_BYTES: u32 = 16 * 1024;
 
 /// A bound socket.
 #[derive(Debug)]
-pub enum Listening {
+pub enum Listener {
     /// With the address it really has.
     Tcp(TcpListener, SocketAddr),
     /// With its path.
@@ -44,20 +44,20 @@ pub enum Listening {
 }
 
 /// Binds `listen` and begins to listen.
-pub fn bind(listen: &Listen) -> io::Result<Listening> {
+pub fn bind(listen: &Listen) -> io::Result<Listener> {
     match listen {
         Listen::Tcp(address) => bind_tcp(address),
         Listen::Unix(path) => bind_unix(path),
     }
 }
 
-fn bind_tcp(address: &str) -> io::Result<Listening> {
+fn bind_tcp(address: &str) -> io::Result<Listener> {
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for address in address.to_socket_addrs()? {
         match listen_on(address) {
             Ok(listener) => {
                 let address = listener.local_addr()?;
-                return Ok(Listening::Tcp(listener, address));
+                return Ok(Listener::Tcp(listener, address));
             }
             Err(error) => failure = error,
         }
@@ -98,7 +98,7 @@ fn set_options(socket: &Socket) -> io::Result<()> {
 
 /// Takes over a socket that somebody else bound and listens on; it stays theirs, also when this
 /// program ends.
-pub fn adopt(passed: OwnedFd) -> io::Result<Listening> {
+pub fn from_systemd(passed: OwnedFd) -> io::Result<Listener> {
     let wrong = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
     let socket = Socket::from(passed);
     if socket.r#type()? != Type::STREAM || !socket.is_listener()? {
@@ -109,17 +109,17 @@ pub fn adopt(passed: OwnedFd) -> io::Result<Listening> {
     match (socket.domain()?, address.as_socket(), address.as_pathname()) {
         (Domain::IPV4 | Domain::IPV6, Some(address), _) => {
             set_options(&socket)?;
-            Ok(Listening::Tcp(socket.into(), address))
+            Ok(Listener::Tcp(socket.into(), address))
         }
         (Domain::UNIX, _, Some(path)) => {
             let path = path.to_owned();
-            Ok(Listening::Unix(socket.into(), path))
+            Ok(Listener::Unix(socket.into(), path))
         }
         _ => wrong("it has neither a port nor a path"),
     }
 }
 
-fn bind_unix(path: &Path) -> io::Result<Listening> {
+fn bind_unix(path: &Path) -> io::Result<Listener> {
     if let Ok(existing) = fs::symlink_metadata(path) {
         if !existing.file_type().is_socket() {
             let reason = "there is something at that path which is no socket";
@@ -135,10 +135,10 @@ fn bind_unix(path: &Path) -> io::Result<Listening> {
     }
     let listener = UnixListener::bind(path)?;
     listener.set_nonblocking(true)?;
-    Ok(Listening::Unix(listener, path.to_owned()))
+    Ok(Listener::Unix(listener, path.to_owned()))
 }
 
-impl Listening {
+impl Listener {
     /// The next connection that waits, without waiting for one.
     pub fn accept(&self) -> rustix::io::Result<Option<(Socket, Peer)>> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
@@ -148,10 +148,10 @@ impl Listening {
             Err(errno) => return Err(errno),
         };
         let peer = match self {
-            Listening::Tcp(..) => address
+            Listener::Tcp(..) => address
                 .and_then(|address| SocketAddr::try_from(address).ok())
                 .map_or(Err(Errno::CONNABORTED), |address| Ok(Peer::Tcp(address)))?,
-            Listening::Unix(..) => Peer::Unix,
+            Listener::Unix(..) => Peer::Unix,
         };
         Ok(Some((socket.into(), peer)))
     }
@@ -159,38 +159,38 @@ impl Listening {
     /// The path of a Unix socket, to be taken away in the end.
     pub fn unix_path(&self) -> Option<PathBuf> {
         match self {
-            Listening::Tcp(..) => None,
-            Listening::Unix(_, path) => Some(path.clone()),
+            Listener::Tcp(..) => None,
+            Listener::Unix(_, path) => Some(path.clone()),
         }
     }
 
     /// The address listened on; a Unix socket has none.
     pub fn ip(&self) -> Option<IpAddr> {
         match self {
-            Listening::Tcp(_, address) => Some(address.ip()),
-            Listening::Unix(..) => None,
+            Listener::Tcp(_, address) => Some(address.ip()),
+            Listener::Unix(..) => None,
         }
     }
 
     /// Where it is reached from this machine.
     pub fn own_address(&self) -> io::Result<SockAddr> {
         match self {
-            Listening::Tcp(_, address) => Ok(reachable(*address).into()),
-            Listening::Unix(_, path) => SockAddr::unix(path),
+            Listener::Tcp(_, address) => Ok(reachable(*address).into()),
+            Listener::Unix(_, path) => SockAddr::unix(path),
         }
     }
 
     /// The address to open on this machine.
     pub fn address(&self) -> String {
         match self {
-            Listening::Tcp(_, address) => format!("http://{}/", reachable(*address)),
-            Listening::Unix(_, path) => format!("unix:{}", path.display()),
+            Listener::Tcp(_, address) => format!("http://{}/", reachable(*address)),
+            Listener::Unix(_, path) => format!("unix:{}", path.display()),
         }
     }
 
     /// The address to open on other machines, when every interface is served.
     pub fn address_elsewhere(&self) -> Option<String> {
-        let Listening::Tcp(_, address) = self else {
+        let Listener::Tcp(_, address) = self else {
             return None;
         };
         if !address.ip().is_unspecified() {
@@ -214,11 +214,11 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     }
 }
 
-impl AsFd for Listening {
+impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
-            Listening::Tcp(listener, _) => listener.as_fd(),
-            Listening::Unix(listener, _) => listener.as_fd(),
+            Listener::Tcp(listener, _) => listener.as_fd(),
+            Listener::Unix(listener, _) => listener.as_fd(),
         }
     }
 }

@@ -3,12 +3,12 @@ use crate::{
     config::{Config, Listen, args::Args},
     feed::{
         camera::Camera,
-        frame::{Frame, Stamp},
-        viewers::Clients,
+        frame::{CaptureTime, Frame},
+        viewers::Viewers,
     },
     http::{
-        answers::snapshot::Patients,
-        auth::Gate,
+        answers::snapshot::WaiterLimit,
+        auth::AccessControl,
         net::{accept::Acceptor, connection_limit::ConnectionLimit, listener},
     },
     system::machine::LatestHealth,
@@ -37,11 +37,11 @@ impl Stand {
         let config = Config::from(args);
         let app = Arc::new(App {
             camera: Arc::new(Camera::new(config.camera)),
-            clients: Clients::new(max),
-            gate: Arc::new(Gate::open(&config.server.access).expect("no secrets")),
+            viewers: Viewers::new(max),
+            access: Arc::new(AccessControl::open(&config.server.access).expect("no secrets")),
             health: Arc::new(LatestHealth::default()),
             connections: ConnectionLimit::new(max, max_per_address),
-            patients: Patients::new(max),
+            waiters: WaiterLimit::new(max),
             allow_origin: None,
             frame_ancestors: config.server.frame_ancestors,
             has_controls: true,
@@ -77,7 +77,7 @@ impl Stand {
     fn publish(&self, bytes: usize) {
         let sequence = self.app.camera.next_sequence();
         let fill = |out: &mut Vec<u8>| out.resize(out.len() + bytes, b'a');
-        let frame = Frame::live(sequence, Stamp::now(), bytes, fill);
+        let frame = Frame::live(sequence, CaptureTime::now(), bytes, fill);
         self.app.camera.slot.publish(frame);
     }
 }

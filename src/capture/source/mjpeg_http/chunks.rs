@@ -6,12 +6,12 @@ const MOST_LINE_BYTES: usize = 4096;
 /// A body being put together again.
 #[derive(Debug, Default)]
 pub struct Chunks {
-    place: Place,
+    place: ChunkState,
     line: Vec<u8>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum ChunkState {
     #[default]
     Size,
     /// So many bytes of the chunk are to come.
@@ -25,21 +25,21 @@ enum Place {
 impl Chunks {
     /// True when the last chunk has come.
     pub fn have_ended(&self) -> bool {
-        self.place == Place::End
+        self.place == ChunkState::End
     }
 
     /// Appends what `bytes` hold of the body to `body`; false when they are no chunks.
-    pub fn undo(&mut self, mut bytes: &[u8], body: &mut Vec<u8>) -> bool {
+    pub fn decode(&mut self, mut bytes: &[u8], body: &mut Vec<u8>) -> bool {
         while let Some((&first, rest)) = bytes.split_first() {
             match self.place {
-                Place::End => return true,
-                Place::Data(left) => {
+                ChunkState::End => return true,
+                ChunkState::Data(left) => {
                     let (data, rest) = bytes.split_at(left.min(bytes.len()));
                     body.extend_from_slice(data);
                     bytes = rest;
                     self.place = match left - data.len() {
-                        0 => Place::DataEnd,
-                        left => Place::Data(left),
+                        0 => ChunkState::DataEnd,
+                        left => ChunkState::Data(left),
                     };
                 }
                 _ => {
@@ -61,17 +61,17 @@ impl Chunks {
     fn end_line(&mut self) -> bool {
         let line = String::from_utf8_lossy(self.line.trim_ascii());
         self.place = match self.place {
-            Place::Size => {
+            ChunkState::Size => {
                 let size = line.split(';').next().unwrap_or_default().trim();
                 match usize::from_str_radix(size, 16) {
-                    Ok(0) => Place::Trailer,
-                    Ok(size) => Place::Data(size),
+                    Ok(0) => ChunkState::Trailer,
+                    Ok(size) => ChunkState::Data(size),
                     Err(_) => return false,
                 }
             }
-            Place::DataEnd if !line.is_empty() => return false,
-            Place::DataEnd => Place::Size,
-            Place::Trailer if line.is_empty() => Place::End,
+            ChunkState::DataEnd if !line.is_empty() => return false,
+            ChunkState::DataEnd => ChunkState::Size,
+            ChunkState::Trailer if line.is_empty() => ChunkState::End,
             place => place,
         };
         self.line.clear();
@@ -91,8 +91,8 @@ mod tests {
         for at in 0..BODY.len() {
             let mut chunks = Chunks::default();
             let mut body = Vec::new();
-            assert!(chunks.undo(&BODY[..at], &mut body) && !chunks.have_ended());
-            assert!(chunks.undo(&BODY[at..], &mut body) && chunks.have_ended());
+            assert!(chunks.decode(&BODY[..at], &mut body) && !chunks.have_ended());
+            assert!(chunks.decode(&BODY[at..], &mut body) && chunks.have_ended());
             assert_eq!(body, b"first-0123456789", "split at {at}");
         }
     }
@@ -107,7 +107,7 @@ mod tests {
             b"fffffffffffffffff\r\n",
             &endless,
         ] {
-            assert!(!Chunks::default().undo(wrong, &mut Vec::new()));
+            assert!(!Chunks::default().decode(wrong, &mut Vec::new()));
         }
     }
 }

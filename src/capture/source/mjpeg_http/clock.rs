@@ -4,7 +4,7 @@
 //! within two seconds of each other are believed: a picture is as old as its time says, and ages add up
 //! along a chain of relays. Otherwise its age counts from its arrival. Ages are never negative.
 
-use crate::feed::frame::Stamp;
+use crate::feed::frame::CaptureTime;
 use std::time::{Duration, Instant};
 
 /// Clocks that differ by no more than this agree.
@@ -30,14 +30,14 @@ pub struct Clock {
 #[derive(Debug)]
 struct Last {
     told: Duration,
-    arrived: Stamp,
+    arrived: CaptureTime,
     /// When it was taken, on our clock.
     at: Instant,
 }
 
 impl Clock {
     /// When a picture was taken whose server says `told`, and which came at `arrived`.
-    pub fn stamp(&mut self, told: Option<Duration>, arrived: Stamp) -> Stamp {
+    pub fn stamp(&mut self, told: Option<Duration>, arrived: CaptureTime) -> CaptureTime {
         let Some(told) = told.filter(|told| SANE.contains(&told.as_secs())) else {
             return arrived;
         };
@@ -57,13 +57,13 @@ impl Clock {
             at = at.max(last.at);
         }
         self.last = Some(Last { told, arrived, at });
-        Stamp { at, unix: told }
+        CaptureTime { at, unix: told }
     }
 }
 
 impl Last {
     /// True when one of the clocks was set before the picture of `told` came.
-    fn is_before_step(&self, told: Duration, arrived: Stamp) -> bool {
+    fn is_before_step(&self, told: Duration, arrived: CaptureTime) -> bool {
         let by_wall = micros(arrived.unix) - micros(self.arrived.unix);
         let really = micros(arrived.at.saturating_duration_since(self.arrived.at));
         told < self.told || (by_wall - really).abs() > STEP_MICROS
@@ -82,13 +82,13 @@ mod tests {
     /// many ms to come. Gives their ages in ms.
     struct Run {
         clock: Clock,
-        start: Stamp,
+        start: CaptureTime,
         now: u64,
     }
 
     impl Run {
         fn new() -> Run {
-            let start = Stamp::now();
+            let start = CaptureTime::now();
             Run {
                 clock: Clock::default(),
                 start,
@@ -107,12 +107,12 @@ mod tests {
             u64::try_from((arrived.at - stamp.at).as_millis()).expect("small")
         }
 
-        fn arrived(&self, delay: u64) -> Stamp {
+        fn arrived(&self, delay: u64) -> CaptureTime {
             let since = Duration::from_millis(self.now + delay);
             // Whole milliseconds, so that nothing is rounded.
             let unix =
                 Duration::from_millis(u64::try_from(self.start.unix.as_millis()).expect("small"));
-            Stamp {
+            CaptureTime {
                 at: self.start.at + since,
                 unix: unix + since,
             }
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn no_time_or_a_senseless_one_is_the_arrival() {
-        let now = Stamp::now();
+        let now = CaptureTime::now();
         for told in [
             None,
             Some(Duration::ZERO),

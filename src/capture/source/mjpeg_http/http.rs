@@ -10,7 +10,7 @@
 use crate::{
     capture::source::{
         mjpeg_http::{address::Address, chunks::Chunks},
-        v4l2_devices::plain,
+        v4l2_devices::lowercase_message,
     },
     config::shown_words,
     error::Cause,
@@ -48,7 +48,7 @@ pub enum Got {
 }
 
 /// Why there is no stream: for programs, and in words.
-pub type Trouble = (Cause, String);
+pub type Failure = (Cause, String);
 
 /// An answer, up to its body.
 pub struct Answer {
@@ -70,14 +70,14 @@ pub struct Body {
 
 /// Asks for `url`, following redirects; the head of the answer comes within `timeout` or not at
 /// all.
-pub fn get(url: &str, timeout: Duration) -> Result<Got, Trouble> {
+pub fn get(url: &str, timeout: Duration) -> Result<Got, Failure> {
     let deadline = Instant::now() + timeout;
     let Some(mut address) = Address::parse(url) else {
         return Ok(Got::NotOurs);
     };
     for redirects in 0..=MOST_REDIRECTS {
         // Behind a redirect it is not the source that fails.
-        let there = |(cause, reason): Trouble| match redirects {
+        let there = |(cause, reason): Failure| match redirects {
             0 => (cause, reason),
             _ => (cause, format!("after a redirect, {reason}")),
         };
@@ -106,7 +106,7 @@ pub fn get(url: &str, timeout: Duration) -> Result<Got, Trouble> {
     Err((Cause::Other, "it redirects again and again".to_owned()))
 }
 
-fn connect(address: &Address, deadline: Instant) -> Result<TcpStream, Trouble> {
+fn connect(address: &Address, deadline: Instant) -> Result<TcpStream, Failure> {
     let host = (address.host.clone(), address.port);
     let numbers = resolve(
         move || host.to_socket_addrs().map(Iterator::collect),
@@ -129,7 +129,7 @@ fn connect(address: &Address, deadline: Instant) -> Result<TcpStream, Trouble> {
     Err(trouble)
 }
 
-fn unknown() -> Trouble {
+fn unknown() -> Failure {
     (
         Cause::Missing,
         "no machine of that name is known".to_owned(),
@@ -141,13 +141,13 @@ fn unknown() -> Trouble {
 fn resolve(
     look_up: impl FnOnce() -> io::Result<Vec<SocketAddr>> + Send + 'static,
     deadline: Instant,
-) -> Result<Vec<SocketAddr>, Trouble> {
+) -> Result<Vec<SocketAddr>, Failure> {
     let (sender, receiver) = mpsc::channel();
     thread::Builder::new()
         .name("resolver".to_owned())
         // Whoever asked may have left.
         .spawn(move || drop(sender.send(look_up())))
-        .map_err(|error| (Cause::Other, plain(&error)))?;
+        .map_err(|error| (Cause::Other, lowercase_message(&error)))?;
     match receiver.recv_timeout(left(deadline)) {
         Ok(numbers) => numbers.map_err(|_| unknown()),
         Err(_) => Err((
@@ -157,7 +157,7 @@ fn resolve(
     }
 }
 
-fn unreachable(error: &io::Error) -> Trouble {
+fn unreachable(error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => {
             let reason = "connection refused (is the server running, and on this port?)";
@@ -166,18 +166,18 @@ fn unreachable(error: &io::Error) -> Trouble {
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
             (Cause::Silent, "the machine does not answer".to_owned())
         }
-        _ => (Cause::Missing, plain(error)),
+        _ => (Cause::Missing, lowercase_message(error)),
     }
 }
 
 /// Why a connection gave no answer.
-fn lost(error: &io::Error) -> Trouble {
+fn lost(error: &io::Error) -> Failure {
     let reason = match error.kind() {
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
             "the server takes the connection and does not answer".to_owned()
         }
         io::ErrorKind::UnexpectedEof => "the server closes without an answer".to_owned(),
-        _ => plain(error),
+        _ => lowercase_message(error),
     };
     (Cause::Silent, reason)
 }
@@ -280,7 +280,7 @@ impl Answer {
     }
 
     /// What an answer that is no stream means.
-    fn trouble(&mut self, address: &Address) -> Trouble {
+    fn trouble(&mut self, address: &Address) -> Failure {
         let words = self
             .words()
             .map_or(String::new(), |words| format!(": {words}"));
@@ -349,7 +349,7 @@ impl Body {
             return Ok(None);
         }
         self.undone.clear();
-        if !chunks.undo(bytes, &mut self.undone) {
+        if !chunks.decode(bytes, &mut self.undone) {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 "its chunks are damaged",

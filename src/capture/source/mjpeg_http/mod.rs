@@ -21,16 +21,16 @@ use self::parts::Head;
 use self::parts::Parts;
 use crate::{
     capture::source::{
-        Opened, Repeat, Source, no_picture_there, opencv_stream, v4l2_devices::plain,
+        Opened, Repeat, Source, no_picture_there, opencv_stream, v4l2_devices::lowercase_message,
     },
     config::{CameraConfig, Device, SourceText},
     encode::Picture,
     error::{Cause, Error},
     feed::{
-        camera::Facts,
-        frame::{Stamp, placeholder_reason},
+        camera::SourceInfo,
+        frame::{CaptureTime, placeholder_reason},
     },
-    system::shutdown::Stop,
+    system::shutdown::ShutdownFlag,
 };
 use log::debug;
 use opencv::{core::Mat, prelude::*};
@@ -46,7 +46,7 @@ struct Relay {
     parts: Parts,
     clock: Clock,
     /// What the last part said, and when its picture was taken.
-    last: Option<(Head, Stamp)>,
+    last: Option<(Head, CaptureTime)>,
     is_repeat: bool,
     /// A picture has come, and not only placeholders.
     has_shown: bool,
@@ -54,7 +54,7 @@ struct Relay {
 }
 
 /// True for what may be such a stream.
-pub fn may_read(url: &SourceText) -> bool {
+pub fn handles(url: &SourceText) -> bool {
     url.secret()
         .get(..7)
         .is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"))
@@ -66,7 +66,7 @@ pub fn open(
     url: &SourceText,
     device: &Device,
     config: &CameraConfig,
-    stop: &Arc<Stop>,
+    stop: &Arc<ShutdownFlag>,
 ) -> Result<Opened, Error> {
     let got = http::get(url.secret(), config.timeout).map_err(|(cause, reason)| Error::Open {
         device: device.to_string(),
@@ -84,11 +84,11 @@ pub fn open(
         return opencv_stream::open(device, config, stop);
     };
     debug!("{device}: read as MJPEG over HTTP");
-    let facts = Facts {
+    let facts = SourceInfo {
         source: device.to_string(),
         backend: "MJPEG over HTTP".to_owned(),
         format: "MJPG".to_owned(),
-        ..Facts::default()
+        ..SourceInfo::default()
     };
     let source = Box::new(Relay {
         device: device.clone(),
@@ -119,7 +119,7 @@ fn family(kind: &str) -> &'static str {
 }
 
 impl Source for Relay {
-    fn grab(&mut self) -> Result<Option<Stamp>, Error> {
+    fn grab(&mut self) -> Result<Option<CaptureTime>, Error> {
         // Bytes that trickle are no picture.
         let deadline = Instant::now() + self.timeout;
         loop {
@@ -161,7 +161,7 @@ impl Source for Relay {
 impl Relay {
     /// When the picture of the part that has just come was taken. A placeholder behind pictures
     /// ends the source, watched or not; who opens it waits through those before the first.
-    fn take(&mut self, head: Head) -> Result<Stamp, Error> {
+    fn take(&mut self, head: Head) -> Result<CaptureTime, Error> {
         match placeholder_reason(self.parts.jpeg()) {
             Some(reason) if self.has_shown => {
                 Err(self.lost(Cause::Silent, &no_picture_there(&reason)))
@@ -174,7 +174,7 @@ impl Relay {
     }
 
     /// When the picture of the part with `head` was taken: the same moment for one sent again.
-    fn note(&mut self, head: Head) -> Stamp {
+    fn note(&mut self, head: Head) -> CaptureTime {
         let again = self.last.filter(|(last, _)| {
             let is_numbered = head.sequence.is_some();
             is_numbered && last.sequence == head.sequence && last.timestamp == head.timestamp
@@ -182,7 +182,7 @@ impl Relay {
         self.is_repeat = again.is_some();
         let stamp = match again {
             Some((_, stamp)) => stamp,
-            None => self.clock.stamp(head.timestamp, Stamp::now()),
+            None => self.clock.stamp(head.timestamp, CaptureTime::now()),
         };
         self.last = Some((head, stamp));
         stamp
@@ -199,7 +199,7 @@ impl Relay {
     fn failed(&self, error: &io::Error) -> Error {
         match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => self.no_part(),
-            _ => self.lost(Cause::Silent, &plain(error)),
+            _ => self.lost(Cause::Silent, &lowercase_message(error)),
         }
     }
 

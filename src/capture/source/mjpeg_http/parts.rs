@@ -33,18 +33,18 @@ pub struct Head {
 
 /// What no reader should put up with.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Flaw {
+pub enum PartError {
     /// A part of more than [`MOST_PART_BYTES`].
     LongPart,
     /// A head of more than [`MOST_HEAD_BYTES`].
     LongHead,
 }
 
-impl fmt::Display for Flaw {
+impl fmt::Display for PartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Flaw::LongPart => write!(f, "a part is over {} MiB", MOST_PART_BYTES >> 20),
-            Flaw::LongHead => write!(f, "a part's head is over {} KiB", MOST_HEAD_BYTES >> 10),
+            PartError::LongPart => write!(f, "a part is over {} MiB", MOST_PART_BYTES >> 20),
+            PartError::LongHead => write!(f, "a part's head is over {} KiB", MOST_HEAD_BYTES >> 10),
         }
     }
 }
@@ -61,12 +61,12 @@ pub struct Parts {
     done: usize,
     /// The JPEG of the part given last.
     jpeg: Range<usize>,
-    place: Place,
+    place: PartState,
 }
 
 /// What comes next.
 #[derive(Debug, Clone, Copy)]
-enum Place {
+enum PartState {
     /// A delimiter, perhaps after something else.
     Between {
         is_line_start: bool,
@@ -93,7 +93,7 @@ impl Parts {
             buffer: Vec::new(),
             done: 0,
             jpeg: 0..0,
-            place: Place::Between {
+            place: PartState::Between {
                 is_line_start: true,
             },
         }
@@ -106,7 +106,7 @@ impl Parts {
 
     /// True once the server has closed the stream in so many words.
     pub fn has_ended(&self) -> bool {
-        matches!(self.place, Place::End)
+        matches!(self.place, PartState::End)
     }
 
     /// The body of the part given last.
@@ -115,21 +115,21 @@ impl Parts {
     }
 
     /// The next whole part, whose body is then to be had from [`Parts::jpeg`].
-    pub fn next_part(&mut self) -> Result<Option<Head>, Flaw> {
+    pub fn next_part(&mut self) -> Result<Option<Head>, PartError> {
         self.buffer.drain(..mem::take(&mut self.done));
         self.jpeg = 0..0;
         loop {
             let is_further = match self.place {
-                Place::Between { is_line_start } => self.pass_delimiter(is_line_start),
-                Place::Head => self.read_head()?,
-                Place::Body(head, searched) => {
+                PartState::Between { is_line_start } => self.pass_delimiter(is_line_start),
+                PartState::Head => self.read_head()?,
+                PartState::Body(head, searched) => {
                     let is_whole = self.take_body(head, searched)?;
                     if is_whole && !self.jpeg.is_empty() {
                         return Ok(Some(head));
                     }
                     is_whole
                 }
-                Place::End => {
+                PartState::End => {
                     self.done = self.buffer.len();
                     false
                 }
@@ -147,7 +147,7 @@ impl Parts {
         let Some(end) = find(rest, b"\n") else {
             if rest.len() > MOST_DELIMITER_BYTES {
                 self.done = self.buffer.len();
-                self.place = Place::Between {
+                self.place = PartState::Between {
                     is_line_start: false,
                 };
             }
@@ -158,10 +158,10 @@ impl Parts {
         self.place = match self.judge(&line) {
             Line::Delimiter if is_line_start => {
                 self.delimiter.get_or_insert(line);
-                Place::Head
+                PartState::Head
             }
-            Line::Close if is_line_start => Place::End,
-            _ => Place::Between {
+            Line::Close if is_line_start => PartState::End,
+            _ => PartState::Between {
                 is_line_start: true,
             },
         };
@@ -184,7 +184,7 @@ impl Parts {
     }
 
     /// Reads the part's head up to its empty line; false when that is not there yet.
-    fn read_head(&mut self) -> Result<bool, Flaw> {
+    fn read_head(&mut self) -> Result<bool, PartError> {
         let rest = &self.buffer[self.done..];
         let mut head = Head::default();
         let mut at = 0;
@@ -193,22 +193,22 @@ impl Parts {
             at += length + 1;
             if line.is_empty() {
                 self.done += at;
-                self.place = Place::Body(head, 0);
+                self.place = PartState::Body(head, 0);
                 return Ok(true);
             }
             head.note(&String::from_utf8_lossy(line));
         }
         if rest.len() > MOST_HEAD_BYTES {
-            return Err(Flaw::LongHead);
+            return Err(PartError::LongHead);
         }
         Ok(false)
     }
 
     /// Sets `jpeg` to the body; false when it is not all there yet.
-    fn take_body(&mut self, head: Head, searched: usize) -> Result<bool, Flaw> {
+    fn take_body(&mut self, head: Head, searched: usize) -> Result<bool, PartError> {
         let rest = &self.buffer[self.done..];
         let (length, next) = match head.length {
-            Some(length) if length > MOST_PART_BYTES => return Err(Flaw::LongPart),
+            Some(length) if length > MOST_PART_BYTES => return Err(PartError::LongPart),
             Some(length) if length > rest.len() => return Ok(false),
             Some(length) => (length, length),
             None => {
@@ -221,11 +221,11 @@ impl Parts {
                         let body = body.strip_suffix(b"\r").unwrap_or(body);
                         (body.len(), next)
                     }
-                    None if rest.len() > MOST_PART_BYTES => return Err(Flaw::LongPart),
+                    None if rest.len() > MOST_PART_BYTES => return Err(PartError::LongPart),
                     None => {
                         // Its beginning may be there.
                         let searched = (rest.len() + 1).saturating_sub(delimiter.len());
-                        self.place = Place::Body(head, searched);
+                        self.place = PartState::Body(head, searched);
                         return Ok(false);
                     }
                 }
@@ -233,7 +233,7 @@ impl Parts {
         };
         self.jpeg = self.done..self.done + length;
         self.done += next;
-        self.place = Place::Between {
+        self.place = PartState::Between {
             is_line_start: true,
         };
         Ok(true)

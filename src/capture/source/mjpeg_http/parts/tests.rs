@@ -189,14 +189,14 @@ fn what_it_holds_is_bounded() {
     let zeros = || std::iter::repeat_n(vec![0; 1 << 20], 40);
     let begun = |head: &str| std::iter::once(head.as_bytes().to_vec());
     let long = "--f\r\nContent-Length: 33554433\r\n\r\n";
-    assert_eq!(flaw(&mut begun(long)).0, Some(Flaw::LongPart));
+    assert_eq!(flaw(&mut begun(long)).0, Some(PartError::LongPart));
     assert_eq!(
         flaw(&mut begun("--f\r\n\r\n").chain(zeros())).0,
-        Some(Flaw::LongPart)
+        Some(PartError::LongPart)
     );
     assert_eq!(
         flaw(&mut begun("--f\r\n").chain(zeros())).0,
-        Some(Flaw::LongHead)
+        Some(PartError::LongHead)
     );
     let (none, held) = flaw(&mut zeros());
     assert!(
