@@ -3,7 +3,7 @@
 use argh::FromArgValue;
 use std::{borrow::Cow, fmt, path::PathBuf};
 
-/// Who may look, as far as options say it; the secrets themselves are read by the gate.
+/// Who may look, as far as options say it; `http::auth` reads the secrets themselves.
 #[derive(Debug, Clone, Default)]
 pub struct AccessConfig {
     /// Holds `user:password` or only a password.

@@ -24,9 +24,9 @@ pub struct Slot {
     /// Its sequence: whoever has that frame already need not take the lock to see that there is no
     /// other. Written under the lock.
     newest: AtomicU64,
-    /// Rung after each publication.
+    /// Notified after each publication.
     newer: Notifier,
-    /// Rung once, at the end; apart from `newer`, so that frames do not wake who waits for the end
+    /// Notified once, at the end; apart from `newer`, so that frames do not wake who waits for the end
     /// only.
     closed: Notifier,
     is_closed: AtomicBool,

@@ -73,7 +73,7 @@ pub fn answer(request: &Request, app: &App) -> Answer {
     }
 }
 
-/// What the gate wants to know of a request.
+/// What access control needs to know of the request.
 fn ask(request: &Request) -> AccessRequest<'_> {
     let target = &request.target;
     AccessRequest {

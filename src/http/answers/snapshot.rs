@@ -2,7 +2,7 @@
 //!
 //! Never a placeholder with a 200: a time-lapse would keep it. A page's `<img>` gets it with the 503,
 //! because Fluidd asks for no more snapshots after one that cannot be shown. Never a hang: wget would
-//! wait for a quarter of an hour. What the client wants of the picture is a `wish`; each picture has an
+//! wait for a quarter of an hour. What the client asks of the picture is a `snapshot_query`; each picture has an
 //! `etag`, so that nobody fetches one twice.
 
 use crate::{
@@ -29,7 +29,7 @@ use std::{
     time::{Duration, Instant, UNIX_EPOCH},
 };
 
-/// Answers with the newest frame that is what the query wishes for.
+/// Answers with the newest frame that the query accepts.
 pub fn answer(request: &Request, app: &App) -> Response {
     let wish = match SnapshotQuery::parse(&request.target.query, Instant::now()) {
         Ok(wish) => wish,

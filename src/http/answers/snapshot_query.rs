@@ -58,7 +58,7 @@ impl SnapshotQuery {
         }
     }
 
-    /// The same wish at a slot whose newest frame is `last`: a sequence that this start of the
+    /// The same query at a slot whose newest frame is `last`: a sequence that this start of the
     /// program has not reached is from one before, and every frame of this one comes after it.
     pub fn at(self, last: u64) -> SnapshotQuery {
         let after = self.after.filter(|after| *after <= last);

@@ -1,4 +1,4 @@
-//! The gate: who may look. One question, asked before anything else is done with a request.
+//! Access control: who may look. Asked before anything else is done with a request.
 //!
 //! With a password or a token, a request must bring one of them (`keys`, `credentials`).
 //! Without both everybody on the network may look, but no page from elsewhere through a browser
@@ -41,7 +41,7 @@ pub struct AccessControl {
     refused_names: RefusedNames,
 }
 
-/// What the gate wants to know of a request.
+/// What access control needs to know of a request.
 #[derive(Debug, Clone)]
 pub struct AccessRequest<'a> {
     /// It is a GET or HEAD and changes nothing.

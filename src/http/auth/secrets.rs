@@ -20,7 +20,7 @@ use std::{env, path::Path, sync::Arc};
 /// Shortest token. It stands in addresses, which are copied more often than typed.
 const SHORTEST_TOKEN: usize = 16;
 
-/// A password shorter than this is soon guessed; see the gate for what slows a guesser.
+/// A password shorter than this is soon guessed, and nothing slows a guesser.
 const SHORT_PASSWORD: usize = 8;
 
 const PASSWORD: Names = Names {

@@ -1,7 +1,7 @@
 //! The listening socket: bound once, with the options every accepted connection inherits.
 //!
 //! systemd may have bound it already and pass it; then it outlives the program, and whoever
-//! connects meanwhile waits for the next one. Never blocks: the front waits for connections together
+//! connects meanwhile waits for the next one. Never blocks: the accept loop waits for connections together
 //! with everything else.
 
 use crate::{config::Listen, http::net::connection::Peer};
