@@ -4,9 +4,9 @@
 //! server reads it, and neither knows the other. There is one today; nothing here assumes so.
 
 use crate::{
-    capture::source::v4l2_controls::{self, Control},
     config::{CameraConfig, Quality, Size},
     feed::{
+        controls::{CameraControls, Control},
         frame::Frame,
         freeze::{Change, FreezeDetector},
         liveness::Snapshot,
@@ -19,7 +19,7 @@ use parking_lot::{Mutex, MutexGuard};
 use std::{
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicI32, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -49,6 +49,8 @@ pub struct Camera {
     quality: AtomicI32,
     /// Held for the time of a comparison.
     freeze: Mutex<FreezeDetector>,
+    /// Reads and sets the controls; set once, by capture.
+    controls: OnceLock<Box<dyn CameraControls>>,
 }
 
 /// What the supervisor knows of a camera.
@@ -165,6 +167,7 @@ impl Camera {
             epoch: Instant::now(),
             newest: AtomicU64::new(0),
             freeze: Mutex::default(),
+            controls: OnceLock::new(),
         }
     }
 
@@ -231,13 +234,29 @@ impl Camera {
     /// The controls of the camera, as they stand.
     pub fn controls(&self) -> Result<Vec<Control>, NoControls> {
         let node = self.control_node()?;
-        v4l2_controls::list(&node).map_err(|error| NoControls::NotNow(error.to_string()))
+        self.driver()?
+            .list(&node)
+            .map_err(|error| NoControls::NotNow(error.to_string()))
     }
 
     /// Sets controls of the camera; a sentence for each that cannot be set.
     pub fn set_controls(&self, settings: &[(String, String)]) -> Result<Vec<String>, NoControls> {
         let node = self.control_node()?;
-        v4l2_controls::set(&node, settings).map_err(|error| NoControls::NotNow(error.to_string()))
+        self.driver()?
+            .set(&node, settings)
+            .map_err(|error| NoControls::NotNow(error.to_string()))
+    }
+
+    /// From now on `controls` reads and sets them; once per camera.
+    pub fn set_driver(&self, controls: Box<dyn CameraControls>) {
+        let _ = self.controls.set(controls);
+    }
+
+    fn driver(&self) -> Result<&dyn CameraControls, NoControls> {
+        self.controls
+            .get()
+            .map(|driver| &**driver)
+            .ok_or(NoControls::Never)
     }
 
     fn control_node(&self) -> Result<PathBuf, NoControls> {

@@ -4,7 +4,7 @@ use crate::{
     config::{FrameAncestors, Origin},
     feed::{camera::Camera, viewers::Viewers},
     http::{
-        answers::snapshot::WaiterLimit, auth::AccessControl, net::connection_limit::ConnectionLimit,
+        auth::AccessControl, net::connection_limit::ConnectionLimit, waiter_limit::WaiterLimit,
     },
     system::machine::LatestHealth,
 };

@@ -23,6 +23,7 @@ mod response;
 mod routes;
 mod self_probe;
 mod serve;
+mod waiter_limit;
 
 use crate::{
     config::ServerConfig,
@@ -30,7 +31,6 @@ use crate::{
     feed::{camera::Camera, viewers::Viewers},
     system::{limits::Limits, machine::LatestHealth},
 };
-use answers::snapshot::WaiterLimit;
 use app::App;
 pub use auth::AccessControl;
 use log::info;
@@ -44,6 +44,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use waiter_limit::WaiterLimit;
 
 /// When the program ends, a connection that was just accepted gets this long to bring its request.
 const LAST_REQUESTS: Duration = Duration::from_millis(100);

@@ -1,28 +1,9 @@
-//! Answers as values: a response of a known length, or a stream that takes the connection over.
+//! A response as a value: status, headers and body.
 //!
-//! Handlers make them, the connection writes them. Knows neither.
+//! Handlers make it, the connection writes it. Knows neither.
 
-use crate::{
-    config::Origin,
-    feed::frame::Frame,
-    http::{answers::stream::Stream, request::Request},
-};
+use crate::{config::Origin, feed::frame::Frame, http::request::Request};
 use std::{borrow::Cow, io::Write, sync::Arc, time::SystemTime};
-
-/// What a handler answers.
-#[derive(Debug)]
-pub enum Answer {
-    /// One response, after which the connection may be kept.
-    Full(Response),
-    /// A stream, which takes the connection over.
-    Stream(Stream),
-}
-
-impl From<Response> for Answer {
-    fn from(response: Response) -> Answer {
-        Answer::Full(response)
-    }
-}
 
 /// A response with all of its body.
 #[derive(Debug)]

@@ -9,14 +9,29 @@ use crate::{
         answers::{controls, metrics, pages, snapshot, state, stream},
         app::App,
         auth::AccessRequest,
-        net::connection::Peer,
+        net::open_connection::Peer,
         request::{Method, Request},
-        response::{Answer, Response},
+        response::Response,
         self_probe,
     },
     system::fault_injection,
 };
 use log::debug;
+
+/// What a request is answered with.
+#[derive(Debug)]
+pub enum Answer {
+    /// One response, after which the connection may be kept.
+    Full(Response),
+    /// A stream, which takes the connection over.
+    Stream(stream::Stream),
+}
+
+impl From<Response> for Answer {
+    fn from(response: Response) -> Answer {
+        Answer::Full(response)
+    }
+}
 
 /// The answer to a request. May wait for a picture, never for the client.
 pub fn answer(request: &Request, app: &App) -> Answer {
@@ -57,7 +72,10 @@ pub fn answer(request: &Request, app: &App) -> Answer {
     let action = target.query.get("action");
     match (&*target.path, action.as_deref()) {
         ("/", Some("stream")) | ("/stream" | "/stream.mjpg" | "/video_feed", _) => {
-            stream::answer(request, app)
+            match stream::answer(request, app) {
+                Ok(stream) => Answer::Stream(stream),
+                Err(response) => response.into(),
+            }
         }
         ("/", Some("snapshot")) | ("/snapshot" | "/snapshot.jpg", _) => {
             snapshot::answer(request, app).into()

@@ -5,10 +5,10 @@
 use crate::http::{
     app::App,
     head::{self, Head, Parsed, parse_head},
-    net::connection::{Connection, ConnectionPhase},
+    net::{connection::Connection, open_connection::ConnectionPhase},
     request::{Method, Request},
-    response::{Answer, Response, minimal},
-    routes,
+    response::{Response, minimal},
+    routes::{self, Answer},
 };
 use log::debug;
 use std::{

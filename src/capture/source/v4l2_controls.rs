@@ -3,75 +3,41 @@
 //!
 //! Names are the driver's in lower case with underscores, as `v4l2-ctl` shows them.
 
+use crate::feed::controls::{CameraControls, Choice, Control, ControlKind};
 use linuxvideo::{
     Device as Node,
     controls::{Cid, ControlDesc, ControlFlags, CtrlType},
 };
-use serde::Serialize;
 use std::{io, path::Path};
 use uoctl::Ioctl;
 
-/// A control as it stands.
-#[derive(Debug, Clone, Serialize)]
-pub struct Control {
-    #[serde(skip)]
-    id: Cid,
-    /// Such as `white_balance_automatic`.
-    pub name: String,
-    /// The driver's words.
-    pub title: String,
-    /// What its value means.
-    #[serde(rename = "type")]
-    pub kind: ControlKind,
-    /// As it stands.
-    pub value: i32,
-    /// Least value.
-    pub min: i32,
-    /// Greatest value.
-    pub max: i32,
-    /// Between two values.
-    pub step: i32,
-    /// Value after plugging in.
-    pub default: i32,
-    /// It has no effect while another control stands as it does.
-    pub is_inactive: bool,
-    /// The choices of a menu.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub menu: Vec<Choice>,
-}
+/// Those of V4L2 cameras.
+#[derive(Debug)]
+pub struct V4l2Controls;
 
-/// One choice of a menu.
-#[derive(Debug, Clone, Serialize)]
-pub struct Choice {
-    /// The value that chooses it.
-    pub value: i32,
-    /// The driver's words.
-    pub title: String,
-}
+impl CameraControls for V4l2Controls {
+    fn list(&self, node: &Path) -> io::Result<Vec<Control>> {
+        list(node)
+    }
 
-/// What a control's value means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ControlKind {
-    /// A number.
-    Integer,
-    /// 0 is off, 1 is on.
-    Boolean,
-    /// One of several choices.
-    Menu,
+    fn set(&self, node: &Path, settings: &[(String, String)]) -> io::Result<Vec<String>> {
+        set(node, settings)
+    }
 }
 
 /// The controls of the camera at `path`.
-pub fn list(path: &Path) -> io::Result<Vec<Control>> {
-    Ok(list_of(&Node::open(path)?))
+fn list(path: &Path) -> io::Result<Vec<Control>> {
+    let controls = list_of(&Node::open(path)?);
+    Ok(controls.into_iter().map(|(_, control)| control).collect())
 }
 
-fn list_of(node: &Node) -> Vec<Control> {
+/// Each with the driver's number for it.
+fn list_of(node: &Node) -> Vec<(Cid, Control)> {
     let others = node
         .controls()
         .map_while(Result::ok)
         .filter_map(|description| control(node, &description));
-    let others = others.filter(|control| control.id != Cid::BRIGHTNESS);
+    let others = others.filter(|(id, _)| *id != Cid::BRIGHTNESS);
     brightness(node).into_iter().chain(others).collect()
 }
 
@@ -100,7 +66,7 @@ const FLAGS: (u32, u32) = (0x01, 0x10);
 
 /// The brightness: linuxvideo 0.3.5 begins its list behind it.
 #[expect(unsafe_code, reason = "the one question linuxvideo does not ask")]
-fn brightness(node: &Node) -> Option<Control> {
+fn brightness(node: &Node) -> Option<(Cid, Control)> {
     let mut query = QueryControl {
         id: BRIGHTNESS,
         ..QueryControl::default()
@@ -108,8 +74,7 @@ fn brightness(node: &Node) -> Option<Control> {
     // SAFETY: the node is open, and the struct is the one this request reads and writes.
     unsafe { VIDIOC_QUERYCTRL.ioctl(node, &raw mut query) }.ok()?;
     (query.flags & FLAGS.0 == 0).then_some(())?;
-    Some(Control {
-        id: Cid::BRIGHTNESS,
+    let control = Control {
         name: "brightness".to_owned(),
         title: "Brightness".to_owned(),
         kind: ControlKind::Integer,
@@ -120,10 +85,11 @@ fn brightness(node: &Node) -> Option<Control> {
         default: query.default,
         is_inactive: query.flags & FLAGS.1 != 0,
         menu: Vec::new(),
-    })
+    };
+    Some((Cid::BRIGHTNESS, control))
 }
 
-fn control(node: &Node, description: &ControlDesc) -> Option<Control> {
+fn control(node: &Node, description: &ControlDesc) -> Option<(Cid, Control)> {
     let kind = match description.control_type() {
         CtrlType::INTEGER | CtrlType::INTEGER_MENU => ControlKind::Integer,
         CtrlType::BOOLEAN => ControlKind::Boolean,
@@ -149,8 +115,7 @@ fn control(node: &Node, description: &ControlDesc) -> Option<Control> {
             .collect(),
         _ => Vec::new(),
     };
-    Some(Control {
-        id: description.id(),
+    let control = Control {
         name: slug(description.name()),
         title: description.name().to_owned(),
         kind,
@@ -161,7 +126,8 @@ fn control(node: &Node, description: &ControlDesc) -> Option<Control> {
         default: description.default_value(),
         is_inactive: flags.contains(ControlFlags::INACTIVE),
         menu,
-    })
+    };
+    Some((description.id(), control))
 }
 
 /// Sets `settings` one after the other; each that cannot be set is told in a sentence. What the
@@ -181,9 +147,10 @@ pub fn set(path: &Path, settings: &[(String, String)]) -> io::Result<Vec<String>
 }
 
 fn set_one(node: &mut Node, (name, value): &(String, String)) -> Result<(), String> {
-    let controls = list_of(node);
-    let (control, number) = find(&controls, name, value)?;
-    node.write_control_raw(control.id, number).map_err(|error| {
+    let (ids, controls): (Vec<_>, Vec<_>) = list_of(node).into_iter().unzip();
+    let (at, number) = find(&controls, name, value)?;
+    let control = &controls[at];
+    node.write_control_raw(ids[at], number).map_err(|error| {
         let hint = if control.is_inactive {
             " (it has no effect while the camera sets it by itself)"
         } else {
@@ -196,21 +163,17 @@ fn set_one(node: &mut Node, (name, value): &(String, String)) -> Result<(), Stri
     })
 }
 
-/// The control and the number that `name=value` means.
-fn find<'a>(
-    controls: &'a [Control],
-    name: &str,
-    value: &str,
-) -> Result<(&'a Control, i32), String> {
+/// The place of the control and the number that `name=value` means.
+fn find(controls: &[Control], name: &str, value: &str) -> Result<(usize, i32), String> {
     let name = slug(name);
     let is_mode = value.parse::<i32>().is_err();
-    let control = controls
+    let at = controls
         .iter()
-        .find(|control| control.name == name)
+        .position(|control| control.name == name)
         // `exposure=auto` means the control that decides who sets the exposure, `exposure=100` the
         // one that is then set; drivers name them in half a dozen ways.
         .or_else(|| {
-            controls.iter().find(|control| {
+            controls.iter().position(|control| {
                 control.name.contains(&name) && control.name.contains("auto") == is_mode
             })
         })
@@ -224,8 +187,9 @@ fn find<'a>(
                 names => format!("`{name}={value}`: this camera has {}", names.join(", ")),
             }
         })?;
+    let control = &controls[at];
     number(control, value)
-        .map(|number| (control, number))
+        .map(|number| (at, number))
         .ok_or_else(|| format!("`{name}={value}`: allowed are {}", allowed(control)))
 }
 
@@ -284,7 +248,6 @@ mod tests {
 
     fn control(title: &str, kind: ControlKind, menu: &[(i32, &str)]) -> Control {
         Control {
-            id: Cid::BRIGHTNESS,
             name: slug(title),
             title: title.to_owned(),
             kind,
@@ -335,7 +298,8 @@ mod tests {
             ("auto_exposure", "3", "auto_exposure", 3),
             ("exposure", "100", "exposure_time_absolute", 100),
         ] {
-            let (control, found) = find(&controls, name, value).expect(value);
+            let (at, found) = find(&controls, name, value).expect(value);
+            let control = &controls[at];
             assert_eq!(
                 (control.name.as_str(), found),
                 (expected, number),

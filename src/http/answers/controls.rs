@@ -5,8 +5,7 @@
 //! from, which is checked as well.
 
 use crate::{
-    capture::source::v4l2_controls::Control,
-    feed::camera::NoControls,
+    feed::{camera::NoControls, controls::Control},
     http::{
         app::App,
         request::{Method, Request},
@@ -18,7 +17,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 #[derive(Serialize)]
-struct Answer {
+struct ControlsAnswer {
     controls: Vec<Control>,
 }
 
@@ -40,7 +39,7 @@ pub fn answer(request: &Request, app: &App) -> Response {
         controls => controls,
     };
     match controls {
-        Ok(controls) => Response::json(&Answer { controls }),
+        Ok(controls) => Response::json(&ControlsAnswer { controls }),
         Err(none) => {
             let (status, line) = refusal(none);
             Response::text(status, line)

@@ -22,10 +22,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant, UNIX_EPOCH},
 };
 
@@ -59,38 +56,6 @@ pub fn answer(request: &Request, app: &App) -> Response {
 fn is_from_image(request: &Request) -> bool {
     let accept = request.header("Accept").unwrap_or_default();
     accept.trim_start().starts_with("image/")
-}
-
-/// Those who may wait for a picture at once: each has a thread, and while the camera is away all
-/// who ask wait.
-#[derive(Debug)]
-pub struct WaiterLimit {
-    most: usize,
-    now: AtomicUsize,
-}
-
-/// One of them; leaves when dropped.
-struct Waiter<'a>(&'a WaiterLimit);
-
-impl WaiterLimit {
-    /// At most so many.
-    pub fn new(most: usize) -> WaiterLimit {
-        WaiterLimit {
-            most,
-            now: AtomicUsize::new(0),
-        }
-    }
-
-    fn enter(&self) -> Option<Waiter<'_>> {
-        let patient = Waiter(self);
-        (self.now.fetch_add(1, Ordering::Relaxed) < self.most).then_some(patient)
-    }
-}
-
-impl Drop for Waiter<'_> {
-    fn drop(&mut self) {
-        self.0.now.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 fn live_frame(slot: &Arc<Slot>, wish: SnapshotQuery) -> Option<Arc<Frame>> {
@@ -155,15 +120,6 @@ fn file_name(captured: Duration) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn no_more_wait_than_may() {
-        let waiters = WaiterLimit::new(2);
-        let first = waiters.enter().expect("a place");
-        let _second = waiters.enter().expect("a place");
-        assert!(waiters.enter().is_none());
-        drop(first);
-        assert!(waiters.enter().is_some());
-    }
     use crate::{
         feed::frame::CaptureTime,
         http::{

@@ -20,7 +20,7 @@ use crate::{
             connection::{Connection, Written},
         },
         request::{Method, Request},
-        response::{Answer, Response},
+        response::Response,
     },
 };
 use std::{
@@ -61,7 +61,11 @@ pub struct Stream {
 /// `?type=bytes` asks for the same bytes under a type that no browser interprets: WebKit's network
 /// layer takes a `multipart/x-mixed-replace` answer apart itself (seen with WebKitGTK 2.50), so
 /// that `fetch()` never sees its bytes.
-pub fn answer(request: &Request, app: &App) -> Answer {
+///
+/// # Errors
+///
+/// The response that says so; also the head alone, where a HEAD asks for it.
+pub fn answer(request: &Request, app: &App) -> Result<Stream, Response> {
     let query = &request.target.query;
     let fps = match query.get("fps").map(|text| (text.parse::<f64>(), text)) {
         None => None,
@@ -69,7 +73,7 @@ pub fn answer(request: &Request, app: &App) -> Answer {
         Some((_, text)) => {
             let text = quotable(&text);
             let line = format!("fps=`{text}`: allowed are 0.1 to 120 frames a second\n");
-            return Response::text(400, line).into();
+            return Err(Response::text(400, line));
         }
     };
     let media_type = match query.get("type").as_deref() {
@@ -77,7 +81,7 @@ pub fn answer(request: &Request, app: &App) -> Answer {
         Some("bytes") => "application/octet-stream",
         Some(text) => {
             let line = format!("type=`{}`: allowed is bytes\n", quotable(text));
-            return Response::text(400, line).into();
+            return Err(Response::text(400, line));
         }
     };
     let head = Response::endless(&format!("{media_type}; boundary={}", multipart::BOUNDARY))
@@ -89,16 +93,16 @@ pub fn answer(request: &Request, app: &App) -> Answer {
         .with("Expires", "0")
         .with("X-Accel-Buffering", "no");
     if request.method == Method::Head {
-        return head.into();
+        return Err(head);
     }
     let Some(admission) = app.viewers.admit(request.client, request.peer.to_string()) else {
         let line = format!(
             "all {} places are taken (--max-viewers); /snapshot.jpg still answers\n",
             app.viewers.max_viewers()
         );
-        return Response::text(503, line).with("Retry-After", "5").into();
+        return Err(Response::text(503, line).with("Retry-After", "5"));
     };
-    Answer::Stream(Stream {
+    Ok(Stream {
         head,
         admission,
         pace: fps.map(|fps| Pace::new(fps, Instant::now())),

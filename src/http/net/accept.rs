@@ -10,9 +10,8 @@ use crate::{
     http::{
         app::App,
         net::{
-            connection::{Connection, ConnectionPhase},
-            connection_limit::ConnectionLimit,
-            listener::Listener,
+            connection::Connection, connection_limit::ConnectionLimit, listener::Listener,
+            open_connection::ConnectionPhase,
         },
         serve,
     },
@@ -109,7 +108,8 @@ impl Acceptor {
             }
             match self.listening.accept() {
                 Ok(Some((socket, peer))) => {
-                    let (connection, is_allowed) = self.limit.add(socket, peer);
+                    let (open, permit, is_allowed) = self.limit.add(socket, peer);
+                    let connection = Connection::new(open, permit);
                     assert!(
                         !fault_injection::is_due_after_request("accept"),
                         "a fault on purpose"

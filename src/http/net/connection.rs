@@ -6,6 +6,7 @@
 
 use crate::http::net::{
     connection_limit::ConnectionPermit,
+    open_connection::{ConnectionPhase, OpenConnection, Peer},
     tcp_info::{TcpInfo, tcp_info},
 };
 use rustix::{
@@ -13,112 +14,16 @@ use rustix::{
     io::Errno,
     net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, recv, send, sendmsg, shutdown},
 };
-use socket2::{SockRef, Socket};
+use socket2::SockRef;
 use std::{
-    fmt,
     io::{self, IoSlice},
-    net::SocketAddr,
     os::fd::AsFd,
-    sync::{
-        Arc,
-        atomic::{AtomicU8, AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 /// Between two looks whether a peer takes anything.
 const PROGRESS: Duration = Duration::from_millis(500);
-
-/// An accepted socket and what its client thread is doing with it.
-#[derive(Debug)]
-pub struct OpenConnection {
-    socket: Socket,
-    peer: Peer,
-    accepted: Instant,
-    phase: AtomicU8,
-    /// When the phase began, in nanoseconds since `accepted`.
-    since_nanos: AtomicU64,
-}
-
-/// What a connection is in; the earlier in this list, the sooner it makes room for another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ConnectionPhase {
-    /// It has had its last answer; what still comes is thrown away.
-    Closing,
-    /// Its first request is not whole.
-    Silent,
-    /// It has been answered and may ask again.
-    Idle,
-    /// A later request is not whole.
-    Asking,
-    /// It has not taken all of an answer.
-    Sending,
-    /// A handler is at work.
-    Answering,
-    /// A stream is sent.
-    Streaming,
-    /// It made room.
-    Evicted,
-}
-
-impl ConnectionPhase {
-    const ALL: [ConnectionPhase; 8] = [
-        ConnectionPhase::Closing,
-        ConnectionPhase::Silent,
-        ConnectionPhase::Idle,
-        ConnectionPhase::Asking,
-        ConnectionPhase::Sending,
-        ConnectionPhase::Answering,
-        ConnectionPhase::Streaming,
-        ConnectionPhase::Evicted,
-    ];
-}
-
-impl OpenConnection {
-    /// Takes over an accepted socket.
-    pub fn new(socket: Socket, peer: Peer) -> OpenConnection {
-        OpenConnection {
-            socket,
-            peer,
-            accepted: Instant::now(),
-            phase: AtomicU8::new(ConnectionPhase::Silent as u8),
-            since_nanos: AtomicU64::new(0),
-        }
-    }
-
-    /// What it is in.
-    pub fn phase(&self) -> ConnectionPhase {
-        ConnectionPhase::ALL[usize::from(self.phase.load(Ordering::Relaxed))]
-    }
-
-    /// When its phase began.
-    pub fn phase_since(&self) -> Instant {
-        self.accepted + Duration::from_nanos(self.since_nanos.load(Ordering::Relaxed))
-    }
-
-    /// How long it has been in its phase.
-    pub fn phase_age(&self, now: Instant) -> Duration {
-        now.saturating_duration_since(self.phase_since())
-    }
-
-    /// Closes it from outside: its thread finds it at its end, and the kernel keeps nothing for it but
-    /// a last answer that is on its way.
-    pub fn evict(&self) {
-        let before = self
-            .phase
-            .swap(ConnectionPhase::Evicted as u8, Ordering::Relaxed);
-        if before == ConnectionPhase::Closing as u8 {
-            return self.close_reading();
-        }
-        let _ = SockRef::from(&self.socket).set_linger(Some(Duration::ZERO));
-        let _ = shutdown(&self.socket, Shutdown::Both);
-    }
-
-    /// Lets its thread find the end of what the peer sends.
-    pub fn close_reading(&self) {
-        let _ = shutdown(&self.socket, Shutdown::Read);
-    }
-}
 
 /// A connection in the hands of its client's thread.
 #[derive(Debug)]
@@ -137,24 +42,6 @@ pub enum Written {
     Waiting,
 }
 
-/// The other end of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Peer {
-    /// Its address.
-    Tcp(SocketAddr),
-    /// A Unix socket's peer has no name.
-    Unix,
-}
-
-impl fmt::Display for Peer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Peer::Tcp(address) => address.fmt(f),
-            Peer::Unix => f.write_str("unix"),
-        }
-    }
-}
-
 impl Connection {
     /// A connection with its permit.
     pub fn new(open: Arc<OpenConnection>, permit: ConnectionPermit) -> Connection {
@@ -168,7 +55,7 @@ impl Connection {
 
     /// Who is at the other end.
     pub fn peer(&self) -> Peer {
-        self.open.peer
+        self.open.peer()
     }
 
     /// What it is in.
@@ -183,13 +70,7 @@ impl Connection {
 
     /// Enters `phase` now, unless it was evicted.
     pub fn enter(&self, phase: ConnectionPhase) {
-        let open = &self.open;
-        let nanos = u64::try_from(open.accepted.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        open.since_nanos.store(nanos, Ordering::Relaxed);
-        let keep_evicted = |old| (old != ConnectionPhase::Evicted as u8).then_some(phase as u8);
-        let _ = open
-            .phase
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, keep_evicted);
+        self.open.enter(phase);
     }
 
     /// Reads what has come, or comes until `deadline`, at most `buffer`. Zero is the end.
@@ -200,7 +81,7 @@ impl Connection {
     pub fn read(&self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
         loop {
             self.wait_readable(deadline)?;
-            match recv(&self.open.socket, &mut *buffer, RecvFlags::DONTWAIT) {
+            match recv(self.open.socket(), &mut *buffer, RecvFlags::DONTWAIT) {
                 Ok((count, _)) => return Ok(count),
                 Err(Errno::AGAIN | Errno::INTR) => {}
                 Err(errno) => return Err(errno.into()),
@@ -216,7 +97,7 @@ impl Connection {
     pub fn wait_readable(&self, deadline: Instant) -> io::Result<()> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let mut fds = [PollFd::new(&self.open.socket, PollFlags::IN)];
+            let mut fds = [PollFd::new(self.open.socket(), PollFlags::IN)];
             match poll(&mut fds, Timespec::try_from(left).ok().as_ref()) {
                 Ok(0) if left.is_zero() => return Err(io::ErrorKind::TimedOut.into()),
                 Ok(0) | Err(Errno::INTR) => {}
@@ -236,7 +117,7 @@ impl Connection {
         let both = [IoSlice::new(head), IoSlice::new(body)];
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         let sent = sendmsg(
-            &self.open.socket,
+            self.open.socket(),
             &both,
             &mut SendAncillaryBuffer::default(),
             flags,
@@ -254,7 +135,7 @@ impl Connection {
     /// Writes as much of `bytes` as the kernel takes at once; `None` when it takes nothing.
     pub fn try_write(&self, bytes: &[u8]) -> io::Result<Option<usize>> {
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-        match send(&self.open.socket, bytes, flags) {
+        match send(self.open.socket(), bytes, flags) {
             Ok(written) => Ok(Some(written)),
             Err(Errno::AGAIN | Errno::INTR | Errno::NOBUFS) => Ok(None),
             Err(errno) => Err(errno.into()),
@@ -295,7 +176,7 @@ impl Connection {
         let mut deadline = Instant::now() + timeout;
         let mut before = self.receive_limit();
         loop {
-            let mut fds = [PollFd::new(&self.open.socket, PollFlags::OUT)];
+            let mut fds = [PollFd::new(self.open.socket(), PollFlags::OUT)];
             let left = deadline.saturating_duration_since(Instant::now());
             // The kernel wakes us for many bytes only; a slow peer takes few.
             let pause = Timespec::try_from(left.min(PROGRESS)).ok();
@@ -324,8 +205,8 @@ impl Connection {
 
     /// What the kernel tells of it; `None` for a Unix socket.
     pub fn tcp_info(&self) -> Option<TcpInfo> {
-        match self.open.peer {
-            Peer::Tcp(_) => tcp_info(self.open.socket.as_fd()),
+        match self.open.peer() {
+            Peer::Tcp(_) => tcp_info(self.open.socket().as_fd()),
             Peer::Unix => None,
         }
     }
@@ -337,12 +218,12 @@ impl Connection {
 
     /// Ends the writing half: the peer sees the end of the answer, and can still be listened to.
     pub fn end_writing(&self) {
-        let _ = shutdown(&self.open.socket, Shutdown::Write);
+        let _ = shutdown(self.open.socket(), Shutdown::Write);
     }
 
     /// Throws away what the peer has not taken, and closes: without it the kernel would keep
     /// megabytes for a peer that takes none.
     pub fn reset(self) {
-        let _ = SockRef::from(&self.open.socket).set_linger(Some(Duration::ZERO));
+        let _ = SockRef::from(self.open.socket()).set_linger(Some(Duration::ZERO));
     }
 }

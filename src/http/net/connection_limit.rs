@@ -1,12 +1,12 @@
 //! The open connections: how many there may be, in all and of each address, and which of them makes
 //! room for a new one.
 //!
-//! A [`Connection`] takes itself off the list when it is dropped, whoever held it and however that
+//! A connection takes itself off the list when it is dropped, whoever held it and however that
 //! ended.
 
 use crate::{
     feed::stats::Counter,
-    http::net::connection::{Connection, ConnectionPhase, OpenConnection, Peer},
+    http::net::open_connection::{ConnectionPhase, OpenConnection, Peer},
 };
 use parking_lot::{Condvar, Mutex};
 use socket2::Socket;
@@ -100,7 +100,11 @@ impl ConnectionLimit {
     /// Puts an accepted socket on the list; false beside it when its address has as many connections as
     /// it may have, and it is to be refused. The count of all is kept by the accept thread, which alone
     /// adds.
-    pub fn add(self: &Arc<ConnectionLimit>, socket: Socket, peer: Peer) -> (Connection, bool) {
+    pub fn add(
+        self: &Arc<ConnectionLimit>,
+        socket: Socket,
+        peer: Peer,
+    ) -> (Arc<OpenConnection>, ConnectionPermit, bool) {
         self.accepted.increment();
         let mut open = self.open.lock();
         let mut address = match peer {
@@ -134,7 +138,7 @@ impl ConnectionLimit {
             id,
             address,
         };
-        (Connection::new(connection, permit), is_allowed)
+        (connection, permit, is_allowed)
     }
 
     /// Closes the connection that can best be done without, and says whether there was one. Its thread
@@ -247,6 +251,7 @@ impl Drop for ConnectionPermit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::net::connection::Connection;
     use socket2::{Domain, Type};
     use std::net::Ipv4Addr;
 
@@ -255,7 +260,8 @@ mod tests {
 
     fn add(limit: &Arc<ConnectionLimit>, ip: IpAddr) -> (Connection, bool) {
         let (ours, _theirs) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("sockets");
-        limit.add(ours, Peer::Tcp((ip, 80).into()))
+        let (open, permit, is_allowed) = limit.add(ours, Peer::Tcp((ip, 80).into()));
+        (Connection::new(open, permit), is_allowed)
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! connects meanwhile waits for the next one. Never blocks: the accept loop waits for connections together
 //! with everything else.
 
-use crate::{config::Listen, http::net::connection::Peer};
+use crate::{config::Listen, http::net::open_connection::Peer};
 use rustix::{
     io::Errno,
     net::{SocketFlags, acceptfrom_with},

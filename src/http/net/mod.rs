@@ -5,4 +5,5 @@ pub mod backlog;
 pub mod connection;
 pub mod connection_limit;
 pub mod listener;
+pub mod open_connection;
 pub mod tcp_info;

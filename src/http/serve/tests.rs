@@ -7,9 +7,9 @@ use crate::{
         viewers::Viewers,
     },
     http::{
-        answers::snapshot::WaiterLimit,
         auth::AccessControl,
         net::{accept::Acceptor, connection_limit::ConnectionLimit, listener},
+        waiter_limit::WaiterLimit,
     },
     system::machine::LatestHealth,
 };
