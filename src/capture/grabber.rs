@@ -266,7 +266,7 @@ impl Capture {
         Err(self.silent(&facts.source, &reason))
     }
 
-    /// Sets what `--set` asks for. The camera may be another one than last time, so a complaint is
+    /// Sets what `--set` asks for. The camera may be another one than last time, so a verdict is
     /// no error; it is said aloud at the first opening.
     fn set_controls(&self, node: &std::path::Path) {
         let settings = &self.camera.config.settings;
@@ -275,11 +275,11 @@ impl Capture {
         }
         let complaints = v4l2_controls::set(node, settings)
             .unwrap_or_else(|error| vec![format!("--set: {error}")]);
-        for complaint in complaints {
+        for sentence in complaints {
             if self.lease.id == 1 {
-                warn!("cannot set {complaint}");
+                warn!("cannot set {sentence}");
             } else {
-                debug!("cannot set {complaint}");
+                debug!("cannot set {sentence}");
             }
         }
     }

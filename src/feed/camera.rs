@@ -3,8 +3,9 @@
 //! This is the object the two halves of the program share: `capture` and `encode` fill it, the
 //! server reads it, and neither knows the other. There is one today; nothing here assumes so.
 
+pub use crate::feed::status::{RequestedFormat, SourceInfo, State, Status};
 use crate::{
-    config::{CameraConfig, Quality, Size},
+    config::{CameraConfig, Quality},
     feed::{
         controls::{CameraControls, Control},
         frame::Frame,
@@ -51,88 +52,6 @@ pub struct Camera {
     freeze: Mutex<FreezeDetector>,
     /// Reads and sets the controls; set once, by capture.
     controls: OnceLock<Box<dyn CameraControls>>,
-}
-
-/// What the supervisor knows of a camera.
-#[derive(Debug, Clone)]
-pub struct Status {
-    /// Opening, online, offline or idle.
-    pub state: State,
-    /// Since when.
-    pub since: Instant,
-    /// Why it is not online; advice included.
-    pub reason: Option<String>,
-    /// Why it was last offline, without the name of any source.
-    pub nameless: Option<String>,
-    /// What was really opened.
-    pub facts: SourceInfo,
-}
-
-/// State of a camera.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// The device is being opened for the first time.
-    Opening,
-    /// Pictures come.
-    Online,
-    /// No pictures; it is tried again and again.
-    Offline,
-    /// Released, because nobody watches; the first who does wakes it.
-    Idle,
-}
-
-impl State {
-    /// Every state there is.
-    pub const ALL: [State; 4] = [State::Opening, State::Online, State::Offline, State::Idle];
-
-    /// In `/state` and `/metrics`.
-    pub fn name(self) -> &'static str {
-        match self {
-            State::Opening => "opening",
-            State::Online => "online",
-            State::Offline => "offline",
-            State::Idle => "idle",
-        }
-    }
-}
-
-/// What a source really gives, as read back from it.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct SourceInfo {
-    /// What was opened, as its user knows it.
-    pub source: String,
-    /// The V4L2 node behind it.
-    pub node: Option<PathBuf>,
-    /// That node's name which does not change with its number.
-    pub stable: Option<PathBuf>,
-    /// Who reads it: V4L2, FFMPEG, GSTREAMER or built-in.
-    pub backend: String,
-    /// Its pixel or stream format, such as MJPG, YUYV, h264, BGR.
-    pub format: String,
-    /// Size of its pictures, as they come.
-    pub size: Option<Size>,
-    /// Its nominal rate.
-    pub fps: Option<f64>,
-    /// What it was asked for.
-    pub asked: RequestedFormat,
-    /// Its JPEGs are sent as they come, never decoded.
-    pub pass_through: bool,
-    /// It is the test pattern in place of a camera that was not found.
-    pub is_fallback: bool,
-    /// It never gives the very same picture twice while it works; the same one again and again is a
-    /// fault. Not set by what may show a scene that stands still: streams, screens, files.
-    pub can_freeze: bool,
-}
-
-/// What a source was asked for; it may have given something else.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct RequestedFormat {
-    /// Pixel format, as four letters.
-    pub format: Option<String>,
-    /// Picture size.
-    pub size: Option<Size>,
-    /// Frames a second.
-    pub fps: Option<f64>,
 }
 
 /// Why there are no controls to show.

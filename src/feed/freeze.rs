@@ -1,6 +1,6 @@
 //! Freeze detection: a camera that gives the very same picture again and again.
 //!
-//! A function of times and comparisons; [`crate::feed::camera::Camera`] feeds it with each frame of a
+//! A function of times and comparisons; `Camera` feeds it with each frame of a
 //! source that cannot repeat itself bit for bit.
 
 use std::time::{Duration, Instant};

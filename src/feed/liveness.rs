@@ -2,7 +2,7 @@
 //!
 //! `/healthz`, `/state` and the watchdog say what it says. Reads no clock.
 
-use crate::feed::camera::{State, Status};
+use crate::feed::status::{State, Status};
 use std::time::{Duration, Instant};
 
 /// A picture younger than this is never overdue.

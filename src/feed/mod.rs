@@ -10,4 +10,5 @@ pub mod multipart;
 pub mod notify;
 pub mod slot;
 pub mod stats;
+pub mod status;
 pub mod viewers;

@@ -101,7 +101,7 @@ fn ask(request: &Request) -> AccessRequest<'_> {
         authority: target.authority.as_deref(),
         hosts: request.header_values("Host").collect(),
         authorization: request.header("Authorization"),
-        is_old: request.is_http_1_0,
+        is_http_1_0: request.is_http_1_0,
         peer: match request.peer {
             Peer::Tcp(address) => Some(address.ip()),
             Peer::Unix => None,

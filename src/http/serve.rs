@@ -76,7 +76,7 @@ fn serve_one(connection: Connection, input: &mut Input, app: &App) -> Option<Con
                     return Some(connection);
                 }
                 Ok(()) => close(&connection),
-                Err(failure) => give_up(connection, &failure, app),
+                Err(failure) => drop_client(connection, &failure, app),
             }
             None
         }
@@ -115,7 +115,7 @@ fn send(
 }
 
 /// Closes on a client that takes no answer, or is gone.
-fn give_up(connection: Connection, failure: &io::Error, app: &App) {
+fn drop_client(connection: Connection, failure: &io::Error, app: &App) {
     if failure.kind() == io::ErrorKind::TimedOut {
         app.connections.timed_out.increment();
         debug!("client {} stalled while it was answered", connection.id());

@@ -27,6 +27,7 @@ mod health;
 mod hostile;
 mod http;
 mod install;
+mod layout;
 mod limits;
 mod manager;
 mod manual;

@@ -169,9 +169,7 @@ fn read(device: &Device, config: &CameraConfig, tally: &Mutex<Tally>) -> Result<
     let tally = tally.lock();
     tally.print(&facts, config);
     end?;
-    tally
-        .complaint()
-        .map_or(Ok(()), |reason| Err(silent(reason)))
+    tally.verdict().map_or(Ok(()), |reason| Err(silent(reason)))
 }
 
 /// What helps next time, whatever came out.

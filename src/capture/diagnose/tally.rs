@@ -71,7 +71,7 @@ impl Tally {
     }
 
     /// Why these pictures are not usable; `None` when at least half of them are whole.
-    pub fn complaint(&self) -> Option<String> {
+    pub fn verdict(&self) -> Option<String> {
         let (whole, broken) = (self.whole, self.broken());
         let Some((defect, _)) = self.defects().first().copied() else {
             return (whole == 0).then(|| "it is open and gives no picture".to_owned());
@@ -217,7 +217,7 @@ mod tests {
         assert_eq!((tally.whole, tally.broken()), (1, 3));
         assert_eq!(tally.defects(), [("not a JPEG", 2), ("empty", 1)]);
         let words = "3 of 4 pictures are broken, most often not a JPEG";
-        assert_eq!(tally.complaint().as_deref(), Some(words));
+        assert_eq!(tally.verdict().as_deref(), Some(words));
     }
 
     #[test]
@@ -237,7 +237,7 @@ mod tests {
                 tally.broken.insert("empty", broken);
             }
             assert_eq!(
-                tally.complaint().is_none(),
+                tally.verdict().is_none(),
                 is_usable,
                 "{whole} whole, {broken} broken"
             );

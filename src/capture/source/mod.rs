@@ -61,7 +61,7 @@ pub enum Repeat {
     /// Its server says that it is the one before.
     Yes,
     /// Only its bytes can tell.
-    Unsaid,
+    Unknown,
 }
 
 impl Repeat {
@@ -73,7 +73,7 @@ impl Repeat {
             && match self {
                 Repeat::No => false,
                 Repeat::Yes => shown.captured().unix == captured.unix,
-                Repeat::Unsaid => age < LONGEST_REPEAT && shown.jpeg() == jpeg,
+                Repeat::Unknown => age < LONGEST_REPEAT && shown.jpeg() == jpeg,
             }
     }
 }
@@ -135,10 +135,10 @@ mod tests {
             (Repeat::Yes, shown_at, other, 0, true),
             (Repeat::Yes, shown_at, other, 60, true),
             (Repeat::Yes, later, jpeg, 1, false),
-            (Repeat::Unsaid, later, jpeg, 1, true),
-            (Repeat::Unsaid, later, jpeg, 2, false),
-            (Repeat::Unsaid, later, other, 1, false),
-            (Repeat::Unsaid, later, &[], 1, false),
+            (Repeat::Unknown, later, jpeg, 1, true),
+            (Repeat::Unknown, later, jpeg, 2, false),
+            (Repeat::Unknown, later, other, 1, false),
+            (Repeat::Unknown, later, &[], 1, false),
         ] {
             let now = shown_at.at + Duration::from_secs(seconds);
             let is_of = |shown| repeat.is_of(shown, captured, bytes, now);

@@ -204,7 +204,7 @@ impl Source for OpenCvStream {
     fn repeat(&self) -> Repeat {
         match self.device {
             // FFmpeg loses what a server says of its parts.
-            Device::Url(_) => Repeat::Unsaid,
+            Device::Url(_) => Repeat::Unknown,
             _ => Repeat::No,
         }
     }

@@ -109,7 +109,7 @@ pub fn check(
         [host] => host,
         _ => return Err(Denied::new(400, "more than one Host header\n")),
     };
-    if header.is_empty() && !ask.is_old {
+    if header.is_empty() && !ask.is_http_1_0 {
         return Err(Denied::new(400, "no Host header\n"));
     }
     let host = ask.authority.unwrap_or(header);
@@ -285,7 +285,7 @@ mod tests {
     #[test]
     fn a_request_names_one_host_or_is_old() {
         let evil = "evil.example";
-        for (hosts, authority, is_old, status) in [
+        for (hosts, authority, is_http_1_0, status) in [
             (&["localhost"][..], None, false, 0),
             (&[evil], None, false, 421),
             (&[evil], None, true, 421),
@@ -301,7 +301,7 @@ mod tests {
             let ask = AccessRequest {
                 hosts: hosts.to_vec(),
                 authority,
-                is_old,
+                is_http_1_0,
                 ..AccessRequest::example("/stream")
             };
             let names = RefusedNames::default();

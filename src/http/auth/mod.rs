@@ -57,7 +57,7 @@ pub struct AccessRequest<'a> {
     /// Its Authorization header.
     pub authorization: Option<&'a str>,
     /// Its HTTP is older than 1.1.
-    pub is_old: bool,
+    pub is_http_1_0: bool,
     /// Who asks; `None` on a Unix socket.
     pub peer: Option<IpAddr>,
 }
@@ -195,7 +195,7 @@ impl AccessRequest<'static> {
             authority: None,
             hosts: vec!["192.0.2.7:8080"],
             authorization: None,
-            is_old: false,
+            is_http_1_0: false,
             peer: Some(IpAddr::from([192, 0, 2, 1])),
         }
     }

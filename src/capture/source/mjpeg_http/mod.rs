@@ -153,7 +153,7 @@ impl Source for Relay {
         match &self.last {
             Some((head, _)) if head.sequence.is_some() && self.is_repeat => Repeat::Yes,
             Some((head, _)) if head.sequence.is_some() => Repeat::No,
-            _ => Repeat::Unsaid,
+            _ => Repeat::Unknown,
         }
     }
 }
