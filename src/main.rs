@@ -19,8 +19,8 @@
 //! the log. A `Camera` holds the slot and everything about one camera; `capture` and `encode` fill it,
 //! `http` reads it. What holds by absence: OpenCV is named only in `capture/` and `encode/`, `tiny_http`
 //! only in `http/`; no thread holds two locks, or any lock while it reads a device, encodes or writes;
-//! nobody sleeps to poll; every wait has a deadline or somebody who ends it; every thread has a name; one
-//! place ends the process.
+//! every wait has a deadline or somebody who ends it; every thread has a name; `main` ends the process, and
+//! besides it only a second signal and the watchdog, when `main` hangs.
 
 mod capture;
 mod config;

@@ -1,7 +1,7 @@
 //! The thread of a camera: tells its supervisor what happened and when, for as long as the program
 //! runs.
 //!
-//! It waits for capture threads, watchers and camera nodes with a deadline, never for a device, so it
+//! It waits for capture threads, watchers and camera nodes with a deadline, never for a picture, so it
 //! notices a device that hangs.
 
 use crate::{

@@ -2,7 +2,7 @@
 //!
 //! `device` says what can be opened, `source_text` how much of it is shown, `access` who may look,
 //! `values` what each option takes, `file` where else options may stand. What changes while the
-//! program runs stands elsewhere, in `stats`.
+//! program runs stands elsewhere, in `feed`.
 
 mod access;
 pub mod args;

@@ -60,8 +60,8 @@ mod tests {
             .map(|_| {
                 let shared = Arc::clone(&shared);
                 thread::spawn(move || {
-                    let (bell, value) = &*shared;
-                    bell.wait_until(far, || {
+                    let (notifier, value) = &*shared;
+                    notifier.wait_until(far, || {
                         Some(value.load(Ordering::Relaxed)).filter(|&v| v > 0)
                     })
                 })
@@ -75,14 +75,14 @@ mod tests {
     }
 
     #[test]
-    fn no_ring_is_lost_between_looking_and_waiting() {
+    fn no_notification_is_lost_between_looking_and_waiting() {
         let shared = Arc::new((Notifier::default(), AtomicU64::new(0)));
         let far = Instant::now() + Duration::from_secs(60);
-        let ringing = Arc::clone(&shared);
-        let ringer = thread::spawn(move || {
+        let notifying = Arc::clone(&shared);
+        let sender = thread::spawn(move || {
             for _ in 0..20_000 {
-                ringing.1.fetch_add(1, Ordering::Relaxed);
-                ringing.0.notify_all();
+                notifying.1.fetch_add(1, Ordering::Relaxed);
+                notifying.0.notify_all();
             }
         });
         let mut seen = 0;
@@ -93,14 +93,14 @@ mod tests {
                 .wait_until(far, newer)
                 .expect("woken, never timed out");
         }
-        ringer.join().expect("no panic");
+        sender.join().expect("no panic");
     }
 
     #[test]
     fn a_wait_for_nothing_ends_at_its_deadline() {
-        let bell = Notifier::default();
+        let notifier = Notifier::default();
         let soon = Instant::now() + Duration::from_millis(5);
-        assert_eq!(bell.wait_until(soon, || None::<()>), None);
+        assert_eq!(notifier.wait_until(soon, || None::<()>), None);
         assert!(Instant::now() >= soon);
     }
 }

@@ -9,8 +9,8 @@
 //! `net` has the sockets: the listener, the accept loop, the open connections; `serve` is one connection's
 //! loop; `head` reads a request; `auth` says who may look and `routes` which answer belongs to which
 //! address; the handlers in `answers` make them out of an `app`, as a value of `response`; `self_probe`
-//! asks the server something from outside. Knows nothing of OpenCV, and reads the camera only through its
-//! slot, its numbers and its status.
+//! asks the server something from outside. Knows nothing of OpenCV, and sees the camera only through its
+//! slot, its numbers, its status and its controls.
 
 mod answers;
 mod app;

@@ -24,8 +24,8 @@ impl WaiterLimit {
 
     /// One more, until the result is dropped; `None` when there are as many as there may be.
     pub fn enter(&self) -> Option<Waiter<'_>> {
-        let patient = Waiter(self);
-        (self.now.fetch_add(1, Ordering::Relaxed) < self.most).then_some(patient)
+        let waiter = Waiter(self);
+        (self.now.fetch_add(1, Ordering::Relaxed) < self.most).then_some(waiter)
     }
 }
 

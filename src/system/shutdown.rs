@@ -1,6 +1,6 @@
-//! The one way the program is asked to stop.
+//! The flag by which threads that are no client's learn that the program ends.
 //!
-//! Whoever sleeps or paces itself does it through [`ShutdownFlag::wait_until`], so that stopping never
+//! Whoever paces itself does it through [`ShutdownFlag::wait_until`], so that stopping never
 //! waits for a timer. Nobody polls it: `wait_until` returns early, and loops ask `is_set` between
 //! two pictures.
 

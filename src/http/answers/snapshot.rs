@@ -28,8 +28,8 @@ use std::{
 
 /// Answers with the newest frame that the query accepts.
 pub fn answer(request: &Request, app: &App) -> Response {
-    let wish = match SnapshotQuery::parse(&request.target.query, Instant::now()) {
-        Ok(wish) => wish,
+    let asked_for = match SnapshotQuery::parse(&request.target.query, Instant::now()) {
+        Ok(asked_for) => asked_for,
         Err(line) => return Response::text(400, line),
     };
     let Some(_place) = app.waiters.enter() else {
@@ -37,7 +37,7 @@ pub fn answer(request: &Request, app: &App) -> Response {
             .with("Retry-After", "2");
     };
     let slot = &app.camera.slot;
-    if let Some(frame) = live_frame(slot, wish) {
+    if let Some(frame) = live_frame(slot, asked_for) {
         return picture(frame, request);
     }
     let card = slot.latest().filter(|card| !card.is_live());
@@ -58,16 +58,16 @@ fn is_from_image(request: &Request) -> bool {
     accept.trim_start().starts_with("image/")
 }
 
-fn live_frame(slot: &Arc<Slot>, wish: SnapshotQuery) -> Option<Arc<Frame>> {
-    let deadline = wish.asked + wish.patience();
+fn live_frame(slot: &Arc<Slot>, asked_for: SnapshotQuery) -> Option<Arc<Frame>> {
+    let deadline = asked_for.asked + asked_for.patience();
     let _watch = slot.watch();
     let mut newest = slot.latest();
-    let wish = wish.at(newest.as_ref().map_or(0, |frame| frame.sequence()));
+    let asked_for = asked_for.at(newest.as_ref().map_or(0, |frame| frame.sequence()));
     let mut is_awaited = false;
     let mut sequence = 0;
     loop {
         if let Some(frame) = newest {
-            if wish.accepts(&frame, is_awaited) {
+            if asked_for.accepts(&frame, is_awaited) {
                 return Some(frame);
             }
             sequence = frame.sequence();
@@ -144,7 +144,7 @@ mod tests {
         );
     }
 
-    fn wish(query: &str, asked: Instant) -> SnapshotQuery {
+    fn parsed(query: &str, asked: Instant) -> SnapshotQuery {
         SnapshotQuery::parse(&Query::new(query), asked).expect("well formed")
     }
 
@@ -157,9 +157,9 @@ mod tests {
     /// The sequence that a client with this query gets when frame `sequence` is published while it
     /// waits.
     fn got_while_waiting(slot: &Arc<Slot>, query: &str, sequence: u64) -> Option<u64> {
-        let wish = wish(query, Instant::now());
+        let asked_for = parsed(query, Instant::now());
         let waiting = Arc::clone(slot);
-        let waiter = std::thread::spawn(move || live_frame(&waiting, wish));
+        let waiter = std::thread::spawn(move || live_frame(&waiting, asked_for));
         while !slot.is_watched() {
             std::thread::yield_now();
         }
@@ -172,9 +172,9 @@ mod tests {
     fn a_young_frame_is_taken_and_an_old_one_is_not() {
         let slot = Arc::new(Slot::default());
         slot.publish(frame(1, Duration::from_secs(2)));
-        assert!(live_frame(&slot, wish("", nearly_late(ANSWER_TIMEOUT))).is_none());
+        assert!(live_frame(&slot, parsed("", nearly_late(ANSWER_TIMEOUT))).is_none());
         slot.publish(frame(2, Duration::from_millis(100)));
-        assert!(live_frame(&slot, wish("", Instant::now())).is_some());
+        assert!(live_frame(&slot, parsed("", Instant::now())).is_some());
     }
 
     #[test]
@@ -188,7 +188,7 @@ mod tests {
     fn after_waits_for_a_later_sequence() {
         let slot = Arc::new(Slot::default());
         slot.publish(frame(4, Duration::ZERO));
-        let late = wish("after=4", nearly_late(NEXT_FRAME_TIMEOUT));
+        let late = parsed("after=4", nearly_late(NEXT_FRAME_TIMEOUT));
         assert!(live_frame(&slot, late).is_none());
         assert_eq!(got_while_waiting(&slot, "after=4", 5), Some(5));
     }
@@ -197,7 +197,7 @@ mod tests {
     fn after_a_sequence_of_an_earlier_start_comes_the_newest_at_once() {
         let slot = Arc::new(Slot::default());
         slot.publish(frame(4, Duration::ZERO));
-        let got = live_frame(&slot, wish("after=5", nearly_late(NEXT_FRAME_TIMEOUT)));
+        let got = live_frame(&slot, parsed("after=5", nearly_late(NEXT_FRAME_TIMEOUT)));
         assert_eq!(got.expect("at once").sequence(), 4);
     }
 
@@ -205,6 +205,6 @@ mod tests {
     fn a_placeholder_is_never_a_snapshot() {
         let slot = Arc::new(Slot::default());
         slot.publish(Frame::placeholder(1, b"CARD", "why"));
-        assert!(live_frame(&slot, wish("", nearly_late(ANSWER_TIMEOUT))).is_none());
+        assert!(live_frame(&slot, parsed("", nearly_late(ANSWER_TIMEOUT))).is_none());
     }
 }

@@ -108,7 +108,7 @@ mod tests {
     use super::*;
     use crate::feed::frame::CaptureTime;
 
-    fn wish(query: &str) -> SnapshotQuery {
+    fn parsed(query: &str) -> SnapshotQuery {
         SnapshotQuery::parse(&Query::new(query), Instant::now()).expect("well formed")
     }
 
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_is_measured_by_the_wish() {
+    fn a_frame_is_measured_by_the_query() {
         for (query, age_ms, is_awaited, is_met) in [
             ("", 100, false, true),
             ("", 700, false, false),
@@ -138,32 +138,32 @@ mod tests {
             ("after=6&max_age=2000", 700, false, true),
             ("after=6&fresh", 100, true, false),
         ] {
-            let wish = wish(query);
+            let asked_for = parsed(query);
             let frame = frame(7, age_ms);
-            assert_eq!(wish.accepts(&frame, is_awaited), is_met, "{query}");
+            assert_eq!(asked_for.accepts(&frame, is_awaited), is_met, "{query}");
         }
     }
 
     #[test]
     fn a_frame_captured_after_the_request_is_fresh_and_has_no_age() {
         for query in ["fresh=1", "max_age=0", "fresh=1&max_age=0&after=6"] {
-            let wish = wish(query);
-            assert!(wish.accepts(&frame(7, 0), true), "{query}");
+            let asked_for = parsed(query);
+            assert!(asked_for.accepts(&frame(7, 0), true), "{query}");
         }
     }
 
     #[test]
     fn a_sequence_of_another_start_is_forgotten() {
-        assert_eq!(wish("after=900").at(7).after, None);
-        assert_eq!(wish("after=7").at(7).after, Some(7));
-        assert_eq!(wish("after=0").at(0).after, Some(0));
+        assert_eq!(parsed("after=900").at(7).after, None);
+        assert_eq!(parsed("after=7").at(7).after, Some(7));
+        assert_eq!(parsed("after=0").at(0).after, Some(0));
     }
 
     #[test]
-    fn a_placeholder_meets_no_wish() {
+    fn no_query_accepts_a_placeholder() {
         for query in ["", "after=0", "max_age=60000"] {
             let card = Frame::placeholder(1, b"CARD", "why");
-            assert!(!wish(query).accepts(&card, true), "{query}");
+            assert!(!parsed(query).accepts(&card, true), "{query}");
         }
     }
 

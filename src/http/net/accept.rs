@@ -1,9 +1,9 @@
 //! The accept loop: one thread that accepts every connection and starts a thread for each.
 //!
-//! It waits for connections and for nothing else. With all permits taken the connection that can best
-//! be done without makes room; when there is none, new ones wait in the kernel. An accept error is an
-//! outage that passes: when descriptors are short, room is made, else accepting pauses for a moment.
-//! A panic begins the loop again.
+//! It waits for connections, and never for a client. With all permits taken the connection that can best
+//! be done without makes room; when there is none, new ones wait in the kernel. When the system has no
+//! descriptor or thread, room is made the same way, and accepting pauses for a moment. An accept error is
+//! an outage that passes; a panic begins the loop again.
 
 use crate::{
     error::Error,
@@ -190,7 +190,9 @@ impl Acceptor {
                 thread::sleep(Duration::from_millis(2));
             }
         }
-        if let Some(connection) = shared.lock().take() {
+        // Apart, so that the lock is not held while writing.
+        let connection = shared.lock().take();
+        if let Some(connection) = connection {
             serve::refuse_at_once(&connection, "no thread is free; try again\n");
         }
     }

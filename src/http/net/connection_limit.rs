@@ -33,7 +33,7 @@ pub struct ConnectionLimit {
     pub accepted: Counter,
     /// Connections of an address that had as many as it may have.
     pub refused: Counter,
-    /// Connections that had asked for nothing and made room for new ones.
+    /// Connections that made room for new ones: they asked for nothing, or took nothing of an answer.
     pub displaced: Counter,
     /// Connections whose request or next request did not come in time, or that took nothing of an
     /// answer.

@@ -1,8 +1,7 @@
 //! The listening socket: bound once, with the options every accepted connection inherits.
 //!
 //! systemd may have bound it already and pass it; then it outlives the program, and whoever
-//! connects meanwhile waits for the next one. Never blocks: the accept loop waits for connections together
-//! with everything else.
+//! connects meanwhile waits for the next one. Never blocks: the accept loop waits for connections.
 
 use crate::{config::Listen, http::net::open_connection::Peer};
 use rustix::{
