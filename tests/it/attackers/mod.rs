@@ -149,10 +149,15 @@ pub const ATTACKS: [Attack; 17] = [
     attack(
         "2000 a second are reset",
         crowds::resetting,
-        500,
+        CONNECTIONS + FEW,
         (2_000, 0, 50_000),
     ),
-    attack("200 half closed", crowds::half_closed, 100, (200, 0, 4_000)),
+    attack(
+        "200 half closed",
+        crowds::half_closed,
+        200 + FEW,
+        (200, 0, 4_000),
+    ),
     attack(
         "a header line without end",
         heads::endless_line,
@@ -210,7 +215,12 @@ pub const ATTACKS: [Attack; 17] = [
         FEW,
         (4, 4, 100),
     ),
-    attack("opened, asked, closed", greedy::hasty, 100, (100, 4, 4_000)),
+    attack(
+        "opened, asked, closed",
+        greedy::hasty,
+        CONNECTIONS + FEW,
+        (100, 4, 4_000),
+    ),
 ];
 
 const fn attack(
