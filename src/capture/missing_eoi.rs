@@ -10,7 +10,6 @@ use crate::{
     jpeg::{self, JpegError, JpegLayout},
 };
 use log::warn;
-use opencv::core;
 
 /// A camera that sends so many pictures without an EOI first, and none with one, sends no EOI.
 const FIRST_PICTURES: u32 = 10;
@@ -139,11 +138,6 @@ fn last_bytes(bytes: &[u8], lost: usize) -> &'static [u8] {
         (3, Some(last)) if *last != 0xff => &[0x7f, 0x3f, 0x1f, 0x0f, 0x07, 0x03, 0x01, 0x00],
         _ => &[0],
     }
-}
-
-/// Whether the OpenCV in use loses bytes of raw V4L2 pictures.
-pub fn opencv_loses_bytes() -> bool {
-    (core::get_version_major(), core::get_version_minor()) < (4, 11)
 }
 
 #[cfg(test)]

@@ -237,9 +237,8 @@ fn a_placeholder_paused_on_is_no_picture() {
     assert_eq!(browser.eval("saved"), Value::Null);
 }
 
-#[test]
-fn a_browser_that_cannot_read_the_stream_plays_it_and_says_what_is_unknown() {
-    let camfeed = Camfeed::online(&["--source", SMALL]);
+/// A page that plays the stream, because no answer to its own reader comes through.
+fn open_without_reading(camfeed: &Camfeed) -> (TcpProxy, Browser) {
     let rules = Rules {
         cuts: Some("type=bytes"),
         ..Rules::default()
@@ -247,6 +246,13 @@ fn a_browser_that_cannot_read_the_stream_plays_it_and_says_what_is_unknown() {
     let link = TcpProxy::to(camfeed.address, rules);
     let mut browser = Browser::open(&page(link.address, "/"));
     browser.wait_state("live");
+    (link, browser)
+}
+
+#[test]
+fn a_browser_that_cannot_read_the_stream_plays_it_and_says_what_is_unknown() {
+    let camfeed = Camfeed::online(&["--source", SMALL]);
+    let (_link, mut browser) = open_without_reading(&camfeed);
     browser.wait("document.getElementById('fallback').naturalWidth === 320");
     assert_eq!(text(&mut browser, "label"), "Playing");
     assert_ne!(browser.eval("document.body.dataset.tone"), "good");
@@ -271,13 +277,7 @@ fn a_browser_that_cannot_read_the_stream_plays_it_and_says_what_is_unknown() {
 fn what_a_browser_plays_itself_returns_after_a_quick_restart_of_the_server() {
     let camfeed = Camfeed::online(&["--source", SMALL]);
     let address = camfeed.address.to_string();
-    let rules = Rules {
-        cuts: Some("type=bytes"),
-        ..Rules::default()
-    };
-    let link = TcpProxy::to(camfeed.address, rules);
-    let mut browser = Browser::open(&page(link.address, "/"));
-    browser.wait_state("live");
+    let (_link, mut browser) = open_without_reading(&camfeed);
     browser.wait("document.getElementById('label').textContent === 'Playing'");
     drop(camfeed);
     let again = Camfeed::start_at(&address, &["--source", SMALL]);

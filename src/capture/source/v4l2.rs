@@ -6,10 +6,7 @@
 //! how long the failure took.
 
 use crate::{
-    capture::{
-        missing_eoi,
-        source::{Opened, Source, raw, v4l2_devices},
-    },
+    capture::source::{Opened, Source, raw, v4l2_devices},
     config::{CameraConfig, Device, Size},
     encode::Picture,
     error::{Cause, Error},
@@ -20,7 +17,7 @@ use crate::{
     system::shutdown::ShutdownFlag,
 };
 use opencv::{
-    core::{Mat, Vector},
+    core::{self, Mat, Vector},
     prelude::*,
     videoio::{self, VideoCapture, VideoWriter},
 };
@@ -231,7 +228,7 @@ impl Source for V4l2Source {
     }
 
     fn may_lose_bytes(&self) -> bool {
-        missing_eoi::opencv_loses_bytes()
+        opencv_loses_bytes()
     }
 }
 
@@ -286,4 +283,9 @@ impl V4l2Source {
             reason: reason.to_owned(),
         }
     }
+}
+
+/// Whether the OpenCV in use loses bytes of raw V4L2 pictures.
+fn opencv_loses_bytes() -> bool {
+    (core::get_version_major(), core::get_version_minor()) < (4, 11)
 }

@@ -44,6 +44,10 @@ const FULL_PAUSE: Duration = Duration::from_millis(250);
 /// Connections that make room for one for which there is no thread, at most.
 const MOST_EVICTED: u32 = 4;
 
+/// Between two tries to start a thread in place of one that ends: it ends a moment after it has closed its
+/// connection, and nothing tells when the system counts it no more.
+const SPAWN_PAUSE: Duration = Duration::from_millis(2);
+
 /// A pause before the loop is begun again after a panic.
 const PANIC_PAUSE: Duration = Duration::from_millis(200);
 
@@ -96,7 +100,7 @@ impl Acceptor {
     fn run(&self) {
         while panic::catch_unwind(AssertUnwindSafe(|| self.accept_all())).is_err() {
             error!("accepting failed and is begun again");
-            thread::sleep(PANIC_PAUSE);
+            self.limit.wait_end(Instant::now() + PANIC_PAUSE);
         }
     }
 
@@ -160,7 +164,9 @@ impl Acceptor {
         if is_shortage {
             self.limit.evict();
         }
-        thread::sleep(SHORTAGE_PAUSE);
+        // A connection that is closed gives its descriptor back.
+        let open = self.limit.open();
+        self.limit.wait_below(open, Instant::now() + SHORTAGE_PAUSE);
     }
 
     /// Serves `connection` on a thread of its own. When the system has none, the connection that can
@@ -182,12 +188,11 @@ impl Acceptor {
             }
             let deadline = Instant::now() + SHORTAGE_PAUSE;
             self.limit.wait_below(open, deadline);
-            // Its thread ends a moment after it has closed the connection.
-            while Instant::now() < deadline {
+            while Instant::now() < deadline && !self.limit.is_ending() {
                 if self.try_spawn(&shared, is_allowed).is_ok() {
                     return;
                 }
-                thread::sleep(Duration::from_millis(2));
+                self.limit.wait_end(Instant::now() + SPAWN_PAUSE);
             }
         }
         // Apart, so that the lock is not held while writing.

@@ -177,6 +177,11 @@ impl ConnectionLimit {
         }
     }
 
+    /// Waits for the program's end, at most until `deadline`.
+    pub fn wait_end(&self, deadline: Instant) {
+        self.wait_below(0, deadline);
+    }
+
     /// From now on nothing more is accepted and no connection is kept.
     pub fn end(&self) {
         self.open.lock().is_ending = true;
