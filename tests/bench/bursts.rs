@@ -62,6 +62,7 @@ pub fn run(recipe: &Recipe) -> Result<Vec<Bursts>, String> {
                 let key = format!("{} {status}", answer.path);
                 *bursts.statuses.entry(key).or_default() += 1;
             }
+            // The server has no other word for having closed them all.
             std::thread::sleep(PAUSE);
         }
         println!("{}", describe(&bursts));

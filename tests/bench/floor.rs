@@ -78,6 +78,7 @@ fn publish(jpegs: &[Vec<u8>], frame_time: Duration, slot: &Slot) {
     let begin = Duration::from_micros(load::monotonic_micros());
     for (number, jpeg) in jpegs.iter().cycle().enumerate() {
         let due = begin + frame_time * number as u32;
+        // The camera's pace, which is what is measured.
         thread::sleep(due.saturating_sub(Duration::from_micros(load::monotonic_micros())));
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)

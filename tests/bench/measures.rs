@@ -50,6 +50,7 @@ fn feed(args: &Args, case: &Case, recipe: &Recipe, server: &Server) -> Outcome {
     client.wait_for("begin", Duration::ZERO)?;
     let mut meter = Meter::begin(server.id(), Some(client.id()));
     let half = Duration::from_secs_f64(seconds / 2.0);
+    // To the middle of the measured window.
     thread::sleep(half);
     meter.look();
     client.wait_for("end", half)?;

@@ -107,12 +107,14 @@ pub fn watch(watch: &Watch, mut on_phase: impl FnMut(bool)) -> Report {
         while clock.ready.load(Ordering::Acquire) < watch.viewers
             && clock.base.elapsed() < watch.patience
         {
+            // Viewers count themselves without waking anybody: that would be measured, too.
             std::thread::sleep(READY_CHECK);
         }
         clock
             .begin_micros
             .store(clock.now_micros(), Ordering::Release);
         on_phase(true);
+        // The measured window.
         std::thread::sleep(watch.window);
         on_phase(false);
         let mut report = Report {
