@@ -280,7 +280,7 @@ static size_t compose_mjpg(uint8_t *dst, size_t cap, int w, int h, const struct 
 {
 	const struct jpeg *j = jpeg_of(w, h, s->seq);
 	char text[128 + UNEVEN_STEP];
-	int n = snprintf(text, sizeof text, "fakecam seq=%u mono_us=%llu unix_us=%llu", s->seq,
+	int n = snprintf(text, sizeof text, "fakecam seq=%u mono_us=%014llu unix_us=%llu", s->seq,
 			 (unsigned long long)s->mono_us, (unsigned long long)s->unix_us);
 	uint64_t r = random_of(s->seq);
 
