@@ -28,7 +28,8 @@ const FORBIDDEN: [(&str, &[&str]); 7] = [
 ];
 
 /// A crate, and the only parts that may name it.
-const CRATES: [(&str, &[&str]); 3] = [
+const CRATES: [(&str, &[&str]); 4] = [
+    ("gstreamer", &["capture"]),
     ("opencv", &["capture", "encode"]),
     ("tiny_http", &["http"]),
     ("argh", &["config", "http"]),

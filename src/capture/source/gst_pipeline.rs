@@ -8,7 +8,7 @@
 use crate::{
     capture::source::{
         self, Source,
-        gst::{self, Caps, Sink},
+        gst::{self, Sink},
         opencv_stream,
     },
     config::{Device, Size},
@@ -16,6 +16,7 @@ use crate::{
     error::{Cause, Error},
     feed::{camera::SourceInfo, frame::CaptureTime},
 };
+use gstreamer::{Caps, CapsRef};
 use log::debug;
 use opencv::{
     core::{self, Mat},
@@ -51,20 +52,17 @@ struct GstPipeline {
 /// Opens the pipeline `text` of `device`; blocks until it gives a picture or ends.
 pub fn open(text: &str, device: &Device) -> Result<source::Opened, Error> {
     let text = with_sink(text);
-    let known = gst::examine(&text).map_err(|reason| cannot_open(device, Cause::Other, reason))?;
-    let mut reader = match &known {
+    let mut given =
+        gst::examine(&text).map_err(|reason| cannot_open(device, Cause::Other, reason))?;
+    let mut reader = match &given {
         None => GstPipeline::start(&text, device)?,
         Some(caps) => converted(&text, caps, device)?,
     };
     // Sources of many formats show theirs only now.
-    let mut given = known;
     if let PictureKind::Other(caps) = reader.kind() {
         drop(reader);
         reader = converted(&text, &caps, device)?;
         given = Some(caps);
-    }
-    if let PictureKind::Other(caps) = reader.kind() {
-        return Err(cannot_open(device, Cause::Silent, refusal(&text, &caps)));
     }
     if let Some(caps) = &given {
         debug!(
@@ -88,7 +86,7 @@ pub fn open(text: &str, device: &Device) -> Result<source::Opened, Error> {
 fn converted(text: &str, caps: &Caps, device: &Device) -> Result<GstPipeline, Error> {
     let refused = || cannot_open(device, Cause::Silent, refusal(text, caps));
     // A decoder is more than a user of JPEGs would expect to run.
-    let is_plain = matches!(caps.media(), "video/x-raw" | "video/x-bayer");
+    let is_plain = matches!(media(caps), "video/x-raw" | "video/x-bayer");
     let text = with_converter(text, caps).filter(|_| is_plain);
     let text = text.filter(|text| matches!(gst::examine(text), Ok(None)));
     GstPipeline::start(&text.ok_or_else(refused)?, device)
@@ -113,7 +111,7 @@ fn with_sink(pipeline: &str) -> String {
 
 /// The elements that make BGR of such pictures.
 fn converter(caps: &Caps) -> String {
-    match caps.media() {
+    match media(caps) {
         "video/x-raw" => BGR.to_owned(),
         "video/x-bayer" => format!("bayer2rgb ! {BGR}"),
         _ => format!("decodebin ! {BGR}"),
@@ -137,7 +135,7 @@ fn around_sink(text: &str) -> Option<(&str, &str)> {
 
 /// Why such pictures are not served, and a command that shows them.
 fn refusal(text: &str, caps: &Caps) -> String {
-    if !caps.media().starts_with("video/") && !caps.media().starts_with("image/") {
+    if !media(caps).starts_with("video/") && !media(caps).starts_with("image/") {
         return format!("the pipeline gives {}, no pictures", name(caps));
     }
     let advice = match around_sink(text) {
@@ -164,7 +162,7 @@ fn command(caps: &Caps) -> String {
 /// Why a pipeline that can be made may not start. A source of several formats that are all not served
 /// does not even say which.
 fn diagnose_open(text: &str) -> String {
-    let raw = Caps("video/x-raw".to_owned());
+    let raw = Caps::new_empty_simple("video/x-raw");
     let advice = with_converter(text, &raw)
         .filter(|_| !text.contains("videoconvert"))
         .map(|_| {
@@ -179,9 +177,26 @@ fn diagnose_open(text: &str) -> String {
     )
 }
 
+/// Such as `video/x-raw`.
+fn media(caps: &CapsRef) -> &str {
+    caps.structure(0).map_or("", |first| first.name().as_str())
+}
+
+/// Such as `NV12`; `None` where it is not there, or not one.
+fn format(caps: &CapsRef) -> Option<&str> {
+    caps.structure(0)?.get("format").ok()
+}
+
+/// Width and height, where both are known.
+fn size(caps: &CapsRef) -> Option<Size> {
+    let side = |name| u32::try_from(caps.structure(0)?.get::<i32>(name).ok()?).ok();
+    let (width, height) = (side("width")?, side("height")?);
+    Some(Size { width, height })
+}
+
 /// What the pictures are called.
-fn name(caps: &Caps) -> String {
-    match (caps.media(), caps.field("format")) {
+fn name(caps: &CapsRef) -> String {
+    match (media(caps), format(caps)) {
         ("video/x-raw", Some(format)) => format!("`{format}` pictures"),
         (media, Some(format)) => format!("`{media}` pictures (`{format}`)"),
         (media, None) => format!("`{media}`"),
@@ -189,13 +204,10 @@ fn name(caps: &Caps) -> String {
 }
 
 fn kind_of(caps: &Caps) -> PictureKind {
-    let side = |name| caps.field(name)?.parse().ok();
-    let size = side("width").zip(side("height"));
-    let size = size.map(|(width, height)| Size { width, height });
-    match (caps.media(), caps.field("format")) {
+    match (media(caps), format(caps)) {
         ("image/jpeg", _) => PictureKind::Jpeg,
-        ("video/x-raw", Some("BGR")) => PictureKind::Raw(Pixels::Bgr, size),
-        ("video/x-raw", Some("GRAY8")) => PictureKind::Raw(Pixels::Gray, size),
+        ("video/x-raw", Some("BGR")) => PictureKind::Raw(Pixels::Bgr, size(caps)),
+        ("video/x-raw", Some("GRAY8")) => PictureKind::Raw(Pixels::Gray, size(caps)),
         _ => PictureKind::Other(caps.clone()),
     }
 }
@@ -204,7 +216,7 @@ impl GstPipeline {
     /// Starts the pipeline and waits for its first picture.
     fn start(text: &str, device: &Device) -> Result<GstPipeline, Error> {
         let open = || VideoCapture::from_file(text, videoio::CAP_GSTREAMER);
-        let (capture, sink, mut converters) = gst::sink_of(open);
+        let (capture, sink, converters) = gst::sink_of(open);
         // OpenCV throws for some causes and returns a closed capture for others.
         let capture = match capture {
             Ok(capture) if capture.is_opened().unwrap_or(false) => capture,
@@ -220,8 +232,8 @@ impl GstPipeline {
         match reader.grab_one() {
             Ok(()) => {
                 reader.is_grabbed = true;
-                let padded = converters.iter_mut().find_map(padding_of);
-                match padded.or_else(|| reader.sink.as_mut().and_then(padding_of)) {
+                let padded = converters.iter().chain(&reader.sink).find_map(padding_of);
+                match padded {
                     Some(reason) => Err(cannot_open(device, Cause::Silent, reason)),
                     None => Ok(reader),
                 }
@@ -234,9 +246,9 @@ impl GstPipeline {
         }
     }
 
-    fn kind(&mut self) -> PictureKind {
-        let caps = self.sink.as_mut().and_then(Sink::caps);
-        caps.map_or(PictureKind::Unknown, kind_of)
+    fn kind(&self) -> PictureKind {
+        let caps = self.sink.as_ref().and_then(Sink::caps);
+        caps.map_or(PictureKind::Unknown, |caps| kind_of(&caps))
     }
 
     fn grab_one(&mut self) -> Result<(), Error> {
@@ -248,13 +260,13 @@ impl GstPipeline {
     }
 
     /// What it really gives; `given` is what was converted.
-    fn facts(&mut self, given: Option<&Caps>) -> opencv::Result<SourceInfo> {
+    fn facts(&self, given: Option<&Caps>) -> opencv::Result<SourceInfo> {
         let side = |value: f64| (value >= 1.0).then_some(value as u32);
         let width = side(self.capture.get(videoio::CAP_PROP_FRAME_WIDTH)?);
         let height = side(self.capture.get(videoio::CAP_PROP_FRAME_HEIGHT)?);
         let fps = self.capture.get(videoio::CAP_PROP_FPS)?;
         let format = match (given, self.kind()) {
-            (Some(caps), _) => caps.field("format").unwrap_or_default(),
+            (Some(caps), _) => format(caps).unwrap_or_default(),
             (None, PictureKind::Raw(Pixels::Gray, _)) => "GRAY8",
             // Said when the first picture is looked at.
             _ => "",
@@ -321,29 +333,26 @@ impl Source for GstPipeline {
 }
 
 /// Why what goes in there would be sheared; `None` when its lines follow each other without gaps.
-fn padding_of(sink: &mut Sink) -> Option<String> {
+fn padding_of(sink: &Sink) -> Option<String> {
     let version = (core::get_version_major(), core::get_version_minor());
     let bytes = sink.untold_bytes(version >= (4, 10))?;
     let caps = sink.caps()?;
-    is_padded(caps, bytes)?.then(|| {
+    is_padded(&caps, bytes)?.then(|| {
         format!(
             "the pipeline gives {} with padded lines and does not say so; a width that is a multiple \
              of 64 mostly has none",
-            name(caps)
+            name(&caps)
         )
     })
 }
 
 /// Whether the lines of such a picture cannot follow each other as GStreamer has them by default, when
 /// it has so many bytes; `None` where that is not known.
-fn is_padded(caps: &Caps, bytes: usize) -> Option<bool> {
-    let side = |name| caps.field(name)?.parse::<usize>().ok();
-    let (width, height) = (side("width")?, side("height")?);
+fn is_padded(caps: &CapsRef, bytes: usize) -> Option<bool> {
+    let Size { width, height } = size(caps)?;
+    let (width, height) = (width as usize, height as usize);
     let (line, even) = (width.next_multiple_of(4), height.next_multiple_of(2));
-    let tight = match caps
-        .field("format")
-        .filter(|_| caps.media() == "video/x-raw")?
-    {
+    let tight = match format(caps).filter(|_| media(caps) == "video/x-raw")? {
         "NV12" | "NV21" => line * even * 3 / 2,
         "I420" | "YV12" => line * even + width.div_ceil(2).next_multiple_of(4) * even,
         "BGR" | "RGB" => (width * 3).next_multiple_of(4) * height,
@@ -368,9 +377,23 @@ fn cannot_open(device: &Device, cause: Cause, reason: String) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::str::FromStr;
 
     fn caps(text: &str) -> Caps {
-        Caps(text.to_owned())
+        gstreamer::init().expect("it starts");
+        Caps::from_str(text).expect("good caps")
+    }
+
+    #[test]
+    fn caps_are_read_by_their_fields() {
+        let nv12 = caps("video/x-raw, format=(string)NV12, width=(int)320");
+        assert_eq!(media(&nv12), "video/x-raw");
+        assert_eq!(format(&nv12), Some("NV12"));
+        assert_eq!(size(&nv12), None, "no height");
+        let either = caps("video/x-raw, format=(string){ RGB, NV12 }; image/png");
+        assert_eq!((media(&either), format(&either)), ("video/x-raw", None));
+        let png = caps("image/png; video/x-raw, format=(string)RGB");
+        assert_eq!((media(&png), format(&png)), ("image/png", None));
     }
 
     #[test]
