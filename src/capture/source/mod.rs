@@ -5,7 +5,6 @@
 //! next one is fresh) but never converted or drawn.
 
 pub mod gst;
-pub mod gst_pipeline;
 pub mod mjpeg_http;
 pub mod opencv_stream;
 pub mod raw;
@@ -99,7 +98,7 @@ pub fn open(
         Device::Number(_) | Device::Node(_) => v4l2::open(device, config, stop),
         Device::Url(url) if mjpeg_http::handles(url) => mjpeg_http::open(url, device, config, stop),
         Device::File(_) | Device::Url(_) => opencv_stream::open(device, config, stop),
-        Device::Gst(text) => gst_pipeline::open(text.secret(), device),
+        Device::Gst(text) => gst::open(text.secret(), device),
     }
 }
 

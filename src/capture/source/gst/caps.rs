@@ -1,0 +1,95 @@
+//! Caps: what the pictures of a pipeline are, as GStreamer says it.
+
+use crate::{config::Size, encode::Pixels};
+use gstreamer::{Caps, CapsRef};
+
+/// What the pictures of a pipeline are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PictureKind {
+    Jpeg,
+    Raw(Pixels, Option<Size>),
+    /// Nothing that is served as it is.
+    Other(Caps),
+    /// Nobody can tell; their shape must do.
+    Unknown,
+}
+
+/// Such as `video/x-raw`.
+pub fn media(caps: &CapsRef) -> &str {
+    caps.structure(0).map_or("", |first| first.name().as_str())
+}
+
+/// Such as `NV12`; `None` where it is not there, or not one.
+pub fn format(caps: &CapsRef) -> Option<&str> {
+    caps.structure(0)?.get("format").ok()
+}
+
+/// Width and height, where both are known.
+pub fn size(caps: &CapsRef) -> Option<Size> {
+    let side = |name| u32::try_from(caps.structure(0)?.get::<i32>(name).ok()?).ok();
+    let (width, height) = (side("width")?, side("height")?);
+    Some(Size { width, height })
+}
+
+/// What the pictures are called.
+pub fn name(caps: &CapsRef) -> String {
+    match (media(caps), format(caps)) {
+        ("video/x-raw", Some(format)) => format!("`{format}` pictures"),
+        (media, Some(format)) => format!("`{media}` pictures (`{format}`)"),
+        (media, None) => format!("`{media}`"),
+    }
+}
+
+pub fn kind_of(caps: &Caps) -> PictureKind {
+    match (media(caps), format(caps)) {
+        ("image/jpeg", _) => PictureKind::Jpeg,
+        ("video/x-raw", Some("BGR")) => PictureKind::Raw(Pixels::Bgr, size(caps)),
+        ("video/x-raw", Some("GRAY8")) => PictureKind::Raw(Pixels::Gray, size(caps)),
+        _ => PictureKind::Other(caps.clone()),
+    }
+}
+
+/// The caps of that text.
+#[cfg(test)]
+pub fn caps(text: &str) -> Caps {
+    use std::str::FromStr;
+    gstreamer::init().expect("it starts");
+    Caps::from_str(text).expect("good caps")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn caps_are_read_by_their_fields() {
+        let nv12 = caps("video/x-raw, format=(string)NV12, width=(int)320");
+        assert_eq!(media(&nv12), "video/x-raw");
+        assert_eq!(format(&nv12), Some("NV12"));
+        assert_eq!(size(&nv12), None, "no height");
+        let either = caps("video/x-raw, format=(string){ RGB, NV12 }; image/png");
+        assert_eq!((media(&either), format(&either)), ("video/x-raw", None));
+        let png = caps("image/png; video/x-raw, format=(string)RGB");
+        assert_eq!((media(&png), format(&png)), ("image/png", None));
+    }
+
+    #[test]
+    fn only_what_is_right_as_it_is_is_taken() {
+        let size = Size {
+            width: 320,
+            height: 240,
+        };
+        let bgr = caps("video/x-raw, format=(string)BGR, width=(int)320, height=(int)240");
+        assert_eq!(kind_of(&bgr), PictureKind::Raw(Pixels::Bgr, Some(size)));
+        let grey = caps("video/x-raw, format=(string)GRAY8");
+        assert_eq!(kind_of(&grey), PictureKind::Raw(Pixels::Gray, None));
+        assert_eq!(
+            kind_of(&caps("image/jpeg, width=(int)320")),
+            PictureKind::Jpeg
+        );
+        for other in ["NV12", "I420", "YUY2", "RGBx", "BGRx", "GRAY16_LE"] {
+            let caps = caps(&format!("video/x-raw, format=(string){other}"));
+            assert_eq!(kind_of(&caps), PictureKind::Other(caps.clone()), "{other}");
+        }
+    }
+}
