@@ -113,6 +113,24 @@ pub enum Cause {
 }
 
 impl Error {
+    /// [`Error::Open`] of `device`.
+    pub fn open(device: &impl fmt::Display, cause: Cause, reason: impl Into<String>) -> Error {
+        Error::Open {
+            device: device.to_string(),
+            cause,
+            reason: reason.into(),
+        }
+    }
+
+    /// [`Error::Read`] of `device`.
+    pub fn read(device: &impl fmt::Display, cause: Cause, reason: impl Into<String>) -> Error {
+        Error::Read {
+            device: device.to_string(),
+            cause,
+            reason: reason.into(),
+        }
+    }
+
     /// What the program ends with because of this, where sysexits.h has a number for it.
     pub fn exit_code(&self) -> u8 {
         match self {

@@ -127,7 +127,7 @@ impl Capture {
 
     /// Opens `device` and reads its first picture.
     fn bring_online(&self, device: &Device) -> Result<Ready, Error> {
-        let mut opened = source::open(device, &self.camera.config, &self.stop)?;
+        let mut opened = source::open::open_device(device, &self.camera.config, &self.stop)?;
         if let Some(node) = &opened.facts.node {
             self.set_controls(node);
         }

@@ -6,28 +6,26 @@
 
 pub mod gst;
 pub mod mjpeg_http;
+pub mod open;
 pub mod opencv_stream;
 pub mod raw;
 pub mod test_pattern;
 pub mod v4l2;
 pub mod v4l2_controls;
 pub mod v4l2_devices;
+pub mod video_capture;
 
 use crate::{
-    config::{CameraConfig, Device},
+    config::Device,
     encode::Picture,
     error::Error,
     feed::{
         camera::SourceInfo,
         frame::{CaptureTime, Frame},
     },
-    system::shutdown::ShutdownFlag,
 };
 use opencv::core::Mat;
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 /// The same bytes after longer than this are a new picture of a scene that stands still.
 const LONGEST_REPEAT: Duration = Duration::from_secs(2);
@@ -83,23 +81,6 @@ pub struct Opened {
     pub source: Box<dyn Source>,
     /// As read back from it.
     pub facts: SourceInfo,
-}
-
-/// Opens `device` as `config` asks; may block for seconds. [`Device::Auto`] is the supervisor's
-/// to resolve and opens the test pattern here.
-pub fn open(
-    device: &Device,
-    config: &CameraConfig,
-    stop: &Arc<ShutdownFlag>,
-) -> Result<Opened, Error> {
-    match device {
-        Device::Auto => test_pattern::open(Default::default(), config, stop, &["no camera found"]),
-        Device::Pattern(asked) => test_pattern::open(*asked, config, stop, &[]),
-        Device::Number(_) | Device::Node(_) => v4l2::open(device, config, stop),
-        Device::Url(url) if mjpeg_http::handles(url) => mjpeg_http::open(url, device, config, stop),
-        Device::File(_) | Device::Url(_) => opencv_stream::open(device, config, stop),
-        Device::Gst(text) => gst::open(text.secret(), device),
-    }
 }
 
 /// True for a device that comes as a camera's node: it may be plugged in at any time, and its driver

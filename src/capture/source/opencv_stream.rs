@@ -6,9 +6,10 @@
 use crate::{
     capture::source::{
         Opened, Repeat, Source,
-        v4l2_devices::{fourcc_text, lowercase_message},
+        v4l2_devices::{cause_of, fourcc_text, lowercase_message},
+        video_capture::{is_jpeg, opencv_words, opened, size_and_fps},
     },
-    config::{CameraConfig, Device, Size},
+    config::{CameraConfig, Device},
     encode::{Picture, Pixels},
     error::{Cause, Error},
     feed::{camera::SourceInfo, frame::CaptureTime},
@@ -20,6 +21,7 @@ use opencv::{
     videoio::{self, VideoCapture},
 };
 use std::{
+    fs::File,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -32,6 +34,9 @@ const STILL_PERIOD: Duration = Duration::from_secs(1);
 
 /// Rate of a file that does not say its own.
 const FILE_FPS: f64 = 25.0;
+
+/// The format of JPEGs, whatever FFmpeg calls them.
+const JPEGS: &str = "MJPG";
 
 struct OpenCvStream {
     capture: VideoCapture,
@@ -54,40 +59,21 @@ pub fn open(
     config: &CameraConfig,
     stop: &Arc<ShutdownFlag>,
 ) -> Result<Opened, Error> {
-    // OpenCV throws for some causes and returns a closed capture for others.
-    let mut capture = match open_ffmpeg(device) {
-        Ok(capture) if capture.is_opened().unwrap_or(false) => capture,
-        _ => return Err(diagnose_open(device)),
-    };
-    read_back(&mut capture, device, config)
-        .map(|facts| {
-            let pace = matches!(device, Device::File(_)).then(|| FilePace {
-                period: Duration::from_secs_f64(1.0 / facts.fps.unwrap_or(FILE_FPS)),
-                due: Instant::now(),
-                given: 0,
-            });
-            let device = device.clone();
-            let source = Box::new(OpenCvStream {
-                capture,
-                device,
-                pace,
-                stop: Arc::clone(stop),
-            });
-            Opened { source, facts }
-        })
-        .map_err(|error| Error::Open {
-            device: device.to_string(),
-            cause: Cause::Other,
-            reason: opencv_words(device, &error),
-        })
-}
-
-/// What OpenCV says of a failure; only its number where its words may hold a secret of the source.
-pub fn opencv_words(device: &Device, error: &opencv::Error) -> String {
-    match device {
-        Device::Url(_) | Device::Gst(_) => format!("OpenCV fails (error {})", error.code),
-        _ => format!("OpenCV fails: {}", error.message),
-    }
+    let mut capture = opened(open_ffmpeg(device)).ok_or_else(|| diagnose_open(device))?;
+    let facts = read_back(&mut capture, device, config)
+        .map_err(|error| Error::open(device, Cause::Other, opencv_words(device, &error)))?;
+    let pace = matches!(device, Device::File(_)).then(|| FilePace {
+        period: Duration::from_secs_f64(1.0 / facts.fps.unwrap_or(FILE_FPS)),
+        due: Instant::now(),
+        given: 0,
+    });
+    let source = Box::new(OpenCvStream {
+        capture,
+        device: device.clone(),
+        pace,
+        stop: Arc::clone(stop),
+    });
+    Ok(Opened { source, facts })
 }
 
 fn open_ffmpeg(device: &Device) -> opencv::Result<VideoCapture> {
@@ -104,15 +90,15 @@ fn open_ffmpeg(device: &Device) -> opencv::Result<VideoCapture> {
     VideoCapture::from_file_with_params(url.secret(), videoio::CAP_FFMPEG, &params)
 }
 
-/// Switches FFmpeg to undecoded packets where they are JPEGs; the format and whether it is that.
-fn use_packets(capture: &mut VideoCapture) -> opencv::Result<(String, bool)> {
+/// Switches FFmpeg to undecoded packets where they are JPEGs; the format, [`JPEGS`] for those.
+fn use_packets(capture: &mut VideoCapture) -> opencv::Result<String> {
     let fourcc = fourcc_text(capture.get(videoio::CAP_PROP_FOURCC)? as u32);
     // FFmpeg's streams without a container say the beginning of the codec's name.
-    let gives_jpeg = matches!(fourcc.as_str(), "MJPG" | "JPEG" | "mjpg" | "mjpa" | "mjpe");
-    if gives_jpeg {
+    if matches!(fourcc.as_str(), "MJPG" | "JPEG" | "mjpg" | "mjpa" | "mjpe") {
         capture.set(videoio::CAP_PROP_FORMAT, -1.0)?;
+        return Ok(JPEGS.to_owned());
     }
-    Ok((fourcc, gives_jpeg))
+    Ok(fourcc)
 }
 
 /// What the device really gives.
@@ -121,29 +107,19 @@ fn read_back(
     device: &Device,
     config: &CameraConfig,
 ) -> opencv::Result<SourceInfo> {
-    let (fourcc, gives_jpeg) = use_packets(capture)?;
-    let side = |value: f64| (value >= 1.0).then_some(value as u32);
-    let width = side(capture.get(videoio::CAP_PROP_FRAME_WIDTH)?);
-    let height = side(capture.get(videoio::CAP_PROP_FRAME_HEIGHT)?);
-    let own_fps =
-        Some(capture.get(videoio::CAP_PROP_FPS)?).filter(|fps| (0.1..=240.0).contains(fps));
+    let format = use_packets(capture)?;
+    let (size, own_fps) = size_and_fps(capture)?;
     let fps = match device {
         Device::File(_) => Some(config.fps.map_or(own_fps.unwrap_or(FILE_FPS), |fps| fps.0)),
         // FFmpeg makes up 25 for a stream of JPEGs, which says nothing of its rate.
-        Device::Url(_) if gives_jpeg => None,
+        Device::Url(_) if format == JPEGS => None,
         _ => own_fps,
     };
     Ok(SourceInfo {
         source: device.to_string(),
         backend: capture.get_backend_name()?,
-        format: if gives_jpeg {
-            "MJPG".to_owned()
-        } else {
-            fourcc
-        },
-        size: width
-            .zip(height)
-            .map(|(width, height)| Size { width, height }),
+        format,
+        size,
         fps,
         ..SourceInfo::default()
     })
@@ -151,23 +127,15 @@ fn read_back(
 
 /// Why a device did not open, with advice. OpenCV only says that it did not.
 fn diagnose_open(device: &Device) -> Error {
-    let (cause, reason) = match device {
-        Device::File(path) => match std::fs::File::open(path) {
-            Ok(_) => (
-                Cause::NotACamera,
-                "it is no video that FFmpeg can read".to_owned(),
-            ),
-            Err(error) => (
-                super::v4l2_devices::cause_of(&error),
-                lowercase_message(&error),
-            ),
-        },
-        _ => (Cause::Missing, "no stream answers there".to_owned()),
+    let Device::File(path) = device else {
+        return Error::open(device, Cause::Missing, "no stream answers there");
     };
-    Error::Open {
-        device: device.to_string(),
-        cause,
-        reason,
+    match File::open(path) {
+        Ok(_) => {
+            let reason = "it is no video that FFmpeg can read";
+            Error::open(device, Cause::NotACamera, reason)
+        }
+        Err(error) => Error::open(device, cause_of(&error), lowercase_message(&error)),
     }
 }
 
@@ -228,24 +196,17 @@ impl OpenCvStream {
                 self.stop.wait_until(pace.due);
             }
             _ => {
-                let is_back = self
-                    .capture
-                    .set(videoio::CAP_PROP_POS_FRAMES, 0.0)
-                    .unwrap_or(false);
-                if is_back && self.grab_one()? {
+                let is_back = self.capture.set(videoio::CAP_PROP_POS_FRAMES, 0.0);
+                if is_back.unwrap_or(false) && self.grab_one()? {
                     return Ok(true);
                 }
             }
         }
         // Raw streams and stills cannot go back; they can be begun anew.
-        match open_ffmpeg(&self.device) {
-            Ok(mut capture) if capture.is_opened().unwrap_or(false) => {
-                use_packets(&mut capture).map_err(|error| self.failed(&error))?;
-                self.capture = capture;
-                self.grab_one()
-            }
-            _ => Err(diagnose_open(&self.device)),
-        }
+        self.capture =
+            opened(open_ffmpeg(&self.device)).ok_or_else(|| diagnose_open(&self.device))?;
+        use_packets(&mut self.capture).map_err(|error| self.failed(&error))?;
+        self.grab_one()
     }
 
     fn failed(&self, error: &opencv::Error) -> Error {
@@ -253,17 +214,8 @@ impl OpenCvStream {
     }
 
     fn lost(&self, reason: &str) -> Error {
-        Error::Read {
-            device: self.device.to_string(),
-            cause: Cause::Silent,
-            reason: reason.to_owned(),
-        }
+        Error::read(&self.device, Cause::Silent, reason)
     }
-}
-
-/// Raw bytes come as one row; only JPEGs are asked for in that form.
-pub fn is_jpeg(mat: &Mat) -> bool {
-    mat.rows() == 1 && mat.typ() == opencv::core::CV_8UC1 && mat.cols() > 3
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! colours.
 
 use crate::{
-    config::{PixelFormat, Size},
+    config::{Device, PixelFormat, Size},
     encode::Pixels,
 };
 use opencv::{
@@ -108,40 +108,43 @@ pub fn is_jpeg(code: &str) -> bool {
     matches!(code, "MJPG" | "JPEG")
 }
 
+/// True for the codes of what is served.
+fn is_served(code: &str) -> bool {
+    is_jpeg(code) || format_of(code).is_some()
+}
+
 /// The format to ask for: the one named, else the camera's JPEGs, else the best raw one; `None`
 /// leaves it to OpenCV.
 pub fn wanted(asked: &PixelFormat, offered: &[String]) -> Option<String> {
     if let PixelFormat::Named(name) = asked {
         return Some(name.clone());
     }
+    let served = FORMATS.iter().map(|format| format.code);
     ["MJPG", "JPEG"]
         .into_iter()
-        .chain(FORMATS.iter().map(|format| format.code))
-        .find(|name| offered.iter().any(|offer| offer == name))
+        .chain(served)
         .map(str::to_owned)
+        .find(|name| offered.contains(name))
 }
 
 /// Why a camera at `device` with these formats is not even opened; `None` when it is worth trying.
-pub fn refusal(asked: &PixelFormat, offered: &[String], device: &str) -> Option<String> {
-    let is_served = |code: &str| is_jpeg(code) || format_of(code).is_some();
-    match asked {
+pub fn refusal(asked: &PixelFormat, offered: &[String], device: &Device) -> Option<String> {
+    let code = match asked {
         // What the camera lacks becomes something else, which is looked at when it is open.
-        PixelFormat::Named(name) if offered.contains(name) && !is_served(name) => {
-            Some(unserved(name, offered, device))
-        }
-        PixelFormat::Auto if !offered.iter().any(|code| is_served(code)) => {
-            let first = offered.first()?;
-            Some(unserved(first, offered, device))
-        }
-        _ => None,
-    }
+        PixelFormat::Named(name) => offered.contains(name).then_some(name)?,
+        PixelFormat::Auto => offered
+            .iter()
+            .find(|code| is_served(code))
+            .or(offered.first())?,
+    };
+    (!is_served(code)).then(|| unserved(code, offered, device))
 }
 
 /// Why pictures of the format `code` are not served, and what is.
-pub fn unserved(code: &str, offered: &[String], device: &str) -> String {
+pub fn unserved(code: &str, offered: &[String], device: &Device) -> String {
     let others: Vec<_> = offered
         .iter()
-        .filter(|other| is_jpeg(other) || format_of(other).is_some())
+        .filter(|other| is_served(other))
         .map(|other| format!("`--format {}`", other.to_lowercase()))
         .collect();
     let advice = if others.is_empty() {
@@ -153,7 +156,7 @@ pub fn unserved(code: &str, offered: &[String], device: &str) -> String {
 }
 
 /// Why pictures whose lines are `line` bytes apart are not served, and what is.
-pub fn padded(code: &str, line: u32, size: Size, device: &str) -> String {
+pub fn padded(code: &str, line: u32, size: Size, device: &Device) -> String {
     format!(
         "its `{code}` lines of {} pixels are padded to {line} bytes, which OpenCV does not know; \
          another `--size` may have none{}",
@@ -163,7 +166,7 @@ pub fn padded(code: &str, line: u32, size: Size, device: &str) -> String {
 }
 
 /// The pipeline that shows the camera, where GStreamer knows the format.
-fn pipeline(code: &str, device: &str) -> String {
+fn pipeline(code: &str, device: &Device) -> String {
     if !KNOWN_TO_GSTREAMER.contains(&code) {
         return String::new();
     }
@@ -181,13 +184,9 @@ impl Format {
 
     /// Bytes of a line of `width` pixels that has no padding.
     pub fn line_bytes(&self, width: u32) -> u32 {
-        let size = match self.kind {
-            core::CV_8UC4 => 4,
-            core::CV_8UC3 => 3,
-            core::CV_8UC2 | core::CV_16UC1 => 2,
-            _ => 1,
-        };
-        width * size
+        let channels = (self.kind >> core::CV_CN_SHIFT) as u32 + 1;
+        let is_wide = self.kind & core::CV_MAT_DEPTH_MASK == core::CV_16U;
+        width * channels * if is_wide { 2 } else { 1 }
     }
 
     /// Whether [`Format::convert`] has anything to do.
@@ -204,11 +203,11 @@ impl Format {
         };
         let bytes = raw.total() * raw.elem_size()?;
         let expected = self.line_bytes(size.width) as usize * lines as usize;
-        if bytes != expected || raw.depth() != self.kind & 7 {
+        if bytes != expected || raw.depth() != self.kind & core::CV_MAT_DEPTH_MASK {
             return Ok(false);
         }
         // However OpenCV has shaped them: some formats come as one long row.
-        let lined = raw.reshape((self.kind >> 3) + 1, lines as i32)?;
+        let lined = raw.reshape((self.kind >> core::CV_CN_SHIFT) + 1, lines as i32)?;
         match self.way {
             Way::Kept | Way::OpenCv => lined.copy_to(pixels)?,
             Way::Colours(code) | Way::Planes(code) => {
@@ -252,7 +251,7 @@ mod tests {
                 "auto" => PixelFormat::Auto,
                 name => PixelFormat::Named(name.to_owned()),
             };
-            refusal(&asked, &codes(offers), "/dev/video0")
+            refusal(&asked, &codes(offers), &Device::Node("/dev/video0".into()))
         };
         assert_eq!(refusal("auto", &["H264", "YUYV"]), None);
         assert_eq!(refusal("NV12", &["NV12"]), None);

@@ -6,7 +6,11 @@
 //! how long the failure took.
 
 use crate::{
-    capture::source::{Opened, Source, raw, v4l2_devices},
+    capture::source::{
+        Opened, Source, raw,
+        v4l2_devices::{self, fourcc, fourcc_text},
+        video_capture::{has_size, opencv_version, opencv_words, opened, size_and_fps},
+    },
     config::{CameraConfig, Device, Size},
     encode::Picture,
     error::{Cause, Error},
@@ -17,9 +21,9 @@ use crate::{
     system::shutdown::ShutdownFlag,
 };
 use opencv::{
-    core::{self, Mat, Vector},
+    core::{Mat, Vector},
     prelude::*,
-    videoio::{self, VideoCapture, VideoWriter},
+    videoio::{self, VideoCapture},
 };
 use rustix::time::{ClockId, clock_gettime};
 use std::{
@@ -74,40 +78,30 @@ pub fn open(
 ) -> Result<Opened, Error> {
     let path = PathBuf::from(device.to_string());
     let offered = v4l2_devices::formats(&path);
-    let error = |cause, reason| Error::Open {
-        device: device.to_string(),
-        cause,
-        reason,
-    };
-    let refused = |reason| error(Cause::Silent, reason);
-    let other = |reason| error(Cause::Other, reason);
-    if let Some(reason) = raw::refusal(&config.format, &offered, &device.to_string()) {
+    let refused = |reason| Error::open(device, Cause::Silent, reason);
+    let failed = |error| Error::open(device, Cause::Other, opencv_words(device, &error));
+    if let Some(reason) = raw::refusal(&config.format, &offered, device) {
         return Err(refused(reason));
     }
     let wanted = raw::wanted(&config.format, &offered);
-    // OpenCV throws for some causes and returns a closed capture for others.
-    let mut capture = match try_open(&path, wanted.as_deref(), config) {
-        Ok(capture) if capture.is_opened().unwrap_or(false) => capture,
-        _ => return Err(v4l2_devices::diagnose_open(device, &path)),
-    };
-    let (facts, size) =
-        read_back(&capture, &path, config, wanted).map_err(|error| other(error.message))?;
+    let mut capture = opened(try_open(&path, wanted.as_deref(), config))
+        .ok_or_else(|| v4l2_devices::diagnose_open(device, &path))?;
+    let (facts, size) = read_back(&capture, &path, config, wanted).map_err(failed)?;
     let code = facts.format.as_str();
     let raw = raw::format_of(code);
     match raw {
         Some(raw) => {
-            if let Some(line) =
-                v4l2_devices::line_bytes(&path).filter(|&line| line > raw.line_bytes(size.width))
-            {
-                return Err(refused(raw::padded(code, line, size, &device.to_string())));
+            let line = v4l2_devices::line_bytes(&path);
+            if let Some(line) = line.filter(|&line| line > raw.line_bytes(size.width)) {
+                return Err(refused(raw::padded(code, line, size, device)));
             }
             if raw.is_opencvs() {
                 let is_set = capture.set(videoio::CAP_PROP_CONVERT_RGB, 1.0);
-                is_set.map_err(|error| other(error.message))?;
+                is_set.map_err(failed)?;
             }
         }
         None if raw::is_jpeg(code) => {}
-        None => return Err(refused(raw::unserved(code, &offered, &device.to_string()))),
+        None => return Err(refused(raw::unserved(code, &offered, device))),
     }
     let source = Box::new(V4l2Source {
         capture,
@@ -128,25 +122,18 @@ fn try_open(
     format: Option<&str>,
     config: &CameraConfig,
 ) -> opencv::Result<VideoCapture> {
-    let mut params = Vec::new();
+    let mut params = vec![videoio::CAP_PROP_CONVERT_RGB, 0];
     if let Some(format) = format {
-        let mut letters = format.chars().chain(std::iter::repeat(' '));
-        let mut letter = || letters.next().unwrap_or(' ');
-        let code = VideoWriter::fourcc(letter(), letter(), letter(), letter())?;
-        params.push((videoio::CAP_PROP_FOURCC, code));
+        params.extend([videoio::CAP_PROP_FOURCC, fourcc(format) as i32]);
     }
     if let Some(Size { width, height }) = config.size {
-        params.push((videoio::CAP_PROP_FRAME_WIDTH, width as i32));
-        params.push((videoio::CAP_PROP_FRAME_HEIGHT, height as i32));
+        params.extend([videoio::CAP_PROP_FRAME_WIDTH, width as i32]);
+        params.extend([videoio::CAP_PROP_FRAME_HEIGHT, height as i32]);
     }
     if let Some(fps) = config.fps {
-        params.push((videoio::CAP_PROP_FPS, fps.0.round().max(1.0) as i32));
+        params.extend([videoio::CAP_PROP_FPS, fps.0.round().max(1.0) as i32]);
     }
-    params.push((videoio::CAP_PROP_CONVERT_RGB, 0));
-    let params: Vector<i32> = params
-        .into_iter()
-        .flat_map(|(key, value)| [key, value])
-        .collect();
+    let params = Vector::from_slice(&params);
     VideoCapture::from_file_with_params(&path.to_string_lossy(), videoio::CAP_V4L2, &params)
 }
 
@@ -157,12 +144,13 @@ fn read_back(
     config: &CameraConfig,
     wanted: Option<String>,
 ) -> opencv::Result<(SourceInfo, Size)> {
-    let format = v4l2_devices::fourcc_text(capture.get(videoio::CAP_PROP_FOURCC)? as u32);
-    let width = capture.get(videoio::CAP_PROP_FRAME_WIDTH)? as u32;
-    let height = capture.get(videoio::CAP_PROP_FRAME_HEIGHT)? as u32;
-    let fps = Some(capture.get(videoio::CAP_PROP_FPS)?).filter(|fps| (0.1..=240.0).contains(fps));
+    let format = fourcc_text(capture.get(videoio::CAP_PROP_FOURCC)? as u32);
+    let (size, fps) = size_and_fps(capture)?;
+    let size = size.unwrap_or(Size {
+        width: 0,
+        height: 0,
+    });
     let node = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let size = Size { width, height };
     let facts = SourceInfo {
         source: node.display().to_string(),
         node: Some(node),
@@ -207,38 +195,32 @@ impl Source for V4l2Source {
     }
 
     fn retrieve(&mut self, mut buffer: Mat) -> Result<Picture, Error> {
-        let Some(raw) = self.raw else {
-            return Ok(match self.capture.retrieve(&mut buffer, 0) {
-                Ok(_) => Picture::Jpeg(buffer),
-                Err(_) => Picture::Jpeg(Mat::default()),
-            });
-        };
         // An empty or cut-off picture is no error: the next one may be well.
-        let is_whole = if raw.is_kept() {
-            self.capture.retrieve(&mut buffer, 0).is_ok() && self.is_whole(&buffer)
-        } else {
-            let bytes = &mut self.bytes;
-            self.capture.retrieve(bytes, 0).is_ok()
-                && raw.convert(bytes, self.size, &mut buffer).unwrap_or(false)
+        let is_whole = match self.raw {
+            Some(raw) if !raw.is_kept() => {
+                self.capture.retrieve(&mut self.bytes, 0).is_ok()
+                    && raw
+                        .convert(&self.bytes, self.size, &mut buffer)
+                        .unwrap_or(false)
+            }
+            raw => {
+                self.capture.retrieve(&mut buffer, 0).is_ok()
+                    && (raw.is_none() || has_size(&buffer, self.size))
+            }
         };
-        Ok(match is_whole {
-            true => Picture::Raw(buffer, raw.pixels),
-            false => Picture::Jpeg(Mat::default()),
+        Ok(match self.raw {
+            _ if !is_whole => Picture::Jpeg(Mat::default()),
+            Some(raw) => Picture::Raw(buffer, raw.pixels),
+            None => Picture::Jpeg(buffer),
         })
     }
 
     fn may_lose_bytes(&self) -> bool {
-        opencv_loses_bytes()
+        opencv_version() < (4, 11)
     }
 }
 
 impl V4l2Source {
-    /// Whether `pixels` has the size that the camera said.
-    fn is_whole(&self, pixels: &Mat) -> bool {
-        let Size { width, height } = self.size;
-        pixels.cols() == width as i32 && pixels.rows() == height as i32
-    }
-
     /// Grabs the next picture and gives its age; after a pause (a machine asleep or overloaded)
     /// lets go of those the driver kept meanwhile. `None` when the grab failed.
     fn grab_newest(&mut self) -> Option<Duration> {
@@ -276,16 +258,6 @@ impl V4l2Source {
     }
 
     fn lost(&self, cause: Cause, reason: &str) -> Error {
-        let device = self.node.display().to_string();
-        Error::Read {
-            device,
-            cause,
-            reason: reason.to_owned(),
-        }
+        Error::read(&self.node.display(), cause, reason)
     }
-}
-
-/// Whether the OpenCV in use loses bytes of raw V4L2 pictures.
-fn opencv_loses_bytes() -> bool {
-    (core::get_version_major(), core::get_version_minor()) < (4, 11)
 }

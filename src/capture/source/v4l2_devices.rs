@@ -201,37 +201,31 @@ pub fn stable_name(path: &Path) -> Option<PathBuf> {
 
 /// Why the camera at `path` does not open or give pictures, with advice.
 pub fn diagnose_open(device: &Device, path: &Path) -> Error {
-    let (cause, reason) = match Node::open(path) {
-        Err(error) => {
-            let cause = cause_of(&error);
-            let reason = match cause {
-                Cause::Missing => "no such device (is the camera plugged in?)".to_owned(),
-                Cause::Forbidden => "permission denied (is this user in the group video? \
-                     `sudo usermod -aG video $USER`, then log in again)"
-                    .to_owned(),
-                Cause::Busy => BUSY.to_owned(),
-                Cause::NotACamera => NOT_A_CAMERA.to_owned(),
-                Cause::Silent | Cause::Other => lowercase_message(&error),
-            };
-            (cause, reason)
-        }
-        Ok(node) if !captures(&node) => (Cause::NotACamera, NOT_A_CAMERA.to_owned()),
-        Ok(node) => match try_acquire(node) {
-            Err(error) if cause_of(&error) == Cause::Busy => (Cause::Busy, BUSY.to_owned()),
-            Err(error) => (Cause::Other, lowercase_message(&error)),
-            Ok(()) => (Cause::Other, "it gives no video".to_owned()),
-        },
+    let asked = match Node::open(path) {
+        Err(error) => Err((cause_of(&error), error)),
+        Ok(node) if !captures(&node) => Err((Cause::NotACamera, Errno::NOTTY.into())),
+        Ok(node) => try_acquire(node).map_err(|error| match cause_of(&error) {
+            Cause::Busy => (Cause::Busy, error),
+            _ => (Cause::Other, error),
+        }),
     };
-    Error::Open {
-        device: device.to_string(),
-        cause,
-        reason,
-    }
+    let Err((cause, error)) = asked else {
+        return Error::open(device, Cause::Other, "it gives no video");
+    };
+    let reason = match cause {
+        Cause::Missing => "no such device (is the camera plugged in?)",
+        Cause::Forbidden => {
+            "permission denied (is this user in the group video? \
+             `sudo usermod -aG video $USER`, then log in again)"
+        }
+        Cause::Busy => "another program is using it (`sudo fuser -v /dev/video*` names it)",
+        Cause::NotACamera => {
+            "it is no camera that captures pictures (`camfeed --list` names those that do)"
+        }
+        Cause::Silent | Cause::Other => &lowercase_message(&error),
+    };
+    Error::open(device, cause, reason)
 }
-
-const BUSY: &str = "another program is using it (`sudo fuser -v /dev/video*` names it)";
-const NOT_A_CAMERA: &str =
-    "it is no camera that captures pictures (`camfeed --list` names those that do)";
 
 /// Asks for the format it has: a camera that streams to somebody else refuses.
 fn try_acquire(node: Node) -> io::Result<()> {
@@ -265,21 +259,17 @@ pub fn lowercase_message(error: &io::Error) -> String {
 
 /// Four letters from a code, its low byte first; empty when they are none.
 pub fn fourcc_text(fourcc: u32) -> String {
-    let bytes = fourcc.to_le_bytes();
-    if bytes
-        .iter()
-        .all(|byte| byte.is_ascii_graphic() || *byte == b' ')
-        && fourcc != 0
-    {
-        bytes
-            .iter()
-            .map(|&byte| char::from(byte))
-            .collect::<String>()
-            .trim_end()
-            .to_owned()
-    } else {
-        String::new()
+    let letters = fourcc.to_le_bytes().map(char::from);
+    if letters.iter().any(|letter| !matches!(letter, ' '..='~')) {
+        return String::new();
     }
+    String::from_iter(letters).trim_end().to_owned()
+}
+
+/// The code of up to four letters.
+pub fn fourcc(text: &str) -> u32 {
+    let mut letters = text.bytes();
+    u32::from_le_bytes(std::array::from_fn(|_| letters.next().unwrap_or(b' ')))
 }
 
 #[cfg(test)]

@@ -10,8 +10,6 @@ pub enum PictureKind {
     Raw(Pixels, Option<Size>),
     /// Nothing that is served as it is.
     Other(Caps),
-    /// Nobody can tell; their shape must do.
-    Unknown,
 }
 
 /// Such as `video/x-raw`.

@@ -1,19 +1,20 @@
 //! Pictures whose lines have gaps between them that nobody is told of.
 
 use crate::{
-    capture::source::gst::{
-        caps::{format, media, name, size},
-        sink::Sink,
+    capture::source::{
+        gst::{
+            caps::{format, media, name, size},
+            sink::Sink,
+        },
+        video_capture::opencv_version,
     },
     config::Size,
 };
 use gstreamer::CapsRef;
-use opencv::core;
 
 /// Why what goes in there would be sheared; `None` when its lines follow each other without gaps.
 pub fn padding_of(sink: &Sink) -> Option<String> {
-    let version = (core::get_version_major(), core::get_version_minor());
-    let bytes = sink.untold_bytes(version >= (4, 10))?;
+    let bytes = sink.untold_bytes(opencv_version() >= (4, 10))?;
     let caps = sink.caps()?;
     is_padded(&caps, bytes)?.then(|| {
         format!(

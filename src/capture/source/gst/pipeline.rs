@@ -11,12 +11,12 @@ use crate::{
         gst::{
             caps::{PictureKind, format, kind_of, media, name},
             padding::padding_of,
-            pipeline_text::{BGR, diagnose_open, refusal, with_converter, with_sink},
-            sink::{Sink, examine, sink_of},
+            pipeline_text::{diagnose_open, refusal, with_converter, with_sink},
+            sink::{Sink, examine, sinks_of},
         },
-        opencv_stream,
+        video_capture::{has_size, is_jpeg, opencv_words, opened, size_and_fps},
     },
-    config::{Device, Size},
+    config::Device,
     encode::{Picture, Pixels},
     error::{Cause, Error},
     feed::{camera::SourceInfo, frame::CaptureTime},
@@ -31,8 +31,7 @@ use opencv::{
 
 struct GstPipeline {
     capture: VideoCapture,
-    /// The end of the pipeline; `None` where it has not just one.
-    sink: Option<Sink>,
+    sink: Sink,
     device: Device,
     /// The text that runs, for advice.
     text: String,
@@ -43,13 +42,13 @@ struct GstPipeline {
 /// Opens the pipeline `text` of `device`; blocks until it gives a picture or ends.
 pub fn open(text: &str, device: &Device) -> Result<source::Opened, Error> {
     let text = with_sink(text);
-    let mut given = examine(&text).map_err(|reason| cannot_open(device, Cause::Other, reason))?;
+    let mut given = examine(&text).map_err(|reason| Error::open(device, Cause::Other, reason))?;
     let mut reader = match &given {
         None => GstPipeline::start(&text, device)?,
         Some(caps) => converted(&text, caps, device)?,
     };
-    // Sources of many formats show theirs only now.
-    if let PictureKind::Other(caps) = reader.kind() {
+    // A source of many formats shows its own only now.
+    if let Some(PictureKind::Other(caps)) = reader.kind() {
         drop(reader);
         reader = converted(&text, &caps, device)?;
         given = Some(caps);
@@ -60,21 +59,16 @@ pub fn open(text: &str, device: &Device) -> Result<source::Opened, Error> {
             name(caps)
         );
     }
-    let facts = reader.facts(given.as_ref());
-    let facts = facts.map_err(|error| {
-        cannot_open(
-            device,
-            Cause::Other,
-            opencv_stream::opencv_words(device, &error),
-        )
-    })?;
+    let facts = reader
+        .facts(given.as_ref())
+        .map_err(|error| Error::open(device, Cause::Other, opencv_words(device, &error)))?;
     let source = Box::new(reader);
     Ok(source::Opened { source, facts })
 }
 
 /// The pipeline with a converter before its sink, started; a refusal where none fits.
 fn converted(text: &str, caps: &Caps, device: &Device) -> Result<GstPipeline, Error> {
-    let refused = || cannot_open(device, Cause::Silent, refusal(text, caps));
+    let refused = || Error::open(device, Cause::Silent, refusal(text, caps));
     // A decoder is more than a user of JPEGs would expect to run.
     let is_plain = matches!(media(caps), "video/x-raw" | "video/x-bayer");
     let text = with_converter(text, caps).filter(|_| is_plain);
@@ -85,59 +79,51 @@ fn converted(text: &str, caps: &Caps, device: &Device) -> Result<GstPipeline, Er
 impl GstPipeline {
     /// Starts the pipeline and waits for its first picture.
     fn start(text: &str, device: &Device) -> Result<GstPipeline, Error> {
-        let open = || VideoCapture::from_file(text, videoio::CAP_GSTREAMER);
-        let (capture, sink, converters) = sink_of(open);
-        // OpenCV throws for some causes and returns a closed capture for others.
-        let capture = match capture {
-            Ok(capture) if capture.is_opened().unwrap_or(false) => capture,
-            _ => return Err(cannot_open(device, Cause::Other, diagnose_open(text))),
+        let does_not_start = || Error::open(device, Cause::Other, diagnose_open(text));
+        let open = || opened(VideoCapture::from_file(text, videoio::CAP_GSTREAMER));
+        let (capture, sinks) = sinks_of(open);
+        let (Some(capture), Some(sink)) = (capture, sinks.end) else {
+            return Err(does_not_start());
         };
         let mut reader = GstPipeline {
             capture,
             sink,
             device: device.clone(),
             text: text.to_owned(),
-            is_grabbed: false,
+            is_grabbed: true,
         };
-        match reader.grab_one() {
-            Ok(()) => {
-                reader.is_grabbed = true;
-                let padded = converters.iter().chain(&reader.sink).find_map(padding_of);
-                match padded {
-                    Some(reason) => Err(cannot_open(device, Cause::Silent, reason)),
-                    None => Ok(reader),
-                }
-            }
-            // Nothing was agreed on, which OpenCV notices now and then only here.
-            Err(_) if reader.kind() == PictureKind::Unknown && reader.sink.is_some() => {
-                Err(cannot_open(device, Cause::Other, diagnose_open(text)))
-            }
-            Err(error) => Err(error),
+        let grabbed = reader.grab_one();
+        // Nothing was agreed on, which OpenCV notices now and then only here.
+        if grabbed.is_err() && reader.sink.caps().is_none() {
+            return Err(does_not_start());
+        }
+        grabbed?;
+        let padded = sinks.converters.iter().find_map(padding_of);
+        match padded.or_else(|| padding_of(&reader.sink)) {
+            Some(reason) => Err(Error::open(device, Cause::Silent, reason)),
+            None => Ok(reader),
         }
     }
 
-    fn kind(&self) -> PictureKind {
-        let caps = self.sink.as_ref().and_then(Sink::caps);
-        caps.map_or(PictureKind::Unknown, |caps| kind_of(&caps))
+    /// What its pictures are now; `None` before there are any.
+    fn kind(&self) -> Option<PictureKind> {
+        self.sink.caps().map(|caps| kind_of(&caps))
     }
 
     fn grab_one(&mut self) -> Result<(), Error> {
         match self.capture.grab() {
             Ok(true) => Ok(()),
-            Ok(false) => Err(self.lost("the stream ended".to_owned())),
-            Err(error) => Err(self.lost(opencv_stream::opencv_words(&self.device, &error))),
+            Ok(false) => Err(self.lost("the stream ended")),
+            Err(error) => Err(self.lost(opencv_words(&self.device, &error))),
         }
     }
 
     /// What it really gives; `given` is what was converted.
     fn facts(&self, given: Option<&Caps>) -> opencv::Result<SourceInfo> {
-        let side = |value: f64| (value >= 1.0).then_some(value as u32);
-        let width = side(self.capture.get(videoio::CAP_PROP_FRAME_WIDTH)?);
-        let height = side(self.capture.get(videoio::CAP_PROP_FRAME_HEIGHT)?);
-        let fps = self.capture.get(videoio::CAP_PROP_FPS)?;
+        let (size, fps) = size_and_fps(&self.capture)?;
         let format = match (given, self.kind()) {
             (Some(caps), _) => format(caps).unwrap_or_default(),
-            (None, PictureKind::Raw(Pixels::Gray, _)) => "GRAY8",
+            (None, Some(PictureKind::Raw(Pixels::Gray, _))) => "GRAY8",
             // Said when the first picture is looked at.
             _ => "",
         };
@@ -145,20 +131,14 @@ impl GstPipeline {
             source: self.device.to_string(),
             backend: self.capture.get_backend_name()?,
             format: format.to_owned(),
-            size: width
-                .zip(height)
-                .map(|(width, height)| Size { width, height }),
-            fps: Some(fps).filter(|fps| (0.1..=240.0).contains(fps)),
+            size,
+            fps,
             ..SourceInfo::default()
         })
     }
 
-    fn lost(&self, reason: String) -> Error {
-        Error::Read {
-            device: self.device.to_string(),
-            cause: Cause::Silent,
-            reason,
-        }
+    fn lost(&self, reason: impl Into<String>) -> Error {
+        Error::read(&self.device, Cause::Silent, reason)
     }
 }
 
@@ -173,39 +153,28 @@ impl Source for GstPipeline {
     fn retrieve(&mut self, mut buffer: Mat) -> Result<Picture, Error> {
         match self.capture.retrieve(&mut buffer, 0) {
             Ok(true) if !buffer.empty() => (),
-            Ok(_) => return Err(self.lost("it gives empty pictures".to_owned())),
-            Err(error) => return Err(self.lost(opencv_stream::opencv_words(&self.device, &error))),
+            Ok(_) => return Err(self.lost("it gives empty pictures")),
+            Err(error) => return Err(self.lost(opencv_words(&self.device, &error))),
         }
-        let (has_three, has_one) = (buffer.typ() == core::CV_8UC3, buffer.typ() == core::CV_8UC1);
-        let is_whole = |size: Option<Size>| {
-            size.is_none_or(|Size { width, height }| {
-                buffer.cols() == width as i32 && buffer.rows() == height as i32
-            })
-        };
+        let is_whole = |size: Option<_>| size.is_none_or(|size| has_size(&buffer, size));
         match self.kind() {
-            PictureKind::Jpeg | PictureKind::Unknown if opencv_stream::is_jpeg(&buffer) => Ok(Picture::Jpeg(buffer)),
-            PictureKind::Raw(Pixels::Gray, size) if has_one && is_whole(size) => {
-                Ok(Picture::Raw(buffer, Pixels::Gray))
+            Some(PictureKind::Jpeg) if is_jpeg(&buffer) => Ok(Picture::Jpeg(buffer)),
+            Some(PictureKind::Raw(pixels, size))
+                if buffer.typ() == matrix_type(pixels) && is_whole(size) =>
+            {
+                Ok(Picture::Raw(buffer, pixels))
             }
-            PictureKind::Raw(Pixels::Bgr, size) if has_three && is_whole(size) => {
-                Ok(Picture::Raw(buffer, Pixels::Bgr))
-            }
-            PictureKind::Unknown if has_three => Ok(Picture::Raw(buffer, Pixels::Bgr)),
-            PictureKind::Unknown => Err(self.lost(format!(
-                "the pipeline gives planes (NV12, I420 or the like) or another format than BGR: end \
-                 it with `! {BGR} ! appsink`"
-            ))),
-            PictureKind::Other(caps) => Err(self.lost(refusal(&self.text, &caps))),
+            Some(PictureKind::Other(caps)) => Err(self.lost(refusal(&self.text, &caps))),
             // The pipeline has just become another: the next picture is of the caps that are here.
             _ => Ok(Picture::Jpeg(Mat::default())),
         }
     }
 }
 
-fn cannot_open(device: &Device, cause: Cause, reason: String) -> Error {
-    Error::Open {
-        device: device.to_string(),
-        cause,
-        reason,
+/// Type of the matrix that holds such pixels.
+fn matrix_type(pixels: Pixels) -> i32 {
+    match pixels {
+        Pixels::Gray => core::CV_8UC1,
+        _ => core::CV_8UC3,
     }
 }

@@ -8,7 +8,7 @@ use crate::capture::source::gst::{
 use gstreamer::Caps;
 
 /// What every pipeline may end with.
-pub const BGR: &str = "videoconvert ! video/x-raw,format=BGR";
+const BGR: &str = "videoconvert ! video/x-raw,format=BGR";
 
 /// A pipeline that says nothing of its end gets one that OpenCV can read, newest picture only.
 pub fn with_sink(pipeline: &str) -> String {

@@ -49,7 +49,7 @@ impl TracerImpl for TracerOfElements {
         // A thread that is about to end has no place for it, and wants none.
         let _ = SINKS.try_with(|sinks| {
             if let Some(sinks) = sinks.borrow_mut().as_mut() {
-                sinks.extend(Sink::of(element));
+                sinks.note(element);
             }
         });
     }
@@ -58,7 +58,7 @@ impl TracerImpl for TracerOfElements {
 thread_local! {
     /// The sinks and converters that pipelines made by this thread have got; `None` while nobody wants
     /// to know.
-    static SINKS: RefCell<Option<Vec<Sink>>> = const { RefCell::new(None) };
+    static SINKS: RefCell<Option<Sinks>> = const { RefCell::new(None) };
 }
 
 /// Starts GStreamer, once.
@@ -94,14 +94,8 @@ struct FirstBuffer {
 }
 
 impl Sink {
-    /// Watches what comes to `element`; `None` when it is neither a sink nor a converter.
-    fn of(element: &Element) -> Option<Sink> {
-        let is_end = match element.factory()?.name().as_str() {
-            "appsink" => true,
-            "videoconvert" => false,
-            _ => return None,
-        };
-        let pad = element.static_pad("sink")?;
+    /// Watches what comes to `pad`.
+    fn watching(pad: Pad, is_end: bool) -> Sink {
         let first = Arc::new(OnceLock::new());
         let noted = Arc::clone(&first);
         pad.add_probe(PadProbeType::BUFFER, move |_, info| {
@@ -116,7 +110,7 @@ impl Sink {
             }
             PadProbeReturn::Remove
         });
-        Some(Sink { pad, is_end, first })
+        Sink { pad, is_end, first }
     }
 
     /// Bytes of the first buffer that came here, unless whoever reads it is told where its lines are
@@ -141,23 +135,44 @@ impl Sink {
     }
 }
 
-/// Runs `open`, which opens a pipeline, and gives its one sink, and its converters.
-pub fn sink_of<T>(open: impl FnOnce() -> T) -> (T, Option<Sink>, Vec<Sink>) {
-    SINKS.set(Some(Vec::new()));
+/// The sinks and converters of a pipeline.
+#[derive(Debug, Default)]
+pub struct Sinks {
+    /// The one that OpenCV reads: the first whose name it looks for.
+    pub end: Option<Sink>,
+    /// Those of converters.
+    pub converters: Vec<Sink>,
+}
+
+impl Sinks {
+    fn note(&mut self, element: &Element) {
+        let (Some(factory), Some(pad)) = (element.factory(), element.static_pad("sink")) else {
+            return;
+        };
+        match factory.name().as_str() {
+            "appsink" if self.end.is_none() && element.name().contains("appsink") => {
+                self.end = Some(Sink::watching(pad, true));
+            }
+            "videoconvert" => self.converters.push(Sink::watching(pad, false)),
+            _ => {}
+        }
+    }
+}
+
+/// Runs `open`, which opens a pipeline, and gives the sinks of that.
+pub fn sinks_of<T>(open: impl FnOnce() -> T) -> (T, Sinks) {
+    SINKS.set(Some(Sinks::default()));
     let opened = open();
-    let noted = SINKS.take().unwrap_or_default();
-    let (mut ends, converters): (Vec<_>, Vec<_>) = noted.into_iter().partition(|sink| sink.is_end);
-    let end = ends.pop().filter(|_| ends.is_empty());
-    (opened, end, converters)
+    (opened, SINKS.take().unwrap_or_default())
 }
 
 /// Why the pipeline `text` cannot be made, else what is known already to come of it that is not
 /// served as it is. Nothing is started and no device opened.
 pub fn examine(text: &str) -> Result<Option<Caps>, String> {
     start()?;
-    let (parsed, sink, _) = sink_of(|| parse::launch_full(text, None, ParseFlags::FATAL_ERRORS));
+    let (parsed, sinks) = sinks_of(|| parse::launch_full(text, None, ParseFlags::FATAL_ERRORS));
     match parsed {
-        Ok(_pipeline) => Ok(sink.and_then(|sink| sink.misfit())),
+        Ok(_pipeline) => Ok(sinks.end.and_then(|sink| sink.misfit())),
         Err(error) => {
             let said = in_our_words(text, error.kind(), error.message());
             Err(format!("GStreamer refuses the pipeline: {said}"))
