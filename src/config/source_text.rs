@@ -55,39 +55,27 @@ impl fmt::Display for SourceText {
 
 impl fmt::Debug for SourceText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown)
+        fmt::Display::fmt(self, f)
     }
 }
 
 /// `scheme://host:port`, with `/…` for whatever is behind that; less where the host is not sure.
 fn shown_url(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
+    let Some((scheme, rest)) = url
+        .split_once("://")
+        .filter(|(scheme, _)| is_word(scheme, "+-."))
+    else {
         return HIDDEN.to_owned();
     };
-    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
-        && scheme
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
-    if !is_scheme {
-        return HIDDEN.to_owned();
-    }
-    if scheme.eq_ignore_ascii_case("file") {
-        return format!("{scheme}://{HIDDEN}");
-    }
     let (authority, behind) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let (login, place) = match authority.rsplit_once('@') {
         Some((login, place)) => (Some(login), place),
         None => (None, authority),
     };
-    match shown_place(place).filter(|_| is_the_host(login, place, behind)) {
-        Some(place) => {
-            let behind = if matches!(behind, "" | "/") {
-                ""
-            } else {
-                "/…"
-            };
-            format!("{scheme}://{place}{behind}")
-        }
+    let is_sure = !scheme.eq_ignore_ascii_case("file") && is_the_host(login, place, behind);
+    match shown_place(place).filter(|_| is_sure) {
+        Some(place) if matches!(behind, "" | "/") => format!("{scheme}://{place}"),
+        Some(place) => format!("{scheme}://{place}/{HIDDEN}"),
         None => format!("{scheme}://{HIDDEN}"),
     }
 }
@@ -130,19 +118,17 @@ fn shown_place(place: &str) -> Option<String> {
     match port {
         "" | ":" => Some(host),
         port => {
-            let digits = port.strip_prefix(':')?;
-            let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
-            (is_number && digits.parse::<u16>().is_ok()).then(|| format!("{host}:{digits}"))
+            let number: u16 = port.strip_prefix(':')?.parse().ok()?;
+            Some(format!("{host}:{number}"))
         }
     }
 }
 
 fn shown_pipeline(pipeline: &str) -> String {
-    let elements = elements(pipeline);
-    if elements.is_empty() {
-        return format!("{GST}{HIDDEN}");
+    match elements(pipeline).join(" ! ") {
+        none if none.is_empty() => format!("{GST}{HIDDEN}"),
+        elements => format!("{GST}{elements}"),
     }
-    format!("{GST}{}", elements.join(" ! "))
 }
 
 /// The names of the elements in a pipeline, in their order: the first words between its `!`s, where
@@ -187,10 +173,15 @@ pub fn properties(pipeline: &str) -> Vec<&str> {
 
 /// A word that can be the name of an element or a property.
 fn is_name(word: &str) -> bool {
-    word.starts_with(|first: char| first.is_ascii_alphabetic())
-        && word
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    is_word(word, "-_")
+}
+
+/// A letter, and behind it letters, digits and `others`, all of ASCII.
+fn is_word(text: &str, others: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || others.contains(letter))
 }
 
 /// The words of a pipeline with their places, quotes kept. What follows a quote that is never closed
@@ -270,21 +261,18 @@ pub fn shown_words(text: &str) -> String {
         }
         _ => Cow::Borrowed(text),
     };
-    let shown: Vec<Cow<'_, str>> = text
-        .split_whitespace()
-        .map(|word| {
-            let core = word.trim_matches(PUNCTUATION);
-            let is_secret = core.contains(['@', '?', '&', '=']);
-            if core.contains("://") {
-                word.replace(core, &shown_url(core)).into()
-            } else if is_secret && !matches!(core, "user:password@" | "token=…") {
-                HIDDEN.into()
-            } else {
-                word.into()
-            }
-        })
-        .collect();
-    shown.join(" ")
+    let shown = text.split_whitespace().map(|word| {
+        let core = word.trim_matches(PUNCTUATION);
+        let is_secret = core.contains(['@', '?', '&', '=']);
+        if core.contains("://") {
+            word.replace(core, &shown_url(core)).into()
+        } else if is_secret && !matches!(core, "user:password@" | "token=…") {
+            HIDDEN.into()
+        } else {
+            Cow::Borrowed(word)
+        }
+    });
+    shown.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
