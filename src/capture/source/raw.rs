@@ -51,27 +51,12 @@ const FORMATS: [Format; 16] = [
     planes("YU12", imgproc::COLOR_YUV2BGR_I420),
     planes("YV12", imgproc::COLOR_YUV2BGR_YV12),
     format("BGR3", Pixels::Bgr, core::CV_8UC3, Way::Kept),
-    format(
-        "RGB3",
-        Pixels::Bgr,
-        core::CV_8UC3,
-        Way::Colours(imgproc::COLOR_RGB2BGR),
-    ),
+    colours("RGB3", core::CV_8UC3, imgproc::COLOR_RGB2BGR),
     format("XR24", Pixels::Bgr, core::CV_8UC4, Way::OpenCv),
     format("AR24", Pixels::Bgr, core::CV_8UC4, Way::OpenCv),
     // OpenCV names a mosaic by the second and third pixel of its second line.
-    format(
-        "BA81",
-        Pixels::Bgr,
-        core::CV_8UC1,
-        Way::Colours(imgproc::COLOR_BayerRG2BGR),
-    ),
-    format(
-        "GBRG",
-        Pixels::Bgr,
-        core::CV_8UC1,
-        Way::Colours(imgproc::COLOR_BayerGR2BGR),
-    ),
+    colours("BA81", core::CV_8UC1, imgproc::COLOR_BayerRG2BGR),
+    colours("GBRG", core::CV_8UC1, imgproc::COLOR_BayerGR2BGR),
     format("GREY", Pixels::Gray, core::CV_8UC1, Way::Kept),
     format("Y16", Pixels::Gray, core::CV_16UC1, Way::Bits(16)),
     format("Y12", Pixels::Gray, core::CV_16UC1, Way::Bits(12)),
@@ -92,6 +77,10 @@ const fn format(code: &'static str, pixels: Pixels, kind: i32, way: Way) -> Form
         kind,
         way,
     }
+}
+
+const fn colours(code: &'static str, kind: i32, conversion: i32) -> Format {
+    format(code, Pixels::Bgr, kind, Way::Colours(conversion))
 }
 
 const fn planes(code: &'static str, conversion: i32) -> Format {

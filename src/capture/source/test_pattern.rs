@@ -113,16 +113,10 @@ impl TestPattern {
             (height * 0.62) as i32,
         );
         let (black, white) = (Scalar::all(16.0), Scalar::all(235.0));
-        imgproc::circle(picture, dot, radius as i32, black, -1, imgproc::LINE_AA, 0)?;
-        imgproc::circle(
-            picture,
-            dot,
-            (radius * 0.8) as i32,
-            white,
-            -1,
-            imgproc::LINE_AA,
-            0,
-        )?;
+        for (radius, colour) in [(radius, black), (radius * 0.8, white)] {
+            let (radius, filled) = (radius as i32, -1);
+            imgproc::circle(picture, dot, radius, colour, filled, imgproc::LINE_AA, 0)?;
+        }
 
         let time = self.taken.local().strftime("%F %T%.3f").to_string();
         let letters = unit(self.size) / 19.0;

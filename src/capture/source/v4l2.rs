@@ -122,7 +122,7 @@ fn try_open(
     format: Option<&str>,
     config: &CameraConfig,
 ) -> opencv::Result<VideoCapture> {
-    let mut params = vec![videoio::CAP_PROP_CONVERT_RGB, 0];
+    let mut params = Vec::new();
     if let Some(format) = format {
         params.extend([videoio::CAP_PROP_FOURCC, fourcc(format) as i32]);
     }
@@ -133,6 +133,7 @@ fn try_open(
     if let Some(fps) = config.fps {
         params.extend([videoio::CAP_PROP_FPS, fps.0.round().max(1.0) as i32]);
     }
+    params.extend([videoio::CAP_PROP_CONVERT_RGB, 0]);
     let params = Vector::from_slice(&params);
     VideoCapture::from_file_with_params(&path.to_string_lossy(), videoio::CAP_V4L2, &params)
 }

@@ -49,25 +49,17 @@ pub struct FormatInfo {
 /// Every node that captures pictures, lowest number first. Codecs, image processors and metadata
 /// nodes look alike and are left out.
 pub fn cameras() -> Vec<PathBuf> {
-    let mut numbers = numbers();
-    numbers.retain(|number| is_camera(&path(*number)));
-    numbers.into_iter().map(path).collect()
+    let paths = numbers().into_iter().map(path);
+    paths.filter(|path| is_camera(path)).collect()
 }
 
 /// The numbers of all video nodes, whatever they are, in order.
 pub fn numbers() -> Vec<u32> {
-    let Ok(entries) = fs::read_dir("/dev") else {
-        return Vec::new();
-    };
+    let entries = fs::read_dir("/dev").into_iter().flatten().flatten();
     let mut numbers: Vec<u32> = entries
         .filter_map(|entry| {
-            entry
-                .ok()?
-                .file_name()
-                .to_str()?
-                .strip_prefix("video")?
-                .parse()
-                .ok()
+            let name = entry.file_name();
+            name.to_str()?.strip_prefix("video")?.parse().ok()
         })
         .collect();
     numbers.sort_unstable();
@@ -144,59 +136,51 @@ fn offers(node: &Node) -> Vec<FormatInfo> {
 }
 
 fn modes(node: &Node, format: PixelFormat) -> Vec<(Size, Vec<f64>)> {
-    let sizes: Vec<Size> = match node.frame_sizes(format) {
+    let sizes = match node.frame_sizes(format) {
         Ok(FrameSizes::Discrete(sizes)) => sizes
             .iter()
-            .map(|size| Size {
-                width: size.width(),
-                height: size.height(),
-            })
+            .map(|size| (size.width(), size.height()))
             .collect(),
         // A range: its ends say enough.
         Ok(FrameSizes::Stepwise(range) | FrameSizes::Continuous(range)) => vec![
-            Size {
-                width: range.min_width(),
-                height: range.min_height(),
-            },
-            Size {
-                width: range.max_width(),
-                height: range.max_height(),
-            },
+            (range.min_width(), range.min_height()),
+            (range.max_width(), range.max_height()),
         ],
         Err(_) => Vec::new(),
     };
+    let sizes = sizes.into_iter();
     sizes
-        .into_iter()
-        .map(|size| {
-            let mut rates = match node.frame_intervals(format, size.width, size.height) {
-                Ok(FrameIntervals::Discrete(intervals)) => intervals
-                    .iter()
-                    .map(|interval| 1.0 / f64::from(interval.fract().as_f32()))
-                    .collect(),
-                Ok(FrameIntervals::Stepwise(range) | FrameIntervals::Continuous(range)) => {
-                    vec![
-                        1.0 / f64::from(range.min().as_f32()),
-                        1.0 / f64::from(range.max().as_f32()),
-                    ]
-                }
-                Err(_) => Vec::new(),
-            };
-            rates.sort_by(|one, other| other.total_cmp(one));
-            (size, rates)
-        })
+        .map(|(width, height)| (Size { width, height }, rates(node, format, width, height)))
         .collect()
+}
+
+/// Frames a second, fastest first.
+fn rates(node: &Node, format: PixelFormat, width: u32, height: u32) -> Vec<f64> {
+    let intervals = match node.frame_intervals(format, width, height) {
+        Ok(FrameIntervals::Discrete(intervals)) => {
+            intervals.iter().map(|interval| *interval.fract()).collect()
+        }
+        Ok(FrameIntervals::Stepwise(range) | FrameIntervals::Continuous(range)) => {
+            vec![*range.min(), *range.max()]
+        }
+        Err(_) => Vec::new(),
+    };
+    let mut rates: Vec<_> = intervals
+        .iter()
+        .map(|interval| 1.0 / f64::from(interval.as_f32()))
+        .collect();
+    rates.sort_by(|one, other| other.total_cmp(one));
+    rates
 }
 
 /// The name under [`STABLE_NAMES`] that leads to `path` now.
 pub fn stable_name(path: &Path) -> Option<PathBuf> {
     let node = fs::canonicalize(path).ok()?;
-    let mut names: Vec<PathBuf> = fs::read_dir(STABLE_NAMES)
-        .ok()?
-        .filter_map(|entry| Some(entry.ok()?.path()))
+    let names = fs::read_dir(STABLE_NAMES).ok()?.flatten();
+    names
+        .map(|name| name.path())
         .filter(|name| fs::canonicalize(name).is_ok_and(|target| target == node))
-        .collect();
-    names.sort();
-    names.into_iter().next()
+        .min()
 }
 
 /// Why the camera at `path` does not open or give pictures, with advice.
@@ -237,7 +221,7 @@ fn try_acquire(node: Node) -> io::Result<()> {
 
 /// What the system's error means for a camera.
 pub fn cause_of(error: &io::Error) -> Cause {
-    match error.raw_os_error().map(Errno::from_raw_os_error) {
+    match Errno::from_io_error(error) {
         Some(Errno::NOENT | Errno::NODEV | Errno::NXIO) => Cause::Missing,
         Some(Errno::ACCESS | Errno::PERM) => Cause::Forbidden,
         Some(Errno::BUSY) => Cause::Busy,

@@ -1,12 +1,9 @@
 //! Pictures whose lines have gaps between them that nobody is told of.
 
 use crate::{
-    capture::source::{
-        gst::{
-            caps::{format, media, name, size},
-            sink::Sink,
-        },
-        video_capture::opencv_version,
+    capture::source::gst::{
+        caps::{format, media, name, size},
+        sink::Sink,
     },
     config::Size,
 };
@@ -14,7 +11,7 @@ use gstreamer::CapsRef;
 
 /// Why what goes in there would be sheared; `None` when its lines follow each other without gaps.
 pub fn padding_of(sink: &Sink) -> Option<String> {
-    let bytes = sink.untold_bytes(opencv_version() >= (4, 10))?;
+    let bytes = sink.untold_bytes()?;
     let caps = sink.caps()?;
     is_padded(&caps, bytes)?.then(|| {
         format!(

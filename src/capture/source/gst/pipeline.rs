@@ -33,8 +33,6 @@ struct GstPipeline {
     capture: VideoCapture,
     sink: Sink,
     device: Device,
-    /// The text that runs, for advice.
-    text: String,
     /// The first picture was grabbed to learn what comes.
     is_grabbed: bool,
 }
@@ -89,7 +87,6 @@ impl GstPipeline {
             capture,
             sink,
             device: device.clone(),
-            text: text.to_owned(),
             is_grabbed: true,
         };
         let grabbed = reader.grab_one();
@@ -164,7 +161,10 @@ impl Source for GstPipeline {
             {
                 Ok(Picture::Raw(buffer, pixels))
             }
-            Some(PictureKind::Other(caps)) => Err(self.lost(refusal(&self.text, &caps))),
+            // Opened again, they are converted or refused with advice.
+            Some(PictureKind::Other(caps)) => {
+                Err(self.lost(format!("the pipeline gives {} now", name(&caps))))
+            }
             // The pipeline has just become another: the next picture is of the caps that are here.
             _ => Ok(Picture::Jpeg(Mat::default())),
         }

@@ -19,10 +19,9 @@ pub fn with_sink(pipeline: &str) -> String {
     let gives_jpeg = ["jpegenc", "jpegparse", "image/jpeg"]
         .iter()
         .any(|end| last.contains(end));
-    let convert = if gives_jpeg {
-        String::new()
-    } else {
-        format!(" ! {BGR}")
+    let convert = match gives_jpeg {
+        true => String::new(),
+        false => format!(" ! {BGR}"),
     };
     format!("{pipeline}{convert} ! appsink drop=true max-buffers=1")
 }
@@ -81,18 +80,14 @@ fn command(caps: &Caps) -> String {
 /// does not even say which.
 pub fn diagnose_open(text: &str) -> String {
     let raw = Caps::new_empty_simple("video/x-raw");
-    let advice = with_converter(text, &raw)
-        .filter(|_| !text.contains("videoconvert"))
-        .map(|_| {
-            format!(
-                "; if its pictures are neither BGR nor GRAY8 nor JPEGs, {} shows them",
-                command(&raw)
-            )
-        });
-    format!(
-        "the pipeline does not start (gst-launch-1.0 with the same text says why{})",
-        advice.unwrap_or_default()
-    )
+    let advice = match around_sink(text) {
+        Some(_) if !text.contains("videoconvert") => {
+            let command = command(&raw);
+            format!("; if its pictures are neither BGR nor GRAY8 nor JPEGs, {command} shows them")
+        }
+        _ => String::new(),
+    };
+    format!("the pipeline does not start (gst-launch-1.0 with the same text says why{advice})")
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! pictures of the rest, and says no more than that none came. It says nothing of a picture's format
 //! either: NV12 comes as a grey picture of one and a half times the height. GStreamer knows both.
 
-use crate::capture::source::gst::error_words::in_our_words;
+use crate::capture::source::{gst::error_words::in_our_words, video_capture::opencv_version};
 use gstreamer::{
     Caps, Element, Pad, PadProbeReturn, PadProbeType, ParseFlags, glib, parse, prelude::*,
     subclass::prelude::*,
@@ -81,44 +81,32 @@ fn start() -> Result<(), String> {
 #[derive(Debug)]
 pub struct Sink {
     pad: Pad,
-    /// Not a converter, which puts up with whatever a buffer tells of itself.
-    is_end: bool,
-    first: Arc<OnceLock<FirstBuffer>>,
-}
-
-#[derive(Debug)]
-struct FirstBuffer {
-    bytes: usize,
-    /// It says where its lines are.
-    tells_lines: bool,
+    untold_bytes: Arc<OnceLock<usize>>,
 }
 
 impl Sink {
-    /// Watches what comes to `pad`.
-    fn watching(pad: Pad, is_end: bool) -> Sink {
-        let first = Arc::new(OnceLock::new());
-        let noted = Arc::clone(&first);
+    /// Watches what comes to `pad`, whose reader `listens` where a buffer tells where its lines are.
+    fn watching(pad: Pad, listens: bool) -> Sink {
+        let untold_bytes = Arc::new(OnceLock::new());
+        let noted = Arc::clone(&untold_bytes);
         pad.add_probe(PadProbeType::BUFFER, move |_, info| {
             if let Some(buffer) = info.buffer() {
-                // No type yet: nothing has ever told.
+                // Registered with the first buffer that tells.
                 let kind = glib::Type::from_name("GstVideoMetaAPI");
                 let mut metas = buffer.iter_meta::<gstreamer::Meta>();
                 let tells_lines = kind.is_some_and(|kind| metas.any(|meta| meta.api() == kind));
-                let bytes = buffer.size();
-                // Only the first is noted.
-                let _ = noted.set(FirstBuffer { bytes, tells_lines });
+                if !(listens && tells_lines) {
+                    let _ = noted.set(buffer.size());
+                }
             }
             PadProbeReturn::Remove
         });
-        Sink { pad, is_end, first }
+        Sink { pad, untold_bytes }
     }
 
-    /// Bytes of the first buffer that came here, unless whoever reads it is told where its lines are
-    /// and listens: a converter does, and OpenCV from 4.10 on.
-    pub fn untold_bytes(&self, opencv_listens: bool) -> Option<usize> {
-        let listens = !self.is_end || opencv_listens;
-        let first = self.first.get()?;
-        (!(first.tells_lines && listens)).then_some(first.bytes)
+    /// Bytes of the first buffer that came here, unless its reader was told where its lines are.
+    pub fn untold_bytes(&self) -> Option<usize> {
+        self.untold_bytes.get().copied()
     }
 
     /// What comes now; `None` before anything came.
@@ -151,9 +139,10 @@ impl Sinks {
         };
         match factory.name().as_str() {
             "appsink" if self.end.is_none() && element.name().contains("appsink") => {
-                self.end = Some(Sink::watching(pad, true));
+                // OpenCV listens from 4.10 on.
+                self.end = Some(Sink::watching(pad, opencv_version() >= (4, 10)));
             }
-            "videoconvert" => self.converters.push(Sink::watching(pad, false)),
+            "videoconvert" => self.converters.push(Sink::watching(pad, true)),
             _ => {}
         }
     }
