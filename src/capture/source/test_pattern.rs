@@ -79,16 +79,10 @@ pub fn open(
 
 impl Source for TestPattern {
     fn grab(&mut self) -> Result<Option<CaptureTime>, Error> {
-        self.number += 1;
-        let mut due = self.started + self.period.mul_f64(self.number as f64);
-        let now = Instant::now();
-        if now > due + self.period {
-            // The machine slept or was overloaded: go on from the present, as a camera would.
-            self.number = (now
-                .duration_since(self.started)
-                .div_duration_f64(self.period)) as u64;
-            due = now;
-        }
+        // After a machine slept or was overloaded it goes on from the present, as a camera would.
+        let passed = self.started.elapsed().div_duration_f64(self.period) as u64;
+        self.number = passed.max(self.number + 1);
+        let due = self.started + self.period.mul_f64(self.number as f64);
         self.stop.wait_until(due);
         self.taken = CaptureTime::now();
         Ok(Some(self.taken))

@@ -17,7 +17,8 @@ pub struct V4l2Controls;
 
 impl CameraControls for V4l2Controls {
     fn list(&self, node: &Path) -> io::Result<Vec<Control>> {
-        list(node)
+        let controls = list_of(&Node::open(node)?);
+        Ok(controls.into_iter().map(|(_, control)| control).collect())
     }
 
     fn set(&self, node: &Path, settings: &[(String, String)]) -> io::Result<Vec<String>> {
@@ -25,13 +26,7 @@ impl CameraControls for V4l2Controls {
     }
 }
 
-/// The controls of the camera at `path`.
-fn list(path: &Path) -> io::Result<Vec<Control>> {
-    let controls = list_of(&Node::open(path)?);
-    Ok(controls.into_iter().map(|(_, control)| control).collect())
-}
-
-/// Each with the driver's number for it.
+/// The controls of a camera, each with the driver's number for it.
 fn list_of(node: &Node) -> Vec<(Cid, Control)> {
     let others = node
         .controls()
@@ -61,9 +56,6 @@ const VIDIOC_QUERYCTRL: Ioctl<*mut QueryControl> = uoctl::_IOWR(b'V', 36);
 /// `V4L2_CID_BRIGHTNESS`, the first control of all.
 const BRIGHTNESS: u32 = 0x0098_0900;
 
-/// `V4L2_CTRL_FLAG_DISABLED` and `V4L2_CTRL_FLAG_INACTIVE`.
-const FLAGS: (u32, u32) = (0x01, 0x10);
-
 /// The brightness: linuxvideo 0.3.5 begins its list behind it.
 #[expect(unsafe_code, reason = "the one question linuxvideo does not ask")]
 fn brightness(node: &Node) -> Option<(Cid, Control)> {
@@ -73,7 +65,10 @@ fn brightness(node: &Node) -> Option<(Cid, Control)> {
     };
     // SAFETY: the node is open, and the struct is the one this request reads and writes.
     unsafe { VIDIOC_QUERYCTRL.ioctl(node, &raw mut query) }.ok()?;
-    (query.flags & FLAGS.0 == 0).then_some(())?;
+    let flags = ControlFlags::from_bits_truncate(query.flags);
+    if flags.contains(ControlFlags::DISABLED) {
+        return None;
+    }
     let control = Control {
         name: "brightness".to_owned(),
         title: "Brightness".to_owned(),
@@ -83,7 +78,7 @@ fn brightness(node: &Node) -> Option<(Cid, Control)> {
         max: query.maximum,
         step: query.step,
         default: query.default,
-        is_inactive: query.flags & FLAGS.1 != 0,
+        is_inactive: flags.contains(ControlFlags::INACTIVE),
         menu: Vec::new(),
     };
     Some((Cid::BRIGHTNESS, control))
