@@ -6,7 +6,7 @@
 
 use crate::{
     config::{Flip, Orientation, Rotate},
-    encode::{Pixels, planes::PlaneEncoder, text},
+    encode::{job::Pixels, text, yuv::YuvEncoder},
     error::Error,
 };
 use opencv::{
@@ -27,7 +27,7 @@ pub struct Encoder {
     written: Mat,
     jpeg: Vector<u8>,
     /// Made for the first raw picture.
-    planes: Option<PlaneEncoder>,
+    planes: Option<YuvEncoder>,
 }
 
 impl Encoder {
@@ -78,7 +78,7 @@ impl Encoder {
         if let Pixels::Yuyv | Pixels::Uyvy = pixels {
             let planes = match &mut self.planes {
                 Some(planes) => planes,
-                none => none.insert(PlaneEncoder::new()?),
+                none => none.insert(YuvEncoder::new()?),
             };
             let bytes = mat.data_bytes().map_err(cannot_encode)?;
             return planes.encode(bytes, mat.cols() as usize, pixels, self.quality);

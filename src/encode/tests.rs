@@ -1,11 +1,20 @@
 //! What the encoders make of pictures, judged by decoding it.
 
-use super::*;
+use super::{
+    EncodeJob, Encoder, Picture, Pixels,
+    stripes::{split, stripe_rows},
+};
 use crate::{
     config::{Flip, Orientation, Rotate},
+    feed::frame::CaptureTime,
     jpeg,
 };
-use opencv::{core, imgcodecs, imgproc};
+use opencv::{
+    core::{self, Mat},
+    imgcodecs, imgproc,
+    prelude::*,
+};
+use std::sync::Arc;
 
 /// A 32x16 picture, left half red, right half blue, top row of blocks brighter.
 fn picture() -> Mat {

@@ -6,7 +6,7 @@
 //! libjpeg-turbo, which OpenCV uses too, compresses those through an entry that `imencode` has
 //! not. Quality and subsampling mean the same in both.
 
-use crate::{encode::Pixels, error::Error};
+use crate::{encode::job::Pixels, error::Error};
 use std::{
     ffi::{CStr, c_int, c_ulong, c_void},
     ptr::{self, NonNull},
@@ -21,7 +21,7 @@ const FLAGS: c_int = (turbo::TJFLAG_ACCURATEDCT | turbo::TJFLAG_NOREALLOC) as c_
 
 /// Compresses raw pictures; keeps its buffers for the next.
 #[derive(Debug)]
-pub struct PlaneEncoder {
+pub struct YuvEncoder {
     planes: Planes,
     handle: NonNull<c_void>,
     jpeg: Vec<u8>,
@@ -36,14 +36,14 @@ struct Planes {
     v: Vec<u8>,
 }
 
-impl PlaneEncoder {
+impl YuvEncoder {
     /// One without a picture yet.
-    pub fn new() -> Result<PlaneEncoder, Error> {
+    pub fn new() -> Result<YuvEncoder, Error> {
         #[expect(unsafe_code, reason = "libjpeg-turbo is C")]
         // SAFETY: takes nothing.
         let handle = unsafe { turbo::tjInitCompress() };
         let handle = NonNull::new(handle).ok_or_else(|| refused("no memory for a compressor"))?;
-        Ok(PlaneEncoder {
+        Ok(YuvEncoder {
             planes: Planes::default(),
             handle,
             jpeg: Vec::new(),
@@ -117,7 +117,7 @@ impl PlaneEncoder {
     }
 }
 
-impl Drop for PlaneEncoder {
+impl Drop for YuvEncoder {
     #[expect(unsafe_code, reason = "libjpeg-turbo is C")]
     fn drop(&mut self) {
         // SAFETY: the handle is ours, and this is its last use.

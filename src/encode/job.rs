@@ -1,0 +1,40 @@
+//! What the encoders are given: pictures, and the jobs made of them.
+
+use crate::feed::frame::CaptureTime;
+use opencv::core::Mat;
+
+/// What a source yields.
+#[derive(Debug)]
+pub enum Picture {
+    /// Raw pixels, rows × columns.
+    Raw(Mat, Pixels),
+    /// A JPEG straight from the device: 1 × bytes.
+    Jpeg(Mat),
+}
+
+/// How raw pixels are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pixels {
+    /// Three bytes a pixel: blue, green, red.
+    Bgr,
+    /// One byte a pixel.
+    Gray,
+    /// Two bytes a pixel: Y U Y V.
+    Yuyv,
+    /// Two bytes a pixel: U Y V Y.
+    Uyvy,
+}
+
+/// A picture on its way to its frame. Its stripes are encoded apart, each by whichever worker is
+/// free; who drops it last joins them.
+#[derive(Debug)]
+pub struct EncodeJob {
+    /// What to encode.
+    pub picture: Picture,
+    /// The sequence its frame will have.
+    pub sequence: u64,
+    /// When it was taken.
+    pub captured: CaptureTime,
+    /// JPEG quality, the same for all its stripes.
+    pub quality: i32,
+}
