@@ -41,8 +41,9 @@ pub fn publish(camera: &Camera) -> Result<(), Error> {
             reason: error.message,
         },
     )?;
-    let mut encoder = Encoder::new(camera.quality());
-    let jpeg = encoder.encode(&mat, Pixels::Bgr, Orientation::default(), None)?;
+    let mut encoder = Encoder::default();
+    let upright = Orientation::default();
+    let jpeg = encoder.encode(&mat, Pixels::Bgr, camera.quality(), upright, None)?;
     camera
         .slot
         .publish(Frame::placeholder(camera.next_sequence(), jpeg, &reason));

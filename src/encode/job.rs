@@ -25,8 +25,7 @@ pub enum Pixels {
     Uyvy,
 }
 
-/// A picture on its way to its frame. Its stripes are encoded apart, each by whichever worker is
-/// free; who drops it last joins them.
+/// A picture on its way to its frame.
 #[derive(Debug)]
 pub struct EncodeJob {
     /// What to encode.
@@ -37,4 +36,14 @@ pub struct EncodeJob {
     pub captured: CaptureTime,
     /// JPEG quality, the same for all its stripes.
     pub quality: i32,
+}
+
+impl Pixels {
+    /// What they are after they were turned or written on.
+    pub fn converted(self) -> Pixels {
+        match self {
+            Pixels::Gray => Pixels::Gray,
+            Pixels::Bgr | Pixels::Yuyv | Pixels::Uyvy => Pixels::Bgr,
+        }
+    }
 }

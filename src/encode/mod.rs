@@ -1,11 +1,14 @@
 //! Encoding: from pictures to frames.
 //!
 //! `queue` is the pool of workers that capture hands pictures to; `stripes` cuts them apart and joins
-//! what comes out; `encoder` prepares and compresses. `text` writes in pictures.
+//! what comes out; `encoder` prepares a picture and gives it to a `backend`: `yuv` for raw pixels of
+//! cameras, `opencv` for others. Another encoder is one more file and a line in `encoder`.
 
+mod backend;
 mod decode;
 mod encoder;
 mod job;
+mod opencv;
 mod queue;
 mod stripes;
 #[cfg(test)]

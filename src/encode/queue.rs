@@ -11,7 +11,7 @@ use crate::{
     encode::{
         encoder::Encoder,
         job::{EncodeJob, Picture},
-        stripes::{STRIPE_ROWS, StripeTask, encode_stripe, finish, split},
+        stripes::{self, StripeTask, StripedPicture},
     },
     error::Error,
     feed::camera::Camera,
@@ -46,14 +46,12 @@ impl Encoders {
     /// Hands a picture over; dropped when every encoder is busy.
     pub fn take(&self, job: EncodeJob) -> bool {
         let stripes = match &job.picture {
-            Picture::Raw(mat, _) if self.is_plain => {
-                self.workers.min(mat.rows() as usize / STRIPE_ROWS).max(1)
-            }
+            Picture::Raw(mat, _) if self.is_plain => stripes::count(mat.rows(), self.workers),
             _ => 1,
         };
         // Nothing of the picture stays here: a worker that is quicker than this thread would find
         // that it is not the last to hold it, and nobody would join its stripes.
-        let mut tasks = split(job, stripes).into_iter();
+        let mut tasks = stripes::split(job, stripes).into_iter();
         tasks.all(|task| self.tasks.try_send(task).is_ok())
     }
 
@@ -93,23 +91,33 @@ pub fn start(camera: &Arc<Camera>) -> Result<Encoders, Error> {
 
 /// Runs until the capture side is gone; a picture that cannot be encoded is dropped, with a line a minute.
 fn work(camera: &Camera, queue: &Receiver<StripeTask>, emptied: &Sender<Mat>) {
-    let mut encoder = Encoder::new(camera.quality());
+    let mut encoder = Encoder::default();
     let dropped_lines = LogLimiter::per_minute(1);
-    for StripeTask { shared, stripe } in queue {
+    for task in queue {
         assert!(!fault_injection::is_due("encode"), "a fault on purpose");
-        let jpeg = encode_stripe(&mut encoder, &shared, stripe, camera);
+        let jpeg = task.encode(&mut encoder, &camera.config);
         if let Err(error) = &jpeg {
             if let Some(suppressed) = dropped_lines.permit() {
                 warn!("picture dropped: {error}{suppressed}");
             }
         }
-        let _ = shared.jpegs[stripe].set(jpeg.ok());
-        // Exactly one of the workers gets the picture back: the last one to finish.
-        if let Some(shared) = Arc::into_inner(shared) {
-            finish(camera, &shared);
-            let (Picture::Raw(mat, _) | Picture::Jpeg(mat)) = shared.job.picture;
+        if let Some(picture) = task.finish(jpeg.ok()) {
+            publish(camera, &picture);
             // Full means there are spare buffers enough.
-            let _ = emptied.try_send(mat);
+            let _ = emptied.try_send(picture.into_buffer());
         }
     }
+}
+
+fn publish(camera: &Camera, picture: &StripedPicture) {
+    let stats = &camera.stats;
+    let Some(frame) = picture.join() else {
+        stats.dropped.increment();
+        return;
+    };
+    let time = picture.elapsed();
+    stats.encode_time.add(time);
+    stats.encode_times.add(time);
+    stats.encoded.increment();
+    camera.publish(frame);
 }

@@ -1,43 +1,52 @@
-//! The stripes of a picture: cut apart, encoded each by whichever worker is free, joined by the last.
+//! The stripes of a picture: cut apart, each encoded by whichever worker is free, and joined.
+//!
+//! Stripes are whole MCUs tall, so that the joined frame has the very pixels of the whole picture. A
+//! picture that is decoded, turned or written on is a single stripe.
 
 use crate::{
+    config::CameraConfig,
     encode::{
-        encoder::{self, Encoder},
+        backend::refused,
+        decode::decode,
+        encoder::Encoder,
         job::{EncodeJob, Picture, Pixels},
     },
     error::Error,
-    feed::{camera::Camera, frame::Frame},
+    feed::frame::Frame,
     jpeg,
 };
 use opencv::{
-    core::{self, Mat},
+    core::{Mat, Rect},
     prelude::*,
 };
 use std::{
+    ops::Range,
     sync::{Arc, OnceLock},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// A stripe has at least so many rows: below that its overhead counts.
-pub const STRIPE_ROWS: usize = 128;
+const STRIPE_ROWS: usize = 128;
 
 /// A picture whose stripes are being encoded.
 #[derive(Debug)]
 pub struct StripedPicture {
-    /// The whole picture.
-    pub job: EncodeJob,
+    job: EncodeJob,
     begun: Instant,
     /// One for each stripe, top to bottom; `None` for one that failed.
-    pub jpegs: Vec<OnceLock<Option<Vec<u8>>>>,
+    jpegs: Vec<OnceLock<Option<Vec<u8>>>>,
 }
 
 /// One worker's share of a picture.
 #[derive(Debug)]
 pub struct StripeTask {
-    /// The picture.
-    pub shared: Arc<StripedPicture>,
-    /// Its number, from the top.
-    pub stripe: usize,
+    pub(super) shared: Arc<StripedPicture>,
+    stripe: usize,
+}
+
+/// Into how many stripes a picture of so many rows is cut for `workers`.
+pub fn count(rows: i32, workers: usize) -> usize {
+    workers.min(rows as usize / STRIPE_ROWS).max(1)
 }
 
 /// A task for each stripe; they alone hold the picture.
@@ -54,45 +63,76 @@ pub fn split(job: EncodeJob, stripes: usize) -> Vec<StripeTask> {
     (0..stripes).map(task).collect()
 }
 
-/// The JPEG of one stripe.
-pub fn encode_stripe(
-    encoder: &mut Encoder,
-    shared: &StripedPicture,
-    stripe: usize,
-    camera: &Camera,
-) -> Result<Vec<u8>, Error> {
-    let EncodeJob {
-        picture,
-        captured,
-        quality,
-        ..
-    } = &shared.job;
-    encoder.set_quality(*quality);
-    let stripes = shared.jpegs.len();
-    if let (Picture::Raw(mat, pixels), 2..) = (picture, stripes) {
-        let rows = stripe_rows(mat.rows(), stripes, stripe);
-        let area = core::Rect::new(0, rows.start, mat.cols(), rows.len() as i32);
-        let part = Mat::roi(mat, area).map_err(encoder::cannot_encode)?;
-        return encoder.encode_plain(&part, *pixels).map(<[u8]>::to_vec);
-    }
-    let config = &camera.config;
-    let text = config.overlay.as_ref();
-    let text = text.map(|overlay| captured.local().strftime(&overlay.0).to_string());
-    let decoded;
-    let (mat, pixels) = match picture {
-        Picture::Raw(mat, pixels) => (mat, *pixels),
-        Picture::Jpeg(bytes) => {
-            decoded = encoder::decode(bytes)?;
-            (&decoded, Pixels::Bgr)
+impl StripeTask {
+    /// The JPEG of the stripe, as `config` asks.
+    pub fn encode(&self, encoder: &mut Encoder, config: &CameraConfig) -> Result<Vec<u8>, Error> {
+        let job = &self.shared.job;
+        let stripes = self.shared.jpegs.len();
+        if let (Picture::Raw(mat, pixels), 2..) = (&job.picture, stripes) {
+            let rows = stripe_rows(mat.rows(), stripes, self.stripe);
+            let area = Rect::new(0, rows.start, mat.cols(), rows.len() as i32);
+            let rows = Mat::roi(mat, area).map_err(refused)?;
+            let jpeg = encoder.compress(&rows, *pixels, job.quality);
+            return jpeg.map(<[u8]>::to_vec);
         }
-    };
-    encoder
-        .encode(mat, pixels, config.turn, text.as_deref())
-        .map(<[u8]>::to_vec)
+        let text = config.overlay.as_ref();
+        let text = text.map(|overlay| job.captured.local().strftime(&overlay.0).to_string());
+        let decoded;
+        let (mat, pixels) = match &job.picture {
+            Picture::Raw(mat, pixels) => (mat, *pixels),
+            Picture::Jpeg(bytes) => {
+                decoded = decode(bytes)?;
+                (&decoded, Pixels::Bgr)
+            }
+        };
+        encoder
+            .encode(mat, pixels, job.quality, config.turn, text.as_deref())
+            .map(<[u8]>::to_vec)
+    }
+
+    /// Keeps the stripe's JPEG, `None` if it failed. Exactly one worker gets the picture back: the
+    /// last one to finish.
+    pub fn finish(self, jpeg: Option<Vec<u8>>) -> Option<StripedPicture> {
+        let _ = self.shared.jpegs[self.stripe].set(jpeg);
+        Arc::into_inner(self.shared)
+    }
+}
+
+impl StripedPicture {
+    /// The frame of all stripes together; `None` when one failed or they do not fit.
+    pub fn join(&self) -> Option<Frame> {
+        let jpegs = self.jpegs.iter();
+        let jpegs: Option<Vec<&[u8]>> = jpegs.map(|jpeg| jpeg.get()?.as_deref()).collect();
+        let (jpegs, job) = (jpegs?, &self.job);
+        if let [jpeg] = jpegs[..] {
+            let append = |out: &mut Vec<u8>| out.extend_from_slice(jpeg);
+            return Some(Frame::live(job.sequence, job.captured, jpeg.len(), append));
+        }
+        let (Picture::Raw(mat, _) | Picture::Jpeg(mat)) = &job.picture;
+        let joined = jpeg::join(&jpegs, u16::try_from(mat.rows()).ok()?)?;
+        let append = |out: &mut Vec<u8>| joined.write_to(out);
+        Some(Frame::live(
+            job.sequence,
+            job.captured,
+            joined.len(),
+            append,
+        ))
+    }
+
+    /// How long it has been with the encoders.
+    pub fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// The buffer of its pixels, to use again.
+    pub fn into_buffer(self) -> Mat {
+        let (Picture::Raw(mat, _) | Picture::Jpeg(mat)) = self.job.picture;
+        mat
+    }
 }
 
 /// The rows of one stripe: whole MCUs of the tallest kind, the rest in the last.
-pub fn stripe_rows(rows: i32, stripes: usize, stripe: usize) -> std::ops::Range<i32> {
+pub fn stripe_rows(rows: i32, stripes: usize, stripe: usize) -> Range<i32> {
     let each = (rows + 16 * stripes as i32 - 1) / (16 * stripes as i32) * 16;
     let start = each * stripe as i32;
     start..if stripe + 1 == stripes {
@@ -100,42 +140,4 @@ pub fn stripe_rows(rows: i32, stripes: usize, stripe: usize) -> std::ops::Range<
     } else {
         start + each
     }
-}
-
-/// Joins the stripes and publishes the frame.
-pub fn finish(camera: &Camera, shared: &StripedPicture) {
-    let jpegs = shared
-        .jpegs
-        .iter()
-        .map(|jpeg| jpeg.get().and_then(Option::as_deref));
-    let Some(jpegs) = jpegs.collect::<Option<Vec<&[u8]>>>() else {
-        camera.stats.dropped.increment();
-        return;
-    };
-    let EncodeJob {
-        picture,
-        sequence,
-        captured,
-        ..
-    } = &shared.job;
-    let frame = match (jpegs.as_slice(), picture) {
-        ([jpeg], _) => Frame::live(*sequence, *captured, jpeg.len(), |out| {
-            out.extend_from_slice(jpeg)
-        }),
-        (_, Picture::Raw(mat, _) | Picture::Jpeg(mat)) => {
-            let height = u16::try_from(mat.rows()).unwrap_or(0);
-            let Some(joined) = jpeg::join(&jpegs, height) else {
-                camera.stats.dropped.increment();
-                return;
-            };
-            Frame::live(*sequence, *captured, joined.len(), |out| {
-                joined.write_to(out)
-            })
-        }
-    };
-    let time = shared.begun.elapsed();
-    camera.stats.encode_time.add(time);
-    camera.stats.encode_times.add(time);
-    camera.stats.encoded.increment();
-    camera.publish(frame);
 }
