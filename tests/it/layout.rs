@@ -7,7 +7,7 @@ use std::{
 };
 
 /// What a part must not import.
-const FORBIDDEN: [(&str, &[&str]); 7] = [
+const FORBIDDEN: [(&str, &[&str]); 8] = [
     (
         "jpeg",
         &[
@@ -20,7 +20,11 @@ const FORBIDDEN: [(&str, &[&str]); 7] = [
             "capture", "config", "encode", "feed", "http", "jpeg", "system",
         ],
     ),
-    ("config", &["capture", "encode", "http", "jpeg"]),
+    (
+        "system",
+        &["capture", "config", "encode", "feed", "http", "jpeg"],
+    ),
+    ("config", &["capture", "encode", "feed", "http", "jpeg"]),
     ("feed", &["capture", "encode", "http"]),
     ("encode", &["capture", "http"]),
     ("capture", &["http"]),
