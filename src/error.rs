@@ -148,6 +148,18 @@ impl Error {
 }
 
 impl Cause {
+    /// What `--check` and `--list` end with because of it.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Cause::Missing => 3,
+            Cause::Busy => 4,
+            Cause::Forbidden => 5,
+            Cause::Silent => 6,
+            Cause::NotACamera => 7,
+            Cause::Other => 1,
+        }
+    }
+
     /// In a few words, of the device.
     fn words(self) -> &'static str {
         match self {

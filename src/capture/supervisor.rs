@@ -283,7 +283,7 @@ impl<W: World> Supervisor<W> {
         if self.outages.end(now) {
             self.camera.stats.reopened.increment();
         }
-        diagnose::say(facts, if is_known { Level::Debug } else { Level::Info });
+        diagnose::log_online(facts, if is_known { Level::Debug } else { Level::Info });
     }
 
     fn ended(&mut self, id: u64, reason: &EndReason, now: Instant) {

@@ -2,7 +2,7 @@
 //! becomes of them.
 
 use crate::{
-    capture::{diagnose::rate, missing_eoi::MissingEoi, source::Source},
+    capture::{diagnose::online::rate, missing_eoi::MissingEoi, source::Source},
     config::{CameraConfig, Size},
     encode::{Picture, Pixels, decodes_cleanly},
     feed::{camera::SourceInfo, frame::placeholder_reason},
