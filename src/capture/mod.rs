@@ -1,6 +1,6 @@
 //! Capture: from the device to the slot or the encoders.
 //!
-//! Two kinds of threads. The *camera thread* runs the supervisor for as long as the program runs: it
+//! Two kinds of threads. The *supervisor thread* runs the supervisor for as long as the program runs: it
 //! decides what is opened and when, notices that pictures stop, and shows the placeholder meanwhile.
 //! A *capture thread* owns one opened device from open to drop: it grabs pictures, and publishes them
 //! or gives them to the encoders. OpenCV may block in open or grab for as long as it likes; only the
@@ -9,10 +9,10 @@
 //! Capture never waits for encoders or viewers, and knows nothing of the server.
 
 mod auto_search;
-mod camera_thread;
 mod candidates;
+mod capture_thread;
 mod diagnose;
-mod grabber;
+mod environment;
 mod hotplug;
 mod lease;
 mod missing_eoi;
@@ -20,7 +20,7 @@ mod outage_log;
 mod placeholder;
 pub mod source;
 mod supervisor;
-mod world;
+mod supervisor_thread;
 
 pub use diagnose::{check, list};
 
@@ -77,7 +77,7 @@ pub fn start(
         .spawn(move || {
             let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
                 assert!(!fault_injection::is_due("supervisor"), "a fault on purpose");
-                camera_thread::run(camera, encoders, stop)
+                supervisor_thread::run(camera, encoders, stop)
             }));
             if let Err(error) = outcome.unwrap_or(Err(Error::Supervisor)) {
                 let _ = fatal.send(error);

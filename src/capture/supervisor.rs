@@ -1,7 +1,7 @@
 //! The supervisor of a camera, as a state machine: what is opened, when, and what is shown meanwhile.
 //!
-//! `camera_thread` tells it what happened and when; it does nothing but through [`World`], waits for
-//! nothing and reads no clock. A capture thread it abandons keeps its device until OpenCV returns;
+//! `supervisor_thread` tells it what happened and when; it does nothing but through [`Environment`],
+//! waits for nothing and reads no clock. A capture thread it abandons keeps its device until OpenCV returns;
 //! the next one waits a little for that, and threads that never come back end the program, which its
 //! service starts anew. An outage is logged once when it begins and once when it ends; the tries
 //! between are for `debug`.
@@ -11,16 +11,16 @@ use crate::{
         auto_search::AutoSearch,
         candidates::Candidates,
         diagnose,
+        environment::Environment,
         lease::{CaptureEvent, CaptureLease, EndReason},
         outage_log::OutageLog,
         source,
-        world::World,
     },
     config::Device,
     error::{Cause, Error},
     feed::{
         camera::{Camera, SourceInfo, State},
-        liveness,
+        health::{INTERVALS, picture_timeout},
     },
 };
 use log::{Level, debug, info, warn};
@@ -60,7 +60,7 @@ pub struct Stuck(pub usize);
 /// See the module.
 pub struct Supervisor<W> {
     camera: Arc<Camera>,
-    world: W,
+    environment: W,
     /// Capture threads launched so far.
     launched: u64,
     /// Threads that were abandoned and have not ended yet, with the time of that.
@@ -82,11 +82,11 @@ enum Phase {
         lease: Arc<CaptureLease>,
         since: Instant,
     },
-    /// Pictures come, never `patience` apart.
+    /// Pictures come, never `timeout` apart.
     Online {
         lease: Arc<CaptureLease>,
         since: Instant,
-        patience: Duration,
+        timeout: Duration,
     },
     /// The device is tried again then.
     Waiting { until: Instant },
@@ -94,13 +94,13 @@ enum Phase {
     Idle,
 }
 
-impl<W: World> Supervisor<W> {
+impl<W: Environment> Supervisor<W> {
     /// A supervisor that has done nothing yet.
-    pub fn new(camera: Arc<Camera>, world: W, now: Instant) -> Supervisor<W> {
+    pub fn new(camera: Arc<Camera>, environment: W, now: Instant) -> Supervisor<W> {
         let outages = OutageLog::new(source::is_plugged_in(&camera.config.device));
         Supervisor {
             camera,
-            world,
+            environment,
             launched: 0,
             abandoned: Vec::new(),
             phase: Phase::Waiting { until: now },
@@ -122,10 +122,8 @@ impl<W: World> Supervisor<W> {
             Phase::Opening { since, .. } if now >= *since + timeout + OPENING => {
                 self.lose("it does not answer", now);
             }
-            Phase::Online {
-                lease, patience, ..
-            } if now >= lease.last_picture() + *patience => {
-                let reason = format!("it has given no picture for {} s", patience.as_secs());
+            Phase::Online { lease, timeout, .. } if now >= lease.last_picture() + *timeout => {
+                let reason = format!("it has given no picture for {} s", timeout.as_secs());
                 self.lose(&reason, now);
             }
             Phase::Online { .. } if self.idle_at().is_some_and(|idle| now >= idle) => {
@@ -137,7 +135,7 @@ impl<W: World> Supervisor<W> {
         self.outages.remind(now);
         if self.shows_placeholder() && now >= self.next_placeholder {
             self.next_placeholder = now + PLACEHOLDER_PERIOD;
-            self.world.show_placeholder();
+            self.environment.show_placeholder();
         }
         if self.search.is_due(now) {
             self.search_cameras(now);
@@ -151,10 +149,8 @@ impl<W: World> Supervisor<W> {
         let phase = match &self.phase {
             Phase::Waiting { until } => Some(*until),
             Phase::Opening { since, .. } => Some(*since + timeout + OPENING),
-            Phase::Online {
-                lease, patience, ..
-            } => {
-                let lost = lease.last_picture() + *patience;
+            Phase::Online { lease, timeout, .. } => {
+                let lost = lease.last_picture() + *timeout;
                 Some(self.idle_at().map_or(lost, |idle| idle.min(lost)))
             }
             Phase::Idle => None,
@@ -218,7 +214,7 @@ impl<W: World> Supervisor<W> {
             &self.camera.config.device,
             self.outages.began(),
             now,
-            &self.world,
+            &self.environment,
         );
         match devices.and_then(|devices| self.launch(devices, self.warmup, now)) {
             Ok(lease) => self.phase = Phase::Opening { lease, since: now },
@@ -235,7 +231,9 @@ impl<W: World> Supervisor<W> {
     ) -> Result<Arc<CaptureLease>, Error> {
         self.launched += 1;
         let lease = Arc::new(CaptureLease::new(self.launched, now));
-        self.world.launch(&lease, devices, warmup).map(|()| lease)
+        self.environment
+            .launch(&lease, devices, warmup)
+            .map(|()| lease)
     }
 
     fn online(&mut self, id: u64, facts: &SourceInfo, now: Instant) {
@@ -255,20 +253,19 @@ impl<W: World> Supervisor<W> {
                  a camera plugged in later takes over \
                  (a Raspberry Pi camera module: see `camfeed --list`)"
             );
-            self.search.begin(self.world.cameras(), now);
+            self.search.begin(self.environment.cameras(), now);
         } else {
             self.end_search(now);
         }
         self.candidates.note_online(facts);
         self.warmup = 0;
         // A source slower than the time-out is not hanging between two pictures.
-        let timeout = self.camera.config.timeout;
-        let patience = liveness::patience(facts.fps, liveness::INTERVALS, timeout);
+        let timeout = picture_timeout(facts.fps, INTERVALS, self.camera.config.timeout);
         lease.activate();
         self.phase = Phase::Online {
             lease,
             since: now,
-            patience,
+            timeout,
         };
         let is_known = {
             let mut status = self.camera.status();
@@ -390,8 +387,8 @@ impl<W: World> Supervisor<W> {
 
     /// Tries the cameras there are beside the running test pattern.
     fn search_cameras(&mut self, now: Instant) {
-        let patience = self.camera.config.timeout + OPENING;
-        if let Some(lease) = self.search.take_overdue(now, patience) {
+        let search_timeout = self.camera.config.timeout + OPENING;
+        if let Some(lease) = self.search.take_overdue(now, search_timeout) {
             lease.revoke();
             self.abandoned.push((lease.id, now));
         }
@@ -399,7 +396,7 @@ impl<W: World> Supervisor<W> {
         if self.abandoned.len() >= MOST_STUCK {
             return;
         }
-        let cameras = self.world.cameras();
+        let cameras = self.environment.cameras();
         if self.search.wants(&cameras, now) {
             let devices = cameras.into_iter().map(Device::Node).collect();
             match self.launch(devices, 0, now) {

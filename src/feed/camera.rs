@@ -10,7 +10,7 @@ use crate::{
         controls::{CameraControls, Control},
         frame::Frame,
         freeze::{Change, FreezeDetector},
-        liveness::Snapshot,
+        health::Observation,
         slot::Slot,
         stats::CameraStats,
     },
@@ -44,8 +44,8 @@ pub struct Camera {
     sequence: AtomicU64,
     /// Start of the camera's clock.
     epoch: Instant,
-    /// Capture time of the newest picture in microseconds of that clock; 0 before the first.
-    newest: AtomicU64,
+    /// Capture time of the last picture, of that clock; 0 before the first.
+    last_captured_micros: AtomicU64,
     /// JPEG quality of what is encoded from now on.
     quality: AtomicI32,
     /// Held for the time of a comparison.
@@ -84,7 +84,7 @@ impl Camera {
             }),
             sequence: AtomicU64::new(0),
             epoch: Instant::now(),
-            newest: AtomicU64::new(0),
+            last_captured_micros: AtomicU64::new(0),
             freeze: Mutex::default(),
             controls: OnceLock::new(),
         }
@@ -112,7 +112,8 @@ impl Camera {
 
     /// Notes that a picture taken at `captured` came.
     pub fn note_picture(&self, captured: Instant) {
-        self.newest.store(self.micros(captured), Ordering::Relaxed);
+        self.last_captured_micros
+            .store(self.micros(captured), Ordering::Relaxed);
         self.stats.captured.increment();
         self.stats.rate.tick(captured);
     }
@@ -195,15 +196,15 @@ impl Camera {
     }
 
     /// What is known of it at `now`.
-    pub fn snapshot(&self, now: Instant) -> Snapshot {
-        let newest = match self.newest.load(Ordering::Relaxed) {
+    pub fn observe(&self, now: Instant) -> Observation {
+        let last_captured = match self.last_captured_micros.load(Ordering::Relaxed) {
             0 => None,
             micros => Some(self.epoch + Duration::from_micros(micros)),
         };
-        Snapshot {
+        Observation {
             now,
             status: self.status().clone(),
-            newest,
+            last_captured,
             measured_fps: self.stats.rate.per_second(now),
             timeout: self.config.timeout,
             warmup: self.config.warmup,

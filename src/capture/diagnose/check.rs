@@ -81,10 +81,10 @@ fn read(device: &Device, config: &CameraConfig, tally: &Mutex<Tally>) -> Result<
     };
     tally.lock().begin(source.as_ref());
     let opened = Instant::now();
-    let patience = READING.max(config.timeout.min(READING * 2));
+    let timeout = READING.max(config.timeout.min(READING * 2));
     let is_over = || {
         let first = tally.lock().first();
-        opened.elapsed() >= patience || first.is_some_and(|first| first.elapsed() >= READING)
+        opened.elapsed() >= timeout || first.is_some_and(|first| first.elapsed() >= READING)
     };
     let mut end = Ok(());
     while end.is_ok() && !is_over() {

@@ -14,7 +14,7 @@ fn named() -> SourceInfo {
 fn auto_tries_a_camera_it_knows_once_whatever_its_names() {
     let mut bench = Bench::new(&[]);
     {
-        let mut record = bench.world.0.borrow_mut();
+        let mut record = bench.environment.0.borrow_mut();
         record.cameras = vec!["/dev/video0".into(), "/dev/video2".into()];
         record.names = HashMap::from([(STABLE.into(), "/dev/video2".into())]);
     }
@@ -37,7 +37,7 @@ fn another_camera_under_the_number_is_taken_after_a_minute() {
         "/dev/v4l/by-id/usb-Other-video-index0".into(),
         "/dev/video0".into(),
     );
-    bench.world.0.borrow_mut().names = HashMap::from([other]);
+    bench.environment.0.borrow_mut().names = HashMap::from([other]);
     bench.pass(59 * SECOND);
     assert_eq!(bench.count(), 1);
     assert!(bench.reason().contains("another camera has its number"));
@@ -51,7 +51,7 @@ fn the_original_camera_is_found_under_another_number() {
     bench.act();
     bench.come_online(1, &named());
     bench.fail(1);
-    bench.world.0.borrow_mut().names = HashMap::from([(STABLE.into(), "/dev/video4".into())]);
+    bench.environment.0.borrow_mut().names = HashMap::from([(STABLE.into(), "/dev/video4".into())]);
     bench.pass(SECOND);
     assert_eq!(bench.launches()[1].0, STABLE);
 }

@@ -36,7 +36,7 @@ struct Record {
 #[derive(Clone, Default)]
 struct Fake(Rc<RefCell<Record>>);
 
-impl World for Fake {
+impl Environment for Fake {
     fn launch(
         &mut self,
         lease: &Arc<CaptureLease>,
@@ -78,11 +78,11 @@ impl World for Fake {
     }
 }
 
-/// A supervisor, its world and a clock that is set by hand.
+/// A supervisor, its environment and a clock that is set by hand.
 struct Bench {
     supervisor: Supervisor<Fake>,
     camera: Arc<Camera>,
-    world: Fake,
+    environment: Fake,
     now: Instant,
 }
 
@@ -90,12 +90,12 @@ impl Bench {
     fn new(args: &[&str]) -> Bench {
         let args = Args::from_args(&["camfeed"], args).expect("good options");
         let camera = Arc::new(Camera::new(Config::from(args).camera));
-        let world = Fake::default();
+        let environment = Fake::default();
         let now = Instant::now();
         Bench {
-            supervisor: Supervisor::new(Arc::clone(&camera), world.clone(), now),
+            supervisor: Supervisor::new(Arc::clone(&camera), environment.clone(), now),
             camera,
-            world,
+            environment,
             now,
         }
     }
@@ -151,7 +151,7 @@ impl Bench {
     }
 
     fn lease(&self, id: u64) -> Arc<CaptureLease> {
-        let record = self.world.0.borrow();
+        let record = self.environment.0.borrow();
         let mut launches = record.launches.iter();
         let launch = launches.find(|(lease, _, _)| lease.id == id);
         Arc::clone(&launch.expect("launched").0)
@@ -159,7 +159,7 @@ impl Bench {
 
     /// The devices and the warm-up of each launch.
     fn launches(&self) -> Vec<(String, u32)> {
-        let record = self.world.0.borrow();
+        let record = self.environment.0.borrow();
         let launches = record.launches.iter();
         launches
             .map(|(_, devices, warmup)| (devices.clone(), *warmup))
@@ -167,11 +167,11 @@ impl Bench {
     }
 
     fn count(&self) -> usize {
-        self.world.0.borrow().launches.len()
+        self.environment.0.borrow().launches.len()
     }
 
     fn placeholders(&self) -> usize {
-        self.world.0.borrow().placeholders
+        self.environment.0.borrow().placeholders
     }
 
     fn state(&self) -> State {

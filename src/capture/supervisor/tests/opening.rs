@@ -34,10 +34,10 @@ fn tries_become_rarer_and_never_cease() {
 #[test]
 fn a_thread_that_cannot_be_started_is_tried_again() {
     let mut bench = Bench::new(&NODE);
-    bench.world.0.borrow_mut().is_full = true;
+    bench.environment.0.borrow_mut().is_full = true;
     bench.act();
     assert_eq!(bench.state(), State::Offline);
-    bench.world.0.borrow_mut().is_full = false;
+    bench.environment.0.borrow_mut().is_full = false;
     bench.pass(SECOND);
     assert_eq!(bench.count(), 1);
 }

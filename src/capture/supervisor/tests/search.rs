@@ -14,7 +14,7 @@ fn standing_in(args: &[&str]) -> Bench {
 #[test]
 fn a_camera_plugged_in_takes_over_from_the_test_pattern() {
     let mut bench = standing_in(&[]);
-    bench.world.0.borrow_mut().cameras = vec!["/dev/video0".into()];
+    bench.environment.0.borrow_mut().cameras = vec!["/dev/video0".into()];
     bench.supervisor.plugged(bench.now);
     bench.pass(SETTLING);
     assert_eq!(bench.launches()[1].0, "/dev/video0");
@@ -34,7 +34,7 @@ fn a_camera_plugged_in_takes_over_from_the_test_pattern() {
 #[test]
 fn a_search_that_fails_leaves_the_pattern_and_is_begun_again() {
     let mut bench = standing_in(&[]);
-    bench.world.0.borrow_mut().cameras = vec!["/dev/video0".into()];
+    bench.environment.0.borrow_mut().cameras = vec!["/dev/video0".into()];
     bench.pass(15 * SECOND);
     bench.fail(2);
     assert_eq!(bench.state(), State::Online);
@@ -47,7 +47,7 @@ fn a_search_that_fails_leaves_the_pattern_and_is_begun_again() {
 #[test]
 fn searches_that_hang_are_few_and_leave_the_pattern() {
     let mut bench = standing_in(&["--camera-timeout", "3"]);
-    bench.world.0.borrow_mut().cameras = vec!["/dev/video0".into()];
+    bench.environment.0.borrow_mut().cameras = vec!["/dev/video0".into()];
     bench.pass(1000 * SECOND);
     assert_eq!(bench.count(), 1 + MOST_STUCK);
     assert_eq!(bench.state(), State::Online);
@@ -59,7 +59,7 @@ fn a_search_that_succeeds_while_the_camera_rests_counts_no_thread_as_stuck() {
     bench.pass(3 * SECOND);
     assert_eq!(bench.state(), State::Idle);
     bench.end(1, EndReason::Unwanted);
-    bench.world.0.borrow_mut().cameras = vec!["/dev/video0".into()];
+    bench.environment.0.borrow_mut().cameras = vec!["/dev/video0".into()];
     bench.supervisor.plugged(bench.now);
     bench.pass(SETTLING);
     bench.come_online(2, &facts());
@@ -71,7 +71,7 @@ fn a_search_that_succeeds_while_the_camera_rests_counts_no_thread_as_stuck() {
 #[test]
 fn a_camera_found_by_another_way_ends_the_search() {
     let mut bench = standing_in(&[]);
-    bench.world.0.borrow_mut().cameras = vec!["/dev/video0".into()];
+    bench.environment.0.borrow_mut().cameras = vec!["/dev/video0".into()];
     bench.supervisor.plugged(bench.now);
     bench.pass(SETTLING);
     bench.fail(1);

@@ -1,8 +1,8 @@
-//! The world as a supervisor sees it: capture threads, and the nodes under `/dev`. Tests have another.
+//! What surrounds a supervisor: capture threads, and the nodes under `/dev`. Tests have another.
 
 use crate::{
     capture::{
-        grabber::Capture,
+        capture_thread::CaptureThread,
         lease::{CaptureEvent, CaptureLease},
         placeholder,
         source::v4l2_devices,
@@ -22,7 +22,7 @@ use std::{
 };
 
 /// What the supervisor sees and does outside of itself.
-pub trait World {
+pub trait Environment {
     /// Starts a capture thread under `lease` on the first of `devices` that gives a picture; it
     /// drops the first `warmup` pictures.
     fn launch(
@@ -45,8 +45,8 @@ pub trait World {
     fn show_placeholder(&mut self);
 }
 
-/// The real world: capture threads and the nodes under `/dev`.
-pub struct Threads {
+/// The real environment: capture threads and the nodes under `/dev`.
+pub struct RealEnvironment {
     /// Whose pictures are captured.
     pub camera: Arc<Camera>,
     /// Where raw pictures go.
@@ -57,14 +57,14 @@ pub struct Threads {
     pub stop: Arc<ShutdownFlag>,
 }
 
-impl World for Threads {
+impl Environment for RealEnvironment {
     fn launch(
         &mut self,
         lease: &Arc<CaptureLease>,
         devices: Vec<Device>,
         warmup: u32,
     ) -> Result<(), Error> {
-        let capture = Capture {
+        let thread = CaptureThread {
             camera: Arc::clone(&self.camera),
             encoders: self.encoders.clone(),
             events: self.events.clone(),
@@ -72,7 +72,7 @@ impl World for Threads {
             stop: Arc::clone(&self.stop),
             warmup,
         };
-        capture.launch(devices)
+        thread.launch(devices)
     }
 
     fn cameras(&self) -> Vec<PathBuf> {

@@ -51,7 +51,7 @@ struct Ready {
 }
 
 /// What a capture thread works with.
-pub struct Capture {
+pub struct CaptureThread {
     /// Whose pictures they are.
     pub camera: Arc<Camera>,
     /// Where raw pictures go.
@@ -66,7 +66,7 @@ pub struct Capture {
     pub warmup: u32,
 }
 
-impl Capture {
+impl CaptureThread {
     /// Starts the thread on the first of `devices` that opens and gives a picture.
     pub fn launch(self, devices: Vec<Device>) -> Result<(), Error> {
         let name = format!("capture-{}", self.lease.id);
