@@ -18,6 +18,6 @@ pub use file::ConfigFile;
 pub use settings::{CameraConfig, Config, ServerConfig};
 pub use source_text::{SourceText, elements, properties, shown_word, shown_words};
 pub use values::{
-    Connections, ControlSettings, EncodeMode, Flip, Fps, Listen, MaxViewers, Orientation, Origin,
-    Overlay, PerAddress, PixelFormat, Quality, Rotate, Seconds, Size, Warmup, Workers,
+    ControlSettings, EncodeMode, Flip, Fps, Listen, Orientation, Origin, Overlay, PixelFormat,
+    Rotate, Size,
 };

@@ -5,7 +5,7 @@
 use crate::{
     config::{
         AccessConfig, Device, EncodeMode, Fps, FrameAncestors, Listen, Orientation, Origin,
-        Overlay, PixelFormat, Quality, Seconds, Size, Workers, args::Args,
+        Overlay, PixelFormat, Size, args::Args,
     },
     system::limits::RequestedLimits,
 };
@@ -29,10 +29,10 @@ pub struct CameraConfig {
     pub size: Option<Size>,
     /// Asked of the camera; `None` leaves it to the source.
     pub fps: Option<Fps>,
-    /// JPEG quality of what is encoded here, at the start; the camera knows the present one.
-    pub quality: Quality,
+    /// JPEG quality of what is encoded here, 1 to 100, at the start; the camera knows the present one.
+    pub quality: i32,
     /// Encoder threads.
-    pub workers: Workers,
+    pub workers: usize,
     /// Pixel format asked of the camera.
     pub format: PixelFormat,
     /// Whether JPEGs are decoded even when nothing asks for pixels.
@@ -100,18 +100,18 @@ impl From<Args> for Config {
                     .into_iter()
                     .flat_map(|settings| settings.0)
                     .collect(),
-                timeout: args.camera_timeout.time(),
-                idle_timeout: args.idle_timeout.map(Seconds::time),
-                warmup: args.warmup.0,
+                timeout: args.camera_timeout,
+                idle_timeout: args.idle_timeout,
+                warmup: args.warmup,
             },
             server: ServerConfig {
                 listen: args.listen,
                 limits: RequestedLimits {
-                    viewers: args.max_viewers.map(|viewers| viewers.0),
-                    connections: args.max_connections.map(|connections| connections.0),
+                    viewers: args.max_viewers,
+                    connections: args.max_connections,
                 },
-                max_per_address: args.max_per_address.map(|most| most.0),
-                client_timeout: args.client_timeout.time(),
+                max_per_address: args.max_per_address,
+                client_timeout: args.client_timeout,
                 allow_origin: args.allow_origin,
                 frame_ancestors: args.frame_ancestors,
                 access: AccessConfig {

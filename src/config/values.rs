@@ -1,11 +1,10 @@
-//! The values options take, each with its range and default.
+//! The values options take, each with what is allowed.
 //!
-//! Made only by `from_arg_value`, so whoever holds one holds a valid one. The text of each refusal
-//! says what is allowed; argh puts the option and the value in front of it.
+//! The text of each refusal says what is allowed; argh puts the option and the value in front of it.
 
 use argh::FromArgValue;
 use jiff::{Zoned, fmt::strtime};
-use std::{fmt, path::PathBuf, thread, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 /// A picture size in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,23 +49,24 @@ impl FromArgValue for Fps {
     }
 }
 
-/// A time in seconds, 1 to 3600, fractions allowed.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Seconds(pub f64);
-
-impl Seconds {
-    /// As a duration.
-    pub fn time(self) -> Duration {
-        Duration::from_secs_f64(self.0)
-    }
+/// A whole number from `LOW` to `HIGH`, which fit a `T`.
+pub fn number<T: TryFrom<usize>, const LOW: usize, const HIGH: usize>(
+    value: &str,
+) -> Result<T, String> {
+    let number = value
+        .parse()
+        .ok()
+        .filter(|number| (LOW..=HIGH).contains(number));
+    number
+        .and_then(|number| T::try_from(number).ok())
+        .ok_or_else(|| format!("allowed are {LOW} to {HIGH}"))
 }
 
-impl FromArgValue for Seconds {
-    fn from_arg_value(value: &str) -> Result<Seconds, String> {
-        match value.parse() {
-            Ok(seconds) if (1.0..=3600.0).contains(&seconds) => Ok(Seconds(seconds)),
-            _ => Err("allowed are 1 to 3600 seconds".to_owned()),
-        }
+/// A time in seconds, 1 to 3600, fractions allowed.
+pub fn seconds(value: &str) -> Result<Duration, String> {
+    match value.parse() {
+        Ok(seconds) if (1.0..=3600.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("allowed are 1 to 3600 seconds".to_owned()),
     }
 }
 
@@ -157,55 +157,6 @@ impl FromArgValue for ControlSettings {
             .ok_or_else(|| "allowed is NAME=VALUE,… such as brightness=128".to_owned())
     }
 }
-
-/// Makes a number type of its own for an option: name, range and default, if it has one, stand together.
-macro_rules! whole_number {
-    ($(#[$doc:meta])* $name:ident, $inner:ty, $low:literal ..= $high:literal $(, $default:expr)?) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub struct $name(pub $inner);
-
-        $(impl Default for $name {
-            fn default() -> $name {
-                $name($default)
-            }
-        })?
-
-        impl FromArgValue for $name {
-            fn from_arg_value(value: &str) -> Result<$name, String> {
-                match value.parse() {
-                    Ok(number @ $low..=$high) => Ok($name(number)),
-                    _ => Err(concat!("allowed are ", $low, " to ", $high).to_owned()),
-                }
-            }
-        }
-    };
-}
-
-whole_number!(
-    /// JPEG quality, 1 to 100. Defaults to 80.
-    Quality, i32, 1..=100, 80
-);
-whole_number!(
-    /// Encoder threads, 1 to 64. Defaults to the cores of the machine, at most 4.
-    Workers, usize, 1..=64, thread::available_parallelism().map_or(1, |cores| cores.get().min(4))
-);
-whole_number!(
-    /// Pictures not shown after an idle time, 0 to 300. Defaults to 5.
-    Warmup, u32, 0..=300, 5
-);
-whole_number!(
-    /// Streams served at once, 1 to 10000. `limits` has its default.
-    MaxViewers, usize, 1..=10_000
-);
-whole_number!(
-    /// Connections at once, 8 to 20000. `limits` has its default.
-    Connections, usize, 8..=20_000
-);
-whole_number!(
-    /// Connections of one address at once, 1 to 20000.
-    PerAddress, usize, 1..=20_000
-);
 
 /// How the picture is turned; rotation first, then the mirror.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -377,16 +328,16 @@ mod tests {
     #[test]
     fn numbers_out_of_range_are_refused_with_the_range() {
         assert_eq!(
-            Quality::from_arg_value("101"),
+            number::<i32, 1, 100>("101"),
             Err("allowed are 1 to 100".to_owned())
         );
-        assert_eq!(Quality::from_arg_value("80"), Ok(Quality(80)));
+        assert_eq!(number::<i32, 1, 100>("80"), Ok(80));
         assert!(Fps::from_arg_value("NaN").is_err());
         assert!(Fps::from_arg_value("0").is_err());
         assert!(Size::from_arg_value("640").is_err());
         assert!(Size::from_arg_value("640x99999").is_err());
-        assert!(MaxViewers::from_arg_value("0").is_err());
-        assert!(Seconds::from_arg_value("0.5").is_err());
+        assert!(number::<usize, 1, 10_000>("0").is_err());
+        assert!(seconds("0.5").is_err());
         assert!(EncodeMode::from_arg_value("never").is_err());
         assert!(PixelFormat::from_arg_value("motion jpeg").is_err());
         assert!(Overlay::from_arg_value("%").is_err());

@@ -63,7 +63,7 @@ impl Encoders {
 
 /// Starts the workers of `camera`; they run until every [`Encoders`] is dropped.
 pub fn start(camera: &Arc<Camera>) -> Result<Encoders, Error> {
-    let workers = camera.config.workers.0;
+    let workers = camera.config.workers;
     let (tasks, queue) = bounded::<StripeTask>(workers);
     let (emptied, spare) = bounded(workers + 2);
     for number in 0..workers {

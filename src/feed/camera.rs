@@ -5,7 +5,7 @@
 
 pub use crate::feed::status::{RequestedFormat, SourceInfo, State, Status};
 use crate::{
-    config::{CameraConfig, Quality},
+    config::CameraConfig,
     feed::{
         controls::{CameraControls, Control},
         frame::Frame,
@@ -71,7 +71,7 @@ impl Camera {
             ..SourceInfo::default()
         };
         Camera {
-            quality: AtomicI32::new(config.quality.0),
+            quality: AtomicI32::new(config.quality),
             config,
             slot: Arc::default(),
             stats: CameraStats::default(),
@@ -100,9 +100,9 @@ impl Camera {
         self.quality.load(Ordering::Relaxed)
     }
 
-    /// From the next picture on it is encoded so; nobody who watches is disturbed.
-    pub fn set_quality(&self, quality: Quality) {
-        self.quality.store(quality.0, Ordering::Relaxed);
+    /// From the next picture on it is encoded so, 1 to 100; nobody who watches is disturbed.
+    pub fn set_quality(&self, quality: i32) {
+        self.quality.store(quality, Ordering::Relaxed);
     }
 
     /// The next sequence.

@@ -234,7 +234,7 @@ fn describe(app: &App) -> StateAnswer {
             },
         },
         encoder: EncoderAnswer {
-            workers: camera.config.workers.0,
+            workers: camera.config.workers,
             quality: camera.quality(),
             pass_through: facts.pass_through,
             encoded: camera.stats.encoded.get(),
