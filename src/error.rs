@@ -113,6 +113,15 @@ pub enum Cause {
 }
 
 impl Error {
+    /// A source that is open and gives no usable picture.
+    pub fn silent(device: impl fmt::Display, reason: impl Into<String>) -> Error {
+        Error::Read {
+            device: device.to_string(),
+            cause: Cause::Silent,
+            reason: reason.into(),
+        }
+    }
+
     /// What the program ends with because of this, where sysexits.h has a number for it.
     pub fn exit_code(&self) -> u8 {
         match self {

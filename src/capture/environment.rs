@@ -2,18 +2,14 @@
 
 use crate::{
     capture::{
-        capture_thread::CaptureThread,
-        lease::{CaptureEvent, CaptureLease},
+        capture_thread::{CaptureContext, CaptureThread},
+        lease::CaptureLease,
         placeholder,
         source::v4l2_devices,
     },
     config::Device,
-    encode::Encoders,
     error::Error,
-    feed::camera::Camera,
-    system::shutdown::ShutdownFlag,
 };
-use crossbeam_channel::Sender;
 use log::debug;
 use std::{
     fs,
@@ -45,19 +41,8 @@ pub trait Environment {
     fn show_placeholder(&mut self);
 }
 
-/// The real environment: capture threads and the nodes under `/dev`.
-pub struct RealEnvironment {
-    /// Whose pictures are captured.
-    pub camera: Arc<Camera>,
-    /// Where raw pictures go.
-    pub encoders: Encoders,
-    /// Where capture threads report.
-    pub events: Sender<CaptureEvent>,
-    /// Ends capture threads with the program.
-    pub stop: Arc<ShutdownFlag>,
-}
-
-impl Environment for RealEnvironment {
+/// The real one: capture threads and the nodes under `/dev`.
+impl Environment for CaptureContext {
     fn launch(
         &mut self,
         lease: &Arc<CaptureLease>,
@@ -65,11 +50,8 @@ impl Environment for RealEnvironment {
         warmup: u32,
     ) -> Result<(), Error> {
         let thread = CaptureThread {
-            camera: Arc::clone(&self.camera),
-            encoders: self.encoders.clone(),
-            events: self.events.clone(),
+            context: self.clone(),
             lease: Arc::clone(lease),
-            stop: Arc::clone(&self.stop),
             warmup,
         };
         thread.launch(devices)

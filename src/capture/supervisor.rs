@@ -17,7 +17,7 @@ use crate::{
         source,
     },
     config::Device,
-    error::{Cause, Error},
+    error::Error,
     feed::{
         camera::{Camera, SourceInfo, State},
         health::{INTERVALS, picture_timeout},
@@ -25,6 +25,7 @@ use crate::{
 };
 use log::{Level, debug, info, warn};
 use std::{
+    mem,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -77,10 +78,10 @@ pub struct Supervisor<W> {
 }
 
 enum Phase {
-    /// A capture thread opens the device.
+    /// A capture thread opens the device, until then at most.
     Opening {
         lease: Arc<CaptureLease>,
-        since: Instant,
+        until: Instant,
     },
     /// Pictures come, never `timeout` apart.
     Online {
@@ -116,12 +117,9 @@ impl<W: Environment> Supervisor<W> {
 
     /// Does what is due.
     pub fn act(&mut self, now: Instant) -> Result<(), Stuck> {
-        let timeout = self.camera.config.timeout;
         match &self.phase {
             Phase::Waiting { until } if now >= *until => self.open(now)?,
-            Phase::Opening { since, .. } if now >= *since + timeout + OPENING => {
-                self.lose("it does not answer", now);
-            }
+            Phase::Opening { until, .. } if now >= *until => self.lose("it does not answer", now),
             Phase::Online { lease, timeout, .. } if now >= lease.last_picture() + *timeout => {
                 let reason = format!("it has given no picture for {} s", timeout.as_secs());
                 self.lose(&reason, now);
@@ -145,10 +143,8 @@ impl<W: Environment> Supervisor<W> {
 
     /// When something may be due next, whatever else happens.
     pub fn deadline(&self, now: Instant) -> Instant {
-        let timeout = self.camera.config.timeout;
         let phase = match &self.phase {
-            Phase::Waiting { until } => Some(*until),
-            Phase::Opening { since, .. } => Some(*since + timeout + OPENING),
+            Phase::Waiting { until } | Phase::Opening { until, .. } => Some(*until),
             Phase::Online { lease, timeout, .. } => {
                 let lost = lease.last_picture() + *timeout;
                 Some(self.idle_at().map_or(lost, |idle| idle.min(lost)))
@@ -205,19 +201,19 @@ impl<W: Environment> Supervisor<W> {
             }
             // A pipeline or a file that blocks is its user's to mend; more threads would only
             // hang beside those.
-            let until = now + BACK_OFF.1;
-            self.phase = Phase::Waiting { until };
+            self.phase = Phase::Waiting {
+                until: now + BACK_OFF.1,
+            };
             return Ok(());
         }
         self.outages.note_try();
-        let devices = self.candidates.list(
-            &self.camera.config.device,
-            self.outages.began(),
-            now,
-            &self.environment,
-        );
+        let (device, lost) = (&self.camera.config.device, self.outages.began());
+        let devices = self.candidates.list(device, lost, now, &self.environment);
         match devices.and_then(|devices| self.launch(devices, self.warmup, now)) {
-            Ok(lease) => self.phase = Phase::Opening { lease, since: now },
+            Ok(lease) => {
+                let until = now + self.camera.config.timeout + OPENING;
+                self.phase = Phase::Opening { lease, until };
+            }
             Err(error) => self.offline(&error, now),
         }
         Ok(())
@@ -231,9 +227,8 @@ impl<W: Environment> Supervisor<W> {
     ) -> Result<Arc<CaptureLease>, Error> {
         self.launched += 1;
         let lease = Arc::new(CaptureLease::new(self.launched, now));
-        self.environment
-            .launch(&lease, devices, warmup)
-            .map(|()| lease)
+        self.environment.launch(&lease, devices, warmup)?;
+        Ok(lease)
     }
 
     fn online(&mut self, id: u64, facts: &SourceInfo, now: Instant) {
@@ -267,19 +262,16 @@ impl<W: Environment> Supervisor<W> {
             since: now,
             timeout,
         };
-        let is_known = {
+        let known = {
             let mut status = self.camera.status();
-            let is_known = status.facts == *facts;
-            status.state = State::Online;
-            status.since = now;
-            status.reason = None;
-            status.facts = facts.clone();
-            is_known
+            (status.state, status.since, status.reason) = (State::Online, now, None);
+            mem::replace(&mut status.facts, facts.clone())
         };
         // Said last: whoever reads the log may ask at once.
         if self.outages.end(now) {
             self.camera.stats.reopened.increment();
         }
+        let is_known = known == *facts;
         diagnose::log_online(facts, if is_known { Level::Debug } else { Level::Info });
     }
 
@@ -328,19 +320,16 @@ impl<W: Environment> Supervisor<W> {
         self.set_status(State::Idle, "the camera rests until somebody watches", now);
     }
 
-    fn set_status(&self, state: State, reason: &str, now: Instant) {
+    fn set_status(&self, state: State, reason: &str, since: Instant) {
+        let reason = Some(reason.to_owned());
         let mut status = self.camera.status();
-        (status.state, status.since) = (state, now);
-        status.reason = Some(reason.to_owned());
+        (status.state, status.since, status.reason) = (state, since, reason);
     }
 
     /// The device is silent, because of `reason`: abandons its thread and tries again.
     fn lose(&mut self, reason: &str, now: Instant) {
-        let error = Error::Read {
-            device: self.camera.status().facts.source.clone(),
-            cause: Cause::Silent,
-            reason: reason.to_owned(),
-        };
+        let source = self.camera.status().facts.source.clone();
+        let error = Error::silent(source, reason);
         self.abandon_capture(now);
         self.offline(&error, now);
     }
@@ -348,9 +337,14 @@ impl<W: Environment> Supervisor<W> {
     /// Nothing the current capture thread does counts any more; the phase is the caller's to change.
     fn abandon_capture(&mut self, now: Instant) {
         if let Phase::Opening { lease, .. } | Phase::Online { lease, .. } = &self.phase {
-            lease.revoke();
-            self.abandoned.push((lease.id, now));
+            let lease = Arc::clone(lease);
+            self.abandon(&lease, now);
         }
+    }
+
+    fn abandon(&mut self, lease: &CaptureLease, now: Instant) {
+        lease.revoke();
+        self.abandoned.push((lease.id, now));
     }
 
     /// Notes that there is no picture and when to try again.
@@ -362,16 +356,11 @@ impl<W: Environment> Supervisor<W> {
             }
         }
         let pause = self.back_off;
-        let until = now + pause;
-        self.phase = Phase::Waiting { until };
+        self.phase = Phase::Waiting { until: now + pause };
         self.back_off = (pause * 2).min(BACK_OFF.1);
-        {
-            let mut status = self.camera.status();
-            status.state = State::Offline;
-            status.since = self.outages.began().unwrap_or(now);
-            status.reason = Some(error.to_string());
-            status.nameless = Some(error.nameless().to_owned());
-        }
+        let since = self.outages.began().unwrap_or(now);
+        self.camera.status().nameless = Some(error.nameless().to_owned());
+        self.set_status(State::Offline, &error.to_string(), since);
         // Said last: whoever reads the log may ask at once.
         debug!("{error}; next try in {} ms", pause.as_millis());
         self.outages.go_on(error, now);
@@ -380,8 +369,7 @@ impl<W: Environment> Supervisor<W> {
     /// No camera is searched any more.
     fn end_search(&mut self, now: Instant) {
         if let Some(lease) = self.search.end() {
-            lease.revoke();
-            self.abandoned.push((lease.id, now));
+            self.abandon(&lease, now);
         }
     }
 
@@ -389,8 +377,7 @@ impl<W: Environment> Supervisor<W> {
     fn search_cameras(&mut self, now: Instant) {
         let search_timeout = self.camera.config.timeout + OPENING;
         if let Some(lease) = self.search.take_overdue(now, search_timeout) {
-            lease.revoke();
-            self.abandoned.push((lease.id, now));
+            self.abandon(&lease, now);
         }
         // Threads that hang on a node are not joined by more; the pattern goes on.
         if self.abandoned.len() >= MOST_STUCK {

@@ -6,7 +6,7 @@
 
 use crate::{
     capture::{
-        environment::RealEnvironment,
+        capture_thread::CaptureContext,
         hotplug,
         lease::CaptureEvent,
         source,
@@ -39,7 +39,7 @@ pub fn run(camera: Arc<Camera>, encoders: Encoders, stop: Arc<ShutdownFlag>) -> 
         watchers,
         plugged,
     };
-    let environment = RealEnvironment {
+    let environment = CaptureContext {
         camera: Arc::clone(&camera),
         encoders,
         events,

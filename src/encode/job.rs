@@ -12,6 +12,20 @@ pub enum Picture {
     Jpeg(Mat),
 }
 
+impl Picture {
+    /// Its pixels, or the bytes of its JPEG.
+    pub fn mat(&self) -> &Mat {
+        let (Picture::Raw(mat, _) | Picture::Jpeg(mat)) = self;
+        mat
+    }
+
+    /// The buffer, to use again.
+    pub fn into_buffer(self) -> Mat {
+        let (Picture::Raw(mat, _) | Picture::Jpeg(mat)) = self;
+        mat
+    }
+}
+
 /// How raw pixels are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pixels {

@@ -108,8 +108,8 @@ impl StripedPicture {
             let append = |out: &mut Vec<u8>| out.extend_from_slice(jpeg);
             return Some(Frame::live(job.sequence, job.captured, jpeg.len(), append));
         }
-        let (Picture::Raw(mat, _) | Picture::Jpeg(mat)) = &job.picture;
-        let joined = jpeg::join(&jpegs, u16::try_from(mat.rows()).ok()?)?;
+        let rows = job.picture.mat().rows();
+        let joined = jpeg::join(&jpegs, u16::try_from(rows).ok()?)?;
         let append = |out: &mut Vec<u8>| joined.write_to(out);
         Some(Frame::live(
             job.sequence,
@@ -126,8 +126,7 @@ impl StripedPicture {
 
     /// The buffer of its pixels, to use again.
     pub fn into_buffer(self) -> Mat {
-        let (Picture::Raw(mat, _) | Picture::Jpeg(mat)) = self.job.picture;
-        mat
+        self.job.picture.into_buffer()
     }
 }
 

@@ -52,12 +52,11 @@ pub fn check(config: &CameraConfig) -> u8 {
     }
     let outcome = receiver.recv_timeout(CHECK_TIMEOUT).unwrap_or_else(|_| {
         tally.lock().print_counts();
-        let reason = format!("it does not answer within {} s", CHECK_TIMEOUT.as_secs());
-        Err(Error::Read {
-            device: device.to_string(),
-            cause: Cause::Silent,
-            reason,
-        })
+        let seconds = CHECK_TIMEOUT.as_secs();
+        Err(Error::silent(
+            &device,
+            format!("it does not answer within {seconds} s"),
+        ))
     });
     if let Err(error) = &outcome {
         println!("{error}");
@@ -74,11 +73,6 @@ fn read(device: &Device, config: &CameraConfig, tally: &Mutex<Tally>) -> Result<
         facts.backend,
         READING.as_secs()
     );
-    let silent = |reason| Error::Read {
-        device: device.to_string(),
-        cause: Cause::Silent,
-        reason,
-    };
     tally.lock().begin(source.as_ref());
     let opened = Instant::now();
     let timeout = READING.max(config.timeout.min(READING * 2));
@@ -98,13 +92,14 @@ fn read(device: &Device, config: &CameraConfig, tally: &Mutex<Tally>) -> Result<
         };
         end = source.retrieve(Mat::default()).and_then(|picture| {
             let taken = tally.lock().take(&picture, captured.at);
-            taken.map_err(|reason| silent(source::no_picture_there(&reason)))
+            taken.map_err(|reason| Error::silent(device, source::no_picture_there(&reason)))
         });
     }
     let tally = tally.lock();
     tally.print(&facts, config);
     end?;
-    tally.verdict().map_or(Ok(()), |reason| Err(silent(reason)))
+    let verdict = tally.verdict();
+    verdict.map_or(Ok(()), |reason| Err(Error::silent(device, reason)))
 }
 
 /// What helps next time, whatever came out.

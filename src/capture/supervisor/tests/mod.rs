@@ -7,6 +7,7 @@ mod search;
 use super::*;
 use crate::{
     config::{Config, args::Args},
+    error::Cause,
     feed::slot::Watch,
 };
 use argh::FromArgs;
