@@ -234,16 +234,7 @@ impl error::Error for Error {
             | Error::ConfigFile { source, .. }
             | Error::Thread { source, .. } => Some(source),
             Error::Signals(source) => Some(source),
-            Error::Limit { .. }
-            | Error::Passed(_)
-            | Error::ConfigLine { .. }
-            | Error::Secret { .. }
-            | Error::Supervisor
-            | Error::Stuck(_)
-            | Error::Deaf
-            | Error::Open { .. }
-            | Error::Read { .. }
-            | Error::Picture { .. } => None,
+            _ => None,
         }
     }
 }

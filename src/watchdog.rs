@@ -13,7 +13,7 @@ use crate::{
         viewers::Viewers,
     },
     http::Probe,
-    system::{shutdown::ShutdownFlag, systemd},
+    system::{shutdown::ShutdownFlag, systemd, threads},
 };
 use crossbeam_channel::Sender;
 use log::{debug, info};
@@ -21,7 +21,6 @@ use signal_hook::low_level;
 use std::{
     io,
     sync::Arc,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -61,12 +60,7 @@ impl Watchdog {
     /// Starts its thread. While `is_full`, a question waits as every new connection does, and is no
     /// sign of a server that does not accept.
     pub fn start(self, is_full: impl Fn() -> bool + Send + 'static) -> Result<(), Error> {
-        let name = "watchdog".to_owned();
-        thread::Builder::new()
-            .name(name.clone())
-            .spawn(move || self.run(&is_full))
-            .map(drop)
-            .map_err(|source| Error::Thread { name, source })
+        threads::start("watchdog", move || self.run(&is_full))
     }
 
     /// Runs until the program ends, or ends it.

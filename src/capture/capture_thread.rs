@@ -17,7 +17,7 @@ use crate::{
         frame::{CaptureTime, Frame, placeholder_reason},
     },
     jpeg::{JpegError, JpegLayout},
-    system::shutdown::ShutdownFlag,
+    system::{shutdown::ShutdownFlag, threads},
 };
 use crossbeam_channel::Sender;
 use log::{debug, warn};
@@ -26,7 +26,6 @@ use std::{
     panic::{self, AssertUnwindSafe},
     path::Path,
     sync::Arc,
-    thread,
     time::Instant,
 };
 
@@ -73,17 +72,13 @@ impl CaptureThread {
     /// Starts the thread on the first of `devices` that opens and gives a picture.
     pub fn launch(self, devices: Vec<Device>) -> Result<(), Error> {
         let name = format!("capture-{}", self.lease.id);
-        thread::Builder::new()
-            .name(name.clone())
-            .spawn(move || {
-                let reason = panic::catch_unwind(AssertUnwindSafe(|| self.run(&devices)));
-                self.report(CaptureEvent::Ended {
-                    lease: self.lease.id,
-                    reason: reason.unwrap_or_else(|_| EndReason::Failed(self.bug())),
-                });
-            })
-            .map(drop)
-            .map_err(|source| Error::Thread { name, source })
+        threads::start(&name, move || {
+            let reason = panic::catch_unwind(AssertUnwindSafe(|| self.run(&devices)));
+            self.report(CaptureEvent::Ended {
+                lease: self.lease.id,
+                reason: reason.unwrap_or_else(|_| EndReason::Failed(self.bug())),
+            });
+        })
     }
 
     /// Runs until the device is lost, the lease revoked or the program ends; says why. The device is

@@ -29,7 +29,7 @@ use crate::{
     encode,
     error::Error,
     feed::camera::Camera,
-    system::{fault_injection, shutdown::ShutdownFlag},
+    system::{fault_injection, shutdown::ShutdownFlag, threads},
 };
 use crossbeam_channel::Sender;
 use log::warn;
@@ -71,20 +71,15 @@ pub fn start(
     camera.set_driver(Box::new(source::v4l2_controls::V4l2Controls));
     let encoders = encode::start(camera)?;
     let (camera, stop) = (Arc::clone(camera), Arc::clone(stop));
-    let name = "camera".to_owned();
-    std::thread::Builder::new()
-        .name(name.clone())
-        .spawn(move || {
-            let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
-                assert!(!fault_injection::is_due("supervisor"), "a fault on purpose");
-                supervisor_thread::run(camera, encoders, stop)
-            }));
-            if let Err(error) = outcome.unwrap_or(Err(Error::Supervisor)) {
-                let _ = fatal.send(error);
-            }
-        })
-        .map(drop)
-        .map_err(|source| Error::Thread { name, source })
+    threads::start("camera", move || {
+        let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
+            assert!(!fault_injection::is_due("supervisor"), "a fault on purpose");
+            supervisor_thread::run(camera, encoders, stop)
+        }));
+        if let Err(error) = outcome.unwrap_or(Err(Error::Supervisor)) {
+            let _ = fatal.send(error);
+        }
+    })
 }
 
 /// Keeps OpenCV's own thread pool small and its waits short, and its and FFmpeg's messages out of

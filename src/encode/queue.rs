@@ -15,7 +15,7 @@ use crate::{
     },
     error::Error,
     feed::camera::Camera,
-    system::{fault_injection, log_limit::LogLimiter},
+    system::{fault_injection, log_limit::LogLimiter, threads},
 };
 use crossbeam_channel::{Receiver, Sender, bounded};
 use log::{error, warn};
@@ -23,7 +23,6 @@ use opencv::{core::Mat, prelude::*};
 use std::{
     panic::{self, AssertUnwindSafe},
     sync::Arc,
-    thread,
 };
 
 /// The capture side of the pool.
@@ -69,16 +68,12 @@ pub fn start(camera: &Arc<Camera>) -> Result<Encoders, Error> {
     for number in 0..workers {
         let name = format!("encode-{number}");
         let (camera, queue, emptied) = (Arc::clone(camera), queue.clone(), emptied.clone());
-        thread::Builder::new()
-            .name(name.clone())
-            .spawn(move || {
-                let one =
-                    || panic::catch_unwind(AssertUnwindSafe(|| work(&camera, &queue, &emptied)));
-                while one().is_err() {
-                    error!("an encoder failed and is begun again");
-                }
-            })
-            .map_err(|source| Error::Thread { name, source })?;
+        threads::start(&name, move || {
+            let one = || panic::catch_unwind(AssertUnwindSafe(|| work(&camera, &queue, &emptied)));
+            while one().is_err() {
+                error!("an encoder failed and is begun again");
+            }
+        })?;
     }
     let is_plain = camera.config.turn.is_none() && camera.config.overlay.is_none();
     Ok(Encoders {

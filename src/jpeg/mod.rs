@@ -169,27 +169,6 @@ pub enum JpegError {
 }
 
 impl JpegError {
-    /// A short constant label for a metric or a counter.
-    #[cfg(any(test, fuzzing))]
-    pub fn reason(&self) -> &'static str {
-        match self {
-            JpegError::Empty => "empty",
-            JpegError::NotJpeg => "garbage",
-            JpegError::StrayByte { .. } => "stray_byte",
-            JpegError::BadSegment { .. } => "bad_segment",
-            JpegError::NoFrameHeader => "no_frame_header",
-            JpegError::ZeroSize => "zero_size",
-            JpegError::NoScan => "no_scan",
-            JpegError::Unsupported { .. } => "unsupported",
-            JpegError::NoTables => "no_tables",
-            JpegError::Truncated { .. } => "truncated",
-            JpegError::NoEoi(_) => "no_eoi",
-            JpegError::UnexpectedMarker { .. } => "unexpected_marker",
-        }
-    }
-}
-
-impl JpegError {
     /// The defect in words, the same for every picture that has it.
     pub fn defect(&self) -> &'static str {
         match self {

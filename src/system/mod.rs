@@ -9,3 +9,4 @@ pub mod process_stats;
 pub mod shutdown;
 pub mod signals;
 pub mod systemd;
+pub mod threads;

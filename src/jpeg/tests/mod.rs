@@ -41,6 +41,26 @@ const ALL: [(&str, &[u8], u16, u16); 12] = [
 ];
 const SEQUENTIAL: usize = 10;
 
+impl JpegError {
+    /// A short label.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            JpegError::Empty => "empty",
+            JpegError::NotJpeg => "garbage",
+            JpegError::StrayByte { .. } => "stray_byte",
+            JpegError::BadSegment { .. } => "bad_segment",
+            JpegError::NoFrameHeader => "no_frame_header",
+            JpegError::ZeroSize => "zero_size",
+            JpegError::NoScan => "no_scan",
+            JpegError::Unsupported { .. } => "unsupported",
+            JpegError::NoTables => "no_tables",
+            JpegError::Truncated { .. } => "truncated",
+            JpegError::NoEoi(_) => "no_eoi",
+            JpegError::UnexpectedMarker { .. } => "unexpected_marker",
+        }
+    }
+}
+
 fn repaired(bytes: &[u8]) -> Result<Vec<u8>, JpegError> {
     let layout = inspect(bytes)?;
     let mut out = Vec::new();
