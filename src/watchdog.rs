@@ -19,7 +19,7 @@ use crossbeam_channel::Sender;
 use log::{debug, info};
 use signal_hook::low_level;
 use std::{
-    io,
+    io, mem,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -77,23 +77,21 @@ impl Watchdog {
             if self.stop.is_set() {
                 return;
             }
-            if let Err(failure) = answer.or_else(|failure| {
-                let is_busy = is_full() && failure.kind() == io::ErrorKind::TimedOut;
-                if is_busy { Ok(()) } else { Err(failure) }
-            }) {
-                unanswered += 1;
-                debug!("no answer of the own server: {failure}");
-                if unanswered >= MOST_UNANSWERED {
-                    return self.escalate();
+            match answer {
+                Err(failure) if !is_full() || failure.kind() != io::ErrorKind::TimedOut => {
+                    unanswered += 1;
+                    debug!("no answer of the own server: {failure}");
+                    if unanswered >= MOST_UNANSWERED {
+                        return self.escalate();
+                    }
                 }
-            } else {
-                if unanswered > 0 {
-                    info!("the server answers itself again");
-                }
-                unanswered = 0;
-                if !is_ready {
-                    is_ready = true;
-                    systemd::tell_ready();
+                _ => {
+                    if mem::take(&mut unanswered) > 0 {
+                        info!("the server answers itself again");
+                    }
+                    if !mem::replace(&mut is_ready, true) {
+                        systemd::tell_ready();
+                    }
                 }
             }
             let is_camera_alive = liveness.is_alive(&self.camera, Instant::now());

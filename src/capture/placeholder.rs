@@ -16,31 +16,20 @@ use std::time::Duration;
 
 /// Makes a placeholder of the camera's state as it stands and publishes it.
 pub fn publish(camera: &Camera) -> Result<(), Error> {
-    let (title, reason, since, size) = {
-        let status = camera.status();
-        let title = match status.state {
-            State::Opening => "Opening the camera",
-            State::Idle => "Waking the camera",
-            State::Online | State::Offline => "No picture",
-        };
-        let size = camera.config.turn.of(status
-            .facts
-            .size
-            .or(camera.config.size)
-            .unwrap_or(Pattern::SIZE));
-        (
-            title,
-            status.reason.clone().unwrap_or_default(),
-            status.since.elapsed(),
-            size,
-        )
+    let status = camera.status().clone();
+    let title = match status.state {
+        State::Opening => "Opening the camera",
+        State::Idle => "Waking the camera",
+        State::Online | State::Offline => "No picture",
     };
-    let mat = draw_card(size.width as i32, size.height as i32, title, &reason, since).map_err(
-        |error| Error::Picture {
-            operation: "draw a placeholder",
-            reason: error.message,
-        },
-    )?;
+    let (reason, since) = (status.reason.unwrap_or_default(), status.since.elapsed());
+    let size = status.facts.size.or(camera.config.size);
+    let size = camera.config.turn.of(size.unwrap_or(Pattern::SIZE));
+    let card = draw_card(size.width as i32, size.height as i32, title, &reason, since);
+    let mat = card.map_err(|error| Error::Picture {
+        operation: "draw a placeholder",
+        reason: error.message,
+    })?;
     let mut encoder = Encoder::default();
     let upright = Orientation::default();
     let jpeg = encoder.encode(&mat, Pixels::Bgr, camera.quality(), upright, None)?;

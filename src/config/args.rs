@@ -4,9 +4,9 @@
 //! is allowed, before anything is started.
 
 use crate::config::{
-    ControlSettings, Device, EncodeMode, Flip, Fps, FrameAncestors, HostPattern, Listen, Origin,
-    Overlay, PixelFormat, Rotate, Size, shown_word,
-    values::{number, seconds},
+    Device, EncodeMode, Flip, Fps, FrameAncestors, HostPattern, Listen, Origin, PixelFormat,
+    Rotate, Size, shown_word,
+    values::{control_settings, number, overlay, seconds},
 };
 use argh::{EarlyExit, FromArgs};
 use std::{cmp::Reverse, env, path::PathBuf, thread, time::Duration};
@@ -71,13 +71,13 @@ pub struct Args {
 
     /// text to burn into the picture: time (date and time) or any text with strftime fields such
     /// as "Garden %H:%M"; decodes and encodes the camera's JPEGs; default none
-    #[argh(option, arg_name = "TEXT")]
-    pub overlay: Option<Overlay>,
+    #[argh(option, from_str_fn(overlay), arg_name = "TEXT")]
+    pub overlay: Option<String>,
 
     /// camera controls to set whenever the camera is opened, such as brightness=128,exposure=auto;
     /// may be given several times; default none
-    #[argh(option, arg_name = "NAME=VALUE,…")]
-    pub set: Vec<ControlSettings>,
+    #[argh(option, from_str_fn(control_settings), arg_name = "NAME=VALUE,…")]
+    pub set: Vec<Vec<(String, String)>>,
 
     /// no /controls: nobody changes the camera's controls over the network; default off
     #[argh(switch)]

@@ -17,7 +17,4 @@ pub use device::{Device, Pattern};
 pub use file::ConfigFile;
 pub use settings::{CameraConfig, Config, ServerConfig};
 pub use source_text::{SourceText, elements, properties, shown_word, shown_words};
-pub use values::{
-    ControlSettings, EncodeMode, Flip, Fps, Listen, Orientation, Origin, Overlay, PixelFormat,
-    Rotate, Size,
-};
+pub use values::{EncodeMode, Flip, Fps, Listen, Orientation, Origin, PixelFormat, Rotate, Size};

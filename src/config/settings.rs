@@ -5,7 +5,7 @@
 use crate::{
     config::{
         AccessConfig, Device, EncodeMode, Fps, FrameAncestors, Listen, Orientation, Origin,
-        Overlay, PixelFormat, Size, args::Args,
+        PixelFormat, Size, args::Args,
     },
     system::limits::RequestedLimits,
 };
@@ -40,7 +40,7 @@ pub struct CameraConfig {
     /// How the picture is turned.
     pub turn: Orientation,
     /// Text burnt into the picture.
-    pub overlay: Option<Overlay>,
+    pub overlay: Option<String>,
     /// Controls set at each opening, in their order.
     pub settings: Vec<(String, String)>,
     /// A camera silent for this long hangs.
@@ -95,11 +95,7 @@ impl From<Args> for Config {
                     flip: args.flip,
                 },
                 overlay: args.overlay,
-                settings: args
-                    .set
-                    .into_iter()
-                    .flat_map(|settings| settings.0)
-                    .collect(),
+                settings: args.set.concat(),
                 timeout: args.camera_timeout,
                 idle_timeout: args.idle_timeout,
                 warmup: args.warmup,

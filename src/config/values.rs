@@ -118,44 +118,31 @@ impl FromArgValue for EncodeMode {
 }
 
 /// A text burnt into the picture: strftime fields of the capture time, local.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Overlay(pub String);
-
-impl FromArgValue for Overlay {
-    fn from_arg_value(value: &str) -> Result<Overlay, String> {
-        let text = if value == "time" { "%F %T" } else { value };
-        let is_plain = text
-            .chars()
-            .all(|letter| letter.is_ascii() && !letter.is_control());
-        if text.trim().is_empty() || !is_plain || text.len() > 200 {
-            return Err("allowed is a text of 1 to 200 ASCII letters".to_owned());
-        }
-        match strtime::format(text, &Zoned::now()) {
-            Ok(_) => Ok(Overlay(text.to_owned())),
-            Err(error) => Err(format!(
-                "{error} (allowed are strftime fields such as %F %H:%M:%S)"
-            )),
-        }
+pub fn overlay(value: &str) -> Result<String, String> {
+    let text = if value == "time" { "%F %T" } else { value };
+    let is_plain = text
+        .chars()
+        .all(|letter| letter.is_ascii() && !letter.is_control());
+    if text.trim().is_empty() || !is_plain || text.len() > 200 {
+        return Err("allowed is a text of 1 to 200 ASCII letters".to_owned());
+    }
+    match strtime::format(text, &Zoned::now()) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!(
+            "{error} (allowed are strftime fields such as %F %H:%M:%S)"
+        )),
     }
 }
 
 /// Names and values of camera controls, in their order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ControlSettings(pub Vec<(String, String)>);
-
-impl FromArgValue for ControlSettings {
-    fn from_arg_value(value: &str) -> Result<ControlSettings, String> {
-        value
-            .split(',')
-            .map(|setting| {
-                let (name, value) = setting.split_once('=')?;
-                let (name, value) = (name.trim(), value.trim());
-                (!name.is_empty() && !value.is_empty()).then(|| (name.to_owned(), value.to_owned()))
-            })
-            .collect::<Option<_>>()
-            .map(ControlSettings)
-            .ok_or_else(|| "allowed is NAME=VALUE,… such as brightness=128".to_owned())
-    }
+pub fn control_settings(value: &str) -> Result<Vec<(String, String)>, String> {
+    let setting = |setting: &str| {
+        let (name, value) = setting.split_once('=')?;
+        let (name, value) = (name.trim(), value.trim());
+        (!name.is_empty() && !value.is_empty()).then(|| (name.to_owned(), value.to_owned()))
+    };
+    let settings: Option<_> = value.split(',').map(setting).collect();
+    settings.ok_or_else(|| "allowed is NAME=VALUE,… such as brightness=128".to_owned())
 }
 
 /// How the picture is turned; rotation first, then the mirror.
@@ -340,9 +327,9 @@ mod tests {
         assert!(seconds("0.5").is_err());
         assert!(EncodeMode::from_arg_value("never").is_err());
         assert!(PixelFormat::from_arg_value("motion jpeg").is_err());
-        assert!(Overlay::from_arg_value("%").is_err());
-        assert!(Overlay::from_arg_value("").is_err());
-        assert!(ControlSettings::from_arg_value("brightness").is_err());
+        assert!(overlay("%").is_err());
+        assert!(overlay("").is_err());
+        assert!(control_settings("brightness").is_err());
         assert!(Origin::from_arg_value("mainsail.local").is_err());
         assert!(Origin::from_arg_value("http://a\r\nb").is_err());
     }
@@ -351,20 +338,14 @@ mod tests {
     fn settings_keep_their_order() {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(
-            ControlSettings::from_arg_value("exposure=manual, gain = 3"),
-            Ok(ControlSettings(vec![
-                pair("exposure", "manual"),
-                pair("gain", "3")
-            ]))
+            control_settings("exposure=manual, gain = 3"),
+            Ok(vec![pair("exposure", "manual"), pair("gain", "3")])
         );
     }
 
     #[test]
     fn time_is_short_for_date_and_time() {
-        assert_eq!(
-            Overlay::from_arg_value("time"),
-            Ok(Overlay("%F %T".to_owned()))
-        );
-        assert!(Overlay::from_arg_value("Garden %H:%M").is_ok());
+        assert_eq!(overlay("time"), Ok("%F %T".to_owned()));
+        assert!(overlay("Garden %H:%M").is_ok());
     }
 }

@@ -76,7 +76,7 @@ impl StripeTask {
             return jpeg.map(<[u8]>::to_vec);
         }
         let text = config.overlay.as_ref();
-        let text = text.map(|overlay| job.captured.local().strftime(&overlay.0).to_string());
+        let text = text.map(|overlay| job.captured.local().strftime(overlay).to_string());
         let decoded;
         let (mat, pixels) = match &job.picture {
             Picture::Raw(mat, pixels) => (mat, *pixels),

@@ -18,12 +18,13 @@ use crate::{
 use log::{info, warn};
 use parking_lot::{Mutex, MutexGuard};
 use std::{
-    path::PathBuf,
+    io,
+    path::Path,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicI32, AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 /// Said of a camera that is online and has nothing to show yet.
@@ -42,10 +43,6 @@ pub struct Camera {
     status: Mutex<Status>,
     /// Last sequence given out.
     sequence: AtomicU64,
-    /// Start of the camera's clock.
-    epoch: Instant,
-    /// Capture time of the last picture, of that clock; 0 before the first.
-    last_captured_micros: AtomicU64,
     /// JPEG quality of what is encoded from now on.
     quality: AtomicI32,
     /// Held for the time of a comparison.
@@ -83,8 +80,6 @@ impl Camera {
                 facts,
             }),
             sequence: AtomicU64::new(0),
-            epoch: Instant::now(),
-            last_captured_micros: AtomicU64::new(0),
             freeze: Mutex::default(),
             controls: OnceLock::new(),
         }
@@ -112,8 +107,6 @@ impl Camera {
 
     /// Notes that a picture taken at `captured` came.
     pub fn note_picture(&self, captured: Instant) {
-        self.last_captured_micros
-            .store(self.micros(captured), Ordering::Relaxed);
         self.stats.captured.increment();
         self.stats.rate.tick(captured);
     }
@@ -153,18 +146,12 @@ impl Camera {
 
     /// The controls of the camera, as they stand.
     pub fn controls(&self) -> Result<Vec<Control>, NoControls> {
-        let node = self.control_node()?;
-        self.driver()?
-            .list(&node)
-            .map_err(|error| NoControls::NotNow(error.to_string()))
+        self.with_controls(|controls, node| controls.list(node))
     }
 
     /// Sets controls of the camera; a sentence for each that cannot be set.
     pub fn set_controls(&self, settings: &[(String, String)]) -> Result<Vec<String>, NoControls> {
-        let node = self.control_node()?;
-        self.driver()?
-            .set(&node, settings)
-            .map_err(|error| NoControls::NotNow(error.to_string()))
+        self.with_controls(|controls, node| controls.set(node, settings))
     }
 
     /// From now on `controls` reads and sets them; once per camera.
@@ -172,39 +159,29 @@ impl Camera {
         let _ = self.controls.set(controls);
     }
 
-    fn driver(&self) -> Result<&dyn CameraControls, NoControls> {
-        self.controls
-            .get()
-            .map(|driver| &**driver)
-            .ok_or(NoControls::Never)
-    }
-
-    fn control_node(&self) -> Result<PathBuf, NoControls> {
-        let status = self.status();
-        match (&status.facts.node, status.state) {
-            (Some(node), State::Online) => Ok(node.clone()),
-            (_, State::Online) => Err(NoControls::Never),
-            _ => Err(NoControls::NotNow(
-                status.reason.clone().unwrap_or_default(),
-            )),
+    fn with_controls<T>(
+        &self,
+        ask: impl FnOnce(&dyn CameraControls, &Path) -> io::Result<T>,
+    ) -> Result<T, NoControls> {
+        let (node, state, reason) = {
+            let status = self.status();
+            let (node, reason) = (status.facts.node.clone(), status.reason.clone());
+            (node, status.state, reason)
+        };
+        if state != State::Online {
+            return Err(NoControls::NotNow(reason.unwrap_or_default()));
         }
-    }
-
-    fn micros(&self, at: Instant) -> u64 {
-        let micros = at.saturating_duration_since(self.epoch).as_micros().max(1);
-        u64::try_from(micros).unwrap_or(u64::MAX)
+        let node = node.ok_or(NoControls::Never)?;
+        let controls = self.controls.get().ok_or(NoControls::Never)?;
+        ask(&**controls, &node).map_err(|error| NoControls::NotNow(error.to_string()))
     }
 
     /// What is known of it at `now`.
     pub fn observe(&self, now: Instant) -> Observation {
-        let last_captured = match self.last_captured_micros.load(Ordering::Relaxed) {
-            0 => None,
-            micros => Some(self.epoch + Duration::from_micros(micros)),
-        };
         Observation {
             now,
             status: self.status().clone(),
-            last_captured,
+            last_captured: self.stats.rate.last(),
             measured_fps: self.stats.rate.per_second(now),
             timeout: self.config.timeout,
             warmup: self.config.warmup,
