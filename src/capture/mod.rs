@@ -16,6 +16,7 @@ mod environment;
 mod hotplug;
 mod lease;
 mod missing_eoi;
+mod online_log;
 mod outage_log;
 mod placeholder;
 pub mod source;

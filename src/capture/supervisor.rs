@@ -10,9 +10,9 @@ use crate::{
     capture::{
         auto_search::AutoSearch,
         candidates::Candidates,
-        diagnose,
         environment::Environment,
         lease::{CaptureEvent, CaptureLease, EndReason},
+        online_log::log_online,
         outage_log::OutageLog,
         source,
     },
@@ -272,7 +272,7 @@ impl<W: Environment> Supervisor<W> {
             self.camera.stats.reopened.increment();
         }
         let is_known = known == *facts;
-        diagnose::log_online(facts, if is_known { Level::Debug } else { Level::Info });
+        log_online(facts, if is_known { Level::Debug } else { Level::Info });
     }
 
     fn ended(&mut self, id: u64, reason: &EndReason, now: Instant) {

@@ -4,7 +4,7 @@
 //! needs to know. The order of the segments, and which tables are defined, are `walk`'s business.
 
 use super::segment::Segment;
-use super::{JpegError, marker};
+use super::{error::JpegError, marker};
 
 /// A component as the frame header gives it (B.2.2).
 #[derive(Clone, Copy, Debug, Default)]

@@ -4,7 +4,11 @@
 //! anew behind a restart marker (T.81 E.1.4), so a picture whose restart interval is one stripe
 //! holds their scan data one after the other, unchanged. Nothing is decoded.
 
-use super::{END, header::FrameHeader, marker, segment::Segment};
+use super::{
+    header::FrameHeader,
+    marker::{self, END},
+    segment::Segment,
+};
 
 /// Bytes of a DRI segment.
 const DRI_BYTES: usize = 6;

@@ -2,7 +2,7 @@
 
 use crate::{
     capture::{
-        diagnose::online::rate,
+        online_log::rate,
         source::{raw, v4l2_devices},
     },
     config::{CameraConfig, Device, PixelFormat},

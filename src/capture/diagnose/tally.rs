@@ -2,7 +2,7 @@
 //! becomes of them.
 
 use crate::{
-    capture::{diagnose::online::rate, missing_eoi::MissingEoi, source::Source},
+    capture::{missing_eoi::MissingEoi, online_log::rate, source::Source},
     config::{CameraConfig, Size},
     encode::{Picture, Pixels, decodes_cleanly},
     feed::{camera::SourceInfo, frame::placeholder_reason},

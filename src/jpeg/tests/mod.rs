@@ -9,7 +9,7 @@ mod garbage;
 mod headers;
 mod whole;
 
-use super::*;
+use super::{marker::END, segment::Segment, *};
 
 const P420: &[u8] = include_bytes!("../../../tests/jpeg/420.jpg");
 const P422: &[u8] = include_bytes!("../../../tests/jpeg/422.jpg");

@@ -1,4 +1,4 @@
-//! The log's line when a camera comes online.
+//! What the log says of a camera that comes online.
 
 use crate::feed::camera::SourceInfo;
 use log::{Level, log};
