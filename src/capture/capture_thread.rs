@@ -20,7 +20,7 @@ use crate::{
     system::{shutdown::ShutdownFlag, threads},
 };
 use crossbeam_channel::Sender;
-use log::{debug, warn};
+use log::{Level, debug, log};
 use opencv::{core::Mat, prelude::*};
 use std::{
     panic::{self, AssertUnwindSafe},
@@ -264,12 +264,10 @@ impl CaptureThread {
         }
         let complaints = v4l2_controls::set(node, settings)
             .unwrap_or_else(|error| vec![format!("--set: {error}")]);
+        let is_first = self.lease.id == 1;
+        let level = if is_first { Level::Warn } else { Level::Debug };
         for sentence in complaints {
-            if self.lease.id == 1 {
-                warn!("cannot set {sentence}");
-            } else {
-                debug!("cannot set {sentence}");
-            }
+            log!(level, "cannot set {sentence}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Threads that the program cannot do without.
+//! Starting threads, each with a name.
 
 use crate::error::Error;
 use std::thread;
