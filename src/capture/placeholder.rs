@@ -3,7 +3,7 @@
 //! Says why, and since when, in words. Never sent as a snapshot with a 200: a time-lapse would keep it.
 
 use crate::{
-    config::{Orientation, Pattern},
+    config::Pattern,
     encode::{Encoder, Pixels, text},
     error::Error,
     feed::{
@@ -11,7 +11,10 @@ use crate::{
         frame::Frame,
     },
 };
-use opencv::core::{CV_8UC3, Mat, Point, Scalar};
+use opencv::{
+    core::{CV_8UC3, Mat, Point, Scalar},
+    prelude::*,
+};
 use std::time::Duration;
 
 /// Makes a placeholder of the camera's state as it stands and publishes it.
@@ -31,8 +34,7 @@ pub fn publish(camera: &Camera) -> Result<(), Error> {
         reason: error.message,
     })?;
     let mut encoder = Encoder::default();
-    let upright = Orientation::default();
-    let jpeg = encoder.encode(&mat, Pixels::Bgr, camera.quality(), upright, None)?;
+    let jpeg = encoder.encode(&mat, 0..mat.rows(), Pixels::Bgr, camera.quality())?;
     camera
         .slot
         .publish(Frame::placeholder(camera.next_sequence(), jpeg, &reason));

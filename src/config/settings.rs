@@ -54,7 +54,12 @@ pub struct CameraConfig {
 impl CameraConfig {
     /// True when JPEGs of the source may go out as they came.
     pub fn passes_through(&self) -> bool {
-        self.turn.is_none() && self.overlay.is_none() && self.encode == EncodeMode::Auto
+        self.is_plain() && self.encode == EncodeMode::Auto
+    }
+
+    /// True when pictures are neither turned nor written on.
+    pub fn is_plain(&self) -> bool {
+        self.turn.is_none() && self.overlay.is_none()
     }
 }
 

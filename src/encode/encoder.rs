@@ -15,11 +15,11 @@ use crate::{
     error::Error,
 };
 use opencv::{
-    boxed_ref::BoxedRef,
-    core::{self, Mat},
+    core::{self, Mat, Rect},
     imgproc,
     prelude::*,
 };
+use std::ops::Range;
 
 /// Everything one worker needs, used again for each picture.
 #[derive(Debug)]
@@ -53,9 +53,19 @@ fn backends() -> [Box<dyn JpegEncoder>; 2] {
 }
 
 impl Encoder {
-    /// The JPEG of the pixels in `mat`, turned as asked, with `text` in its lower left corner;
-    /// `quality` is 1 to 100.
+    /// The JPEG of some `rows` of the pixels in `mat`, as they are; `quality` is 1 to 100.
     pub fn encode(
+        &mut self,
+        mat: &Mat,
+        rows: Range<i32>,
+        pixels: Pixels,
+        quality: i32,
+    ) -> Result<&[u8], Error> {
+        compress(&mut self.backends, mat, rows, pixels, quality)
+    }
+
+    /// The JPEG of all pixels in `mat`, turned as asked, with `text` in its lower left corner.
+    pub fn encode_changed(
         &mut self,
         mat: &Mat,
         pixels: Pixels,
@@ -63,38 +73,25 @@ impl Encoder {
         turn: Orientation,
         text: Option<&str>,
     ) -> Result<&[u8], Error> {
-        let (mat, pixels) = if turn.is_none() && text.is_none() {
-            (mat, pixels)
-        } else {
-            let finished = self.steps.apply(mat, pixels, turn, text);
-            (finished.map_err(refused)?, pixels.converted())
-        };
-        let whole = core::Rect::new(0, 0, mat.cols(), mat.rows());
-        let rows = Mat::roi(mat, whole).map_err(refused)?;
-        compress(&mut self.backends, &rows, pixels, quality)
-    }
-
-    /// The JPEG of pixels as they are; the rows follow each other without gaps.
-    pub fn compress(
-        &mut self,
-        rows: &BoxedRef<'_, Mat>,
-        pixels: Pixels,
-        quality: i32,
-    ) -> Result<&[u8], Error> {
-        compress(&mut self.backends, rows, pixels, quality)
+        let mat = self.steps.apply(mat, pixels, turn, text).map_err(refused)?;
+        let pixels = pixels.converted();
+        compress(&mut self.backends, mat, 0..mat.rows(), pixels, quality)
     }
 }
 
 /// Asks the first of `backends` that takes such pixels.
 fn compress<'a>(
     backends: &'a mut [Box<dyn JpegEncoder>],
-    rows: &BoxedRef<'_, Mat>,
+    mat: &Mat,
+    rows: Range<i32>,
     pixels: Pixels,
     quality: i32,
 ) -> Result<&'a [u8], Error> {
+    let area = Rect::new(0, rows.start, mat.cols(), rows.len() as i32);
+    let rows = Mat::roi(mat, area).map_err(refused)?;
     let mut backends = backends.iter_mut();
     match backends.find(|backend| backend.takes(pixels)) {
-        Some(backend) => backend.encode(rows, pixels, quality),
+        Some(backend) => backend.encode(&rows, pixels, quality),
         None => Err(cannot_encode(format!("nothing takes {pixels:?} pixels"))),
     }
 }

@@ -75,12 +75,11 @@ pub fn start(camera: &Arc<Camera>) -> Result<Encoders, Error> {
             }
         })?;
     }
-    let is_plain = camera.config.turn.is_none() && camera.config.overlay.is_none();
     Ok(Encoders {
         tasks,
         spare,
         workers,
-        is_plain,
+        is_plain: camera.config.is_plain(),
     })
 }
 

@@ -6,7 +6,6 @@
 use crate::{
     config::CameraConfig,
     encode::{
-        backend::refused,
         decode::decode,
         encoder::Encoder,
         job::{EncodeJob, Picture, Pixels},
@@ -15,10 +14,7 @@ use crate::{
     feed::frame::Frame,
     jpeg,
 };
-use opencv::{
-    core::{Mat, Rect},
-    prelude::*,
-};
+use opencv::{core::Mat, prelude::*};
 use std::{
     ops::Range,
     sync::{Arc, OnceLock},
@@ -66,17 +62,7 @@ pub fn split(job: EncodeJob, stripes: usize) -> Vec<StripeTask> {
 impl StripeTask {
     /// The JPEG of the stripe, as `config` asks.
     pub fn encode(&self, encoder: &mut Encoder, config: &CameraConfig) -> Result<Vec<u8>, Error> {
-        let job = &self.shared.job;
-        let stripes = self.shared.jpegs.len();
-        if let (Picture::Raw(mat, pixels), 2..) = (&job.picture, stripes) {
-            let rows = stripe_rows(mat.rows(), stripes, self.stripe);
-            let area = Rect::new(0, rows.start, mat.cols(), rows.len() as i32);
-            let rows = Mat::roi(mat, area).map_err(refused)?;
-            let jpeg = encoder.compress(&rows, *pixels, job.quality);
-            return jpeg.map(<[u8]>::to_vec);
-        }
-        let text = config.overlay.as_ref();
-        let text = text.map(|overlay| job.captured.local().strftime(overlay).to_string());
+        let (job, quality) = (&self.shared.job, self.shared.job.quality);
         let decoded;
         let (mat, pixels) = match &job.picture {
             Picture::Raw(mat, pixels) => (mat, *pixels),
@@ -85,9 +71,15 @@ impl StripeTask {
                 (&decoded, Pixels::Bgr)
             }
         };
-        encoder
-            .encode(mat, pixels, job.quality, config.turn, text.as_deref())
-            .map(<[u8]>::to_vec)
+        let jpeg = if config.is_plain() {
+            let rows = stripe_rows(mat.rows(), self.shared.jpegs.len(), self.stripe);
+            encoder.encode(mat, rows, pixels, quality)
+        } else {
+            let text = config.overlay.as_ref();
+            let text = text.map(|text| job.captured.local().strftime(text).to_string());
+            encoder.encode_changed(mat, pixels, quality, config.turn, text.as_deref())
+        };
+        jpeg.map(<[u8]>::to_vec)
     }
 
     /// Keeps the stripe's JPEG, `None` if it failed. Exactly one worker gets the picture back: the
