@@ -4,12 +4,13 @@
 //! read the same in the log, in `/state` and in the text of a 503. A viewer who leaves is an
 //! outcome, not an error, and has no variant here.
 
-use std::{error, fmt, io, path::PathBuf};
+use std::{fmt, io, path::PathBuf};
 
 /// Every failure camfeed tells its user about.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The address of `--listen` could not be resolved, bound or listened on.
+    #[error("cannot listen on `{address}`: {}", listen_failure(source))]
     Listen {
         /// What was asked for, as typed.
         address: String,
@@ -17,6 +18,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The system's limits cannot hold what an option asks for.
+    #[error("{option} `{value}`: at most {most} can be held: {reason}")]
     Limit {
         /// The option.
         option: &'static str,
@@ -28,8 +30,10 @@ pub enum Error {
         reason: String,
     },
     /// systemd passed something else than one listening stream socket.
+    #[error("cannot use what systemd passed: {0}")]
     Passed(String),
     /// The file of `--config` could not be read.
+    #[error("cannot read `{path}`: {source}")]
     ConfigFile {
         /// Which file.
         path: PathBuf,
@@ -37,6 +41,7 @@ pub enum Error {
         source: io::Error,
     },
     /// An option in the file of `--config` was refused.
+    #[error("`{path}`, line {line}: {reason}")]
     ConfigLine {
         /// Which file.
         path: PathBuf,
@@ -46,6 +51,7 @@ pub enum Error {
         reason: String,
     },
     /// The system would not start a thread the program cannot do without.
+    #[error("cannot start thread `{name}`: {source}")]
     Thread {
         /// Name of the thread.
         name: String,
@@ -53,6 +59,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A password or token could not be read or is no good.
+    #[error("{place}: {reason}")]
     Secret {
         /// Where it comes from: the option and the file, or the variable.
         place: String,
@@ -60,15 +67,20 @@ pub enum Error {
         reason: String,
     },
     /// Signals could not be hooked at start.
-    Signals(io::Error),
+    #[error("cannot hook signals: {0}")]
+    Signals(#[source] io::Error),
     /// The camera's supervisor panicked. Nobody else knows what is open and what is shown.
+    #[error("the camera's supervisor failed: ending")]
     Supervisor,
     /// This many capture threads were given up and never came back from the driver.
+    #[error("{0} capture threads hang in the driver and never come back; ending")]
     Stuck(usize),
     /// The server did not answer its own requests for long.
+    #[error("the server does not answer itself; ending")]
     Deaf,
     /// A device could not be opened; `reason` is for people, with advice where there is any. It names
     /// no source before its first colon.
+    #[error("cannot open {device}: {reason}")]
     Open {
         /// The device as its user knows it.
         device: String,
@@ -78,6 +90,7 @@ pub enum Error {
         reason: String,
     },
     /// A source that had been open stopped giving pictures; `reason` as above.
+    #[error("{device}: {reason}")]
     Read {
         /// The device as its user knows it.
         device: String,
@@ -87,6 +100,7 @@ pub enum Error {
         reason: String,
     },
     /// OpenCV refused an operation on a picture.
+    #[error("cannot {operation}: {reason}")]
     Picture {
         /// What was being done.
         operation: &'static str,
@@ -131,6 +145,11 @@ impl Error {
         }
     }
 
+    /// A source that is open and gives no usable picture.
+    pub fn silent(device: &impl fmt::Display, reason: impl Into<String>) -> Error {
+        Error::read(device, Cause::Silent, reason)
+    }
+
     /// What the program ends with because of this, where sysexits.h has a number for it.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -166,6 +185,18 @@ impl Error {
 }
 
 impl Cause {
+    /// What `--check` and `--list` end with because of it.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Cause::Missing => 3,
+            Cause::Busy => 4,
+            Cause::Forbidden => 5,
+            Cause::Silent => 6,
+            Cause::NotACamera => 7,
+            Cause::Other => 1,
+        }
+    }
+
     /// In a few words, of the device.
     fn words(self) -> &'static str {
         match self {
@@ -179,69 +210,13 @@ impl Cause {
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Error::Listen { address, source } if source.kind() == io::ErrorKind::AddrInUse => {
-                write!(
-                    f,
-                    "cannot listen on `{address}`: the address is in use \
-                     (is another camfeed running? `--listen` takes another port)"
-                )
-            }
-            Error::Listen { address, source } => {
-                write!(f, "cannot listen on `{address}`: {source}")
-            }
-            Error::Limit {
-                option,
-                value,
-                most,
-                reason,
-            } => write!(
-                f,
-                "{option} `{value}`: at most {most} can be held: {reason}"
-            ),
-            Error::Passed(reason) => write!(f, "cannot use what systemd passed: {reason}"),
-            Error::ConfigFile { path, source } => {
-                write!(f, "cannot read `{}`: {source}", path.display())
-            }
-            Error::ConfigLine { path, line, reason } => {
-                write!(f, "`{}`, line {line}: {reason}", path.display())
-            }
-            Error::Thread { name, source } => write!(f, "cannot start thread `{name}`: {source}"),
-            Error::Secret { place, reason } => write!(f, "{place}: {reason}"),
-            Error::Signals(source) => write!(f, "cannot hook signals: {source}"),
-            Error::Supervisor => f.write_str("the camera's supervisor failed: ending"),
-            Error::Stuck(count) => write!(
-                f,
-                "{count} capture threads hang in the driver and never come back; ending"
-            ),
-            Error::Deaf => f.write_str("the server does not answer itself; ending"),
-            Error::Open { device, reason, .. } => write!(f, "cannot open {device}: {reason}"),
-            Error::Read { device, reason, .. } => write!(f, "{device}: {reason}"),
-            Error::Picture { operation, reason } => write!(f, "cannot {operation}: {reason}"),
-        }
-    }
-}
-
-impl error::Error for Error {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        match self {
-            Error::Listen { source, .. }
-            | Error::ConfigFile { source, .. }
-            | Error::Thread { source, .. } => Some(source),
-            Error::Signals(source) => Some(source),
-            Error::Limit { .. }
-            | Error::Passed(_)
-            | Error::ConfigLine { .. }
-            | Error::Secret { .. }
-            | Error::Supervisor
-            | Error::Stuck(_)
-            | Error::Deaf
-            | Error::Open { .. }
-            | Error::Read { .. }
-            | Error::Picture { .. } => None,
-        }
+/// What the system said of an address, with advice where there is any.
+fn listen_failure(source: &io::Error) -> String {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => "the address is in use (is another camfeed running? \
+             `--listen` takes another port)"
+            .to_owned(),
+        _ => source.to_string(),
     }
 }
 

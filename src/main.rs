@@ -16,7 +16,8 @@
 //! answers on it, `http/routes.rs` chooses the answer, `http/answers/` makes it.
 //!
 //! `config` holds the options, `jpeg` reads and repairs JPEGs, `system` talks with systemd, the kernel and
-//! the log. A `Camera` holds the slot and everything about one camera; `capture` and `encode` fill it,
+//! the log; `watchdog` asks the server and the camera for signs of life, `reload` takes over what SIGHUP
+//! changes. A `Camera` holds the slot and everything about one camera; `capture` and `encode` fill it,
 //! `http` reads it. What holds by absence: OpenCV is named only in `capture/` and `encode/`, `tiny_http`
 //! only in `http/`; no thread holds two locks, or any lock while it reads a device, encodes or writes;
 //! every wait has a deadline or somebody who ends it; every thread has a name; `main` ends the process, and
@@ -29,10 +30,12 @@ mod error;
 mod feed;
 mod http;
 mod jpeg;
+mod reload;
 mod system;
+mod watchdog;
 
 use crate::{
-    config::{Config, ConfigFile, args, reload},
+    config::{Config, ConfigFile, args},
     error::Error,
     feed::camera::Camera,
     http::{AccessControl, Server},
@@ -41,8 +44,8 @@ use crate::{
         shutdown::ShutdownFlag,
         signals::{self, SignalEvent},
         systemd,
-        watchdog::Watchdog,
     },
+    watchdog::Watchdog,
 };
 use crossbeam_channel::{select, unbounded};
 use log::{error, info};
@@ -134,11 +137,10 @@ fn serve(config: &Config, file: Option<ConfigFile>, passed: Option<OwnedFd>) -> 
     };
     let watched = Arc::clone(&serving);
     watchdog.start(move || watched.is_full())?;
-    let options = reload::Options::new(file, Arc::clone(&camera));
     let signal = loop {
         select! {
             recv(signals) -> event => match event.expect("the thread of signals never ends") {
-                SignalEvent::Reload => read_again(&options, &access),
+                SignalEvent::Reload => read_again(file.as_ref(), &camera, &access),
                 SignalEvent::End(signal) => break signal,
             },
             recv(errors) -> error => return Err(error.expect("`fatal` is here")),
@@ -160,9 +162,9 @@ fn serve(config: &Config, file: Option<ConfigFile>, passed: Option<OwnedFd>) -> 
 }
 
 /// Everything that is read again on SIGHUP, or `systemctl reload`.
-fn read_again(options: &reload::Options, access: &AccessControl) {
+fn read_again(file: Option<&ConfigFile>, camera: &Camera, access: &AccessControl) {
     systemd::tell_reloading();
-    options.read_again();
+    reload::read_again(file, camera);
     access.reload();
     systemd::tell_ready();
 }

@@ -77,10 +77,10 @@ impl AutoSearch {
         is_due
     }
 
-    /// The capture thread of a search that has got no picture for `patience`.
-    pub fn take_overdue(&mut self, now: Instant, patience: Duration) -> Option<Arc<CaptureLease>> {
+    /// The capture thread of a search that has got no picture for `timeout`.
+    pub fn take_overdue(&mut self, now: Instant, timeout: Duration) -> Option<Arc<CaptureLease>> {
         self.lease
-            .take_if(|lease| now >= lease.last_picture() + patience)
+            .take_if(|lease| now >= lease.last_picture() + timeout)
     }
 
     /// Whether `cameras` shall be tried: they are others than last time, or that was long ago. Never

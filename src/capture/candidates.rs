@@ -4,7 +4,7 @@
 //! another one that got its number meanwhile is taken only when the first stays away.
 
 use crate::{
-    capture::world::World,
+    capture::environment::Environment,
     config::Device,
     error::{Cause, Error},
     feed::camera::SourceInfo,
@@ -39,24 +39,24 @@ impl Candidates {
         device: &Device,
         lost: Option<Instant>,
         now: Instant,
-        world: &impl World,
+        environment: &impl Environment,
     ) -> Result<Vec<Device>, Error> {
         let stable = self.stable.as_ref();
-        let known = stable.and_then(|name| world.node_behind(name));
+        let known = stable.and_then(|name| environment.node_behind(name));
         let mut devices = Vec::new();
         if let (Some(stable), Some(_)) = (stable, &known) {
             devices.push(Device::Node(stable.clone()));
         }
         if *device == Device::Auto {
             // The camera that is known by its name has a node as well: it is tried once.
-            let mut nodes = world.cameras();
-            nodes.retain(|node| known.is_none() || world.node_behind(node) != known);
+            let mut nodes = environment.cameras();
+            nodes.retain(|node| known.is_none() || environment.node_behind(node) != known);
             devices.extend(nodes.into_iter().map(Device::Node));
             if !self.has_had_camera {
                 devices.push(Device::Auto);
             }
         } else if devices.is_empty() {
-            let other = || world.stable_name(Path::new(&device.to_string()));
+            let other = || environment.stable_name(Path::new(&device.to_string()));
             let is_early = lost.is_some_and(|lost| now < lost + LOYALTY);
             if let Some(stable) = stable.filter(|_| is_early && other().is_some()) {
                 let stable = stable.display();

@@ -3,24 +3,22 @@
 //! Where the system cannot report them (no inotify instance left, no udev) the channel is closed, and
 //! the supervisor looks for them now and then.
 
-use crate::capture::source::v4l2_devices::STABLE_NAMES;
+use crate::{capture::source::v4l2_devices::STABLE_NAMES, system::threads};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use inotify::{EventMask, Inotify, WatchMask};
 use log::debug;
-use std::{io, thread};
+use std::io;
 
 /// A channel that is told whenever a node may have come, as long as the system reports that.
 pub fn start() -> Receiver<()> {
     let (changed, plugged) = bounded(1);
-    let watching = thread::Builder::new()
-        .name("nodes".to_owned())
-        .spawn(move || {
-            if let Err(error) = run(&changed) {
-                debug!("camera nodes cannot be watched: {error}");
-            }
-        });
-    if let Err(error) = watching {
-        debug!("camera nodes cannot be watched: {error}");
+    let watch = move || {
+        if let Err(error) = run(&changed) {
+            debug!("camera nodes cannot be watched: {error}");
+        }
+    };
+    if let Err(error) = threads::start("nodes", watch) {
+        debug!("{error}");
     }
     plugged
 }
@@ -33,19 +31,15 @@ fn run(changed: &Sender<()>) -> io::Result<()> {
     let mut buffer = [0; 4096];
     loop {
         for event in inotify.read_events_blocking(&mut buffer)? {
-            let is_node = event
-                .name
-                .and_then(|name| name.to_str())
-                .is_some_and(|name| name.starts_with("video") || name.starts_with("v4l"));
-            if is_node || event.mask.contains(EventMask::Q_OVERFLOW) {
+            let name = event.name.unwrap_or_default().to_string_lossy();
+            let is_node = name.starts_with("video") || name.starts_with("v4l");
+            let is_overflow = event.mask.contains(EventMask::Q_OVERFLOW);
+            if is_node || is_overflow {
                 // The stable names come a little later; whether they are there changes nothing
                 // for who has seen them before.
                 let _ = inotify.watches().add(STABLE_NAMES, mask);
-                let _ = changed.try_send(());
-            } else if event
-                .name
-                .is_some_and(|name| name.to_string_lossy().contains("video-index"))
-            {
+            }
+            if is_node || is_overflow || name.contains("video-index") {
                 let _ = changed.try_send(());
             }
         }

@@ -5,7 +5,6 @@
 //! without touching anything. However a thread ends, even by a panic, the supervisor is told.
 
 use crate::{error::Error, feed::camera::SourceInfo};
-use crossbeam_channel::Sender;
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::{Duration, Instant},
@@ -96,24 +95,4 @@ pub enum EndReason {
     Failed(Error),
     /// Its lease was revoked, or the program ends.
     Unwanted,
-}
-
-/// Reports the end of a capture thread when it is dropped, after everything else of the thread.
-pub struct EndNotice {
-    /// Where the report goes.
-    pub events: Sender<CaptureEvent>,
-    /// Id of the thread's lease.
-    pub lease: u64,
-    /// What to report; replaced when the thread ends without a panic.
-    pub reason: Option<EndReason>,
-}
-
-impl Drop for EndNotice {
-    fn drop(&mut self) {
-        if let Some(reason) = self.reason.take() {
-            let lease = self.lease;
-            // Nobody listens any more when the program ends.
-            let _ = self.events.send(CaptureEvent::Ended { lease, reason });
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! Capture: from the device to the slot or the encoders.
 //!
-//! Two kinds of threads. The *camera thread* runs the supervisor for as long as the program runs: it
+//! Two kinds of threads. The *supervisor thread* runs the supervisor for as long as the program runs: it
 //! decides what is opened and when, notices that pictures stop, and shows the placeholder meanwhile.
 //! A *capture thread* owns one opened device from open to drop: it grabs pictures, and publishes them
 //! or gives them to the encoders. OpenCV may block in open or grab for as long as it likes; only the
@@ -9,18 +9,19 @@
 //! Capture never waits for encoders or viewers, and knows nothing of the server.
 
 mod auto_search;
-mod camera_thread;
 mod candidates;
+mod capture_thread;
 mod diagnose;
-mod grabber;
+mod environment;
 mod hotplug;
 mod lease;
 mod missing_eoi;
+mod online_log;
 mod outage_log;
 mod placeholder;
 pub mod source;
 mod supervisor;
-mod world;
+mod supervisor_thread;
 
 pub use diagnose::{check, list};
 
@@ -29,7 +30,7 @@ use crate::{
     encode,
     error::Error,
     feed::camera::Camera,
-    system::{fault_injection, shutdown::ShutdownFlag},
+    system::{fault_injection, shutdown::ShutdownFlag, threads},
 };
 use crossbeam_channel::Sender;
 use log::warn;
@@ -71,20 +72,15 @@ pub fn start(
     camera.set_driver(Box::new(source::v4l2_controls::V4l2Controls));
     let encoders = encode::start(camera)?;
     let (camera, stop) = (Arc::clone(camera), Arc::clone(stop));
-    let name = "camera".to_owned();
-    std::thread::Builder::new()
-        .name(name.clone())
-        .spawn(move || {
-            let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
-                assert!(!fault_injection::is_due("supervisor"), "a fault on purpose");
-                camera_thread::run(camera, encoders, stop)
-            }));
-            if let Err(error) = outcome.unwrap_or(Err(Error::Supervisor)) {
-                let _ = fatal.send(error);
-            }
-        })
-        .map(drop)
-        .map_err(|source| Error::Thread { name, source })
+    threads::start("camera", move || {
+        let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
+            assert!(!fault_injection::is_due("supervisor"), "a fault on purpose");
+            supervisor_thread::run(camera, encoders, stop)
+        }));
+        if let Err(error) = outcome.unwrap_or(Err(Error::Supervisor)) {
+            let _ = fatal.send(error);
+        }
+    })
 }
 
 /// Keeps OpenCV's own thread pool small and its waits short, and its and FFmpeg's messages out of

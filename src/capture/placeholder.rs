@@ -3,7 +3,7 @@
 //! Says why, and since when, in words. Never sent as a snapshot with a 200: a time-lapse would keep it.
 
 use crate::{
-    config::{Orientation, Pattern},
+    config::Pattern,
     encode::{Encoder, Pixels, text},
     error::Error,
     feed::{
@@ -11,38 +11,30 @@ use crate::{
         frame::Frame,
     },
 };
-use opencv::core::{CV_8UC3, Mat, Point, Scalar};
+use opencv::{
+    core::{CV_8UC3, Mat, Point, Scalar},
+    prelude::*,
+};
 use std::time::Duration;
 
 /// Makes a placeholder of the camera's state as it stands and publishes it.
 pub fn publish(camera: &Camera) -> Result<(), Error> {
-    let (title, reason, since, size) = {
-        let status = camera.status();
-        let title = match status.state {
-            State::Opening => "Opening the camera",
-            State::Idle => "Waking the camera",
-            State::Online | State::Offline => "No picture",
-        };
-        let size = camera.config.turn.of(status
-            .facts
-            .size
-            .or(camera.config.size)
-            .unwrap_or(Pattern::SIZE));
-        (
-            title,
-            status.reason.clone().unwrap_or_default(),
-            status.since.elapsed(),
-            size,
-        )
+    let status = camera.status().clone();
+    let title = match status.state {
+        State::Opening => "Opening the camera",
+        State::Idle => "Waking the camera",
+        State::Online | State::Offline => "No picture",
     };
-    let mat = draw_card(size.width as i32, size.height as i32, title, &reason, since).map_err(
-        |error| Error::Picture {
-            operation: "draw a placeholder",
-            reason: error.message,
-        },
-    )?;
-    let mut encoder = Encoder::new(camera.quality());
-    let jpeg = encoder.encode(&mat, Pixels::Bgr, Orientation::default(), None)?;
+    let (reason, since) = (status.reason.unwrap_or_default(), status.since.elapsed());
+    let size = status.facts.size.or(camera.config.size);
+    let size = camera.config.turn.of(size.unwrap_or(Pattern::SIZE));
+    let card = draw_card(size.width as i32, size.height as i32, title, &reason, since);
+    let mat = card.map_err(|error| Error::Picture {
+        operation: "draw a placeholder",
+        reason: error.message,
+    })?;
+    let mut encoder = Encoder::default();
+    let jpeg = encoder.encode(&mat, 0..mat.rows(), Pixels::Bgr, camera.quality())?;
     camera
         .slot
         .publish(Frame::placeholder(camera.next_sequence(), jpeg, &reason));

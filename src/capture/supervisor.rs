@@ -1,7 +1,7 @@
 //! The supervisor of a camera, as a state machine: what is opened, when, and what is shown meanwhile.
 //!
-//! `camera_thread` tells it what happened and when; it does nothing but through [`World`], waits for
-//! nothing and reads no clock. A capture thread it abandons keeps its device until OpenCV returns;
+//! `supervisor_thread` tells it what happened and when; it does nothing but through [`Environment`],
+//! waits for nothing and reads no clock. A capture thread it abandons keeps its device until OpenCV returns;
 //! the next one waits a little for that, and threads that never come back end the program, which its
 //! service starts anew. An outage is logged once when it begins and once when it ends; the tries
 //! between are for `debug`.
@@ -10,21 +10,22 @@ use crate::{
     capture::{
         auto_search::AutoSearch,
         candidates::Candidates,
-        diagnose,
+        environment::Environment,
         lease::{CaptureEvent, CaptureLease, EndReason},
+        online_log::log_online,
         outage_log::OutageLog,
         source,
-        world::World,
     },
     config::Device,
-    error::{Cause, Error},
+    error::Error,
     feed::{
         camera::{Camera, SourceInfo, State},
-        liveness,
+        health::{INTERVALS, picture_timeout},
     },
 };
 use log::{Level, debug, info, warn};
 use std::{
+    mem,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -60,7 +61,7 @@ pub struct Stuck(pub usize);
 /// See the module.
 pub struct Supervisor<W> {
     camera: Arc<Camera>,
-    world: W,
+    environment: W,
     /// Capture threads launched so far.
     launched: u64,
     /// Threads that were abandoned and have not ended yet, with the time of that.
@@ -77,16 +78,16 @@ pub struct Supervisor<W> {
 }
 
 enum Phase {
-    /// A capture thread opens the device.
+    /// A capture thread opens the device, until then at most.
     Opening {
         lease: Arc<CaptureLease>,
-        since: Instant,
+        until: Instant,
     },
-    /// Pictures come, never `patience` apart.
+    /// Pictures come, never `timeout` apart.
     Online {
         lease: Arc<CaptureLease>,
         since: Instant,
-        patience: Duration,
+        timeout: Duration,
     },
     /// The device is tried again then.
     Waiting { until: Instant },
@@ -94,13 +95,13 @@ enum Phase {
     Idle,
 }
 
-impl<W: World> Supervisor<W> {
+impl<W: Environment> Supervisor<W> {
     /// A supervisor that has done nothing yet.
-    pub fn new(camera: Arc<Camera>, world: W, now: Instant) -> Supervisor<W> {
+    pub fn new(camera: Arc<Camera>, environment: W, now: Instant) -> Supervisor<W> {
         let outages = OutageLog::new(source::is_plugged_in(&camera.config.device));
         Supervisor {
             camera,
-            world,
+            environment,
             launched: 0,
             abandoned: Vec::new(),
             phase: Phase::Waiting { until: now },
@@ -116,16 +117,11 @@ impl<W: World> Supervisor<W> {
 
     /// Does what is due.
     pub fn act(&mut self, now: Instant) -> Result<(), Stuck> {
-        let timeout = self.camera.config.timeout;
         match &self.phase {
             Phase::Waiting { until } if now >= *until => self.open(now)?,
-            Phase::Opening { since, .. } if now >= *since + timeout + OPENING => {
-                self.lose("it does not answer", now);
-            }
-            Phase::Online {
-                lease, patience, ..
-            } if now >= lease.last_picture() + *patience => {
-                let reason = format!("it has given no picture for {} s", patience.as_secs());
+            Phase::Opening { until, .. } if now >= *until => self.lose("it does not answer", now),
+            Phase::Online { lease, timeout, .. } if now >= lease.last_picture() + *timeout => {
+                let reason = format!("it has given no picture for {} s", timeout.as_secs());
                 self.lose(&reason, now);
             }
             Phase::Online { .. } if self.idle_at().is_some_and(|idle| now >= idle) => {
@@ -137,7 +133,7 @@ impl<W: World> Supervisor<W> {
         self.outages.remind(now);
         if self.shows_placeholder() && now >= self.next_placeholder {
             self.next_placeholder = now + PLACEHOLDER_PERIOD;
-            self.world.show_placeholder();
+            self.environment.show_placeholder();
         }
         if self.search.is_due(now) {
             self.search_cameras(now);
@@ -147,14 +143,10 @@ impl<W: World> Supervisor<W> {
 
     /// When something may be due next, whatever else happens.
     pub fn deadline(&self, now: Instant) -> Instant {
-        let timeout = self.camera.config.timeout;
         let phase = match &self.phase {
-            Phase::Waiting { until } => Some(*until),
-            Phase::Opening { since, .. } => Some(*since + timeout + OPENING),
-            Phase::Online {
-                lease, patience, ..
-            } => {
-                let lost = lease.last_picture() + *patience;
+            Phase::Waiting { until } | Phase::Opening { until, .. } => Some(*until),
+            Phase::Online { lease, timeout, .. } => {
+                let lost = lease.last_picture() + *timeout;
                 Some(self.idle_at().map_or(lost, |idle| idle.min(lost)))
             }
             Phase::Idle => None,
@@ -209,19 +201,19 @@ impl<W: World> Supervisor<W> {
             }
             // A pipeline or a file that blocks is its user's to mend; more threads would only
             // hang beside those.
-            let until = now + BACK_OFF.1;
-            self.phase = Phase::Waiting { until };
+            self.phase = Phase::Waiting {
+                until: now + BACK_OFF.1,
+            };
             return Ok(());
         }
         self.outages.note_try();
-        let devices = self.candidates.list(
-            &self.camera.config.device,
-            self.outages.began(),
-            now,
-            &self.world,
-        );
+        let (device, lost) = (&self.camera.config.device, self.outages.began());
+        let devices = self.candidates.list(device, lost, now, &self.environment);
         match devices.and_then(|devices| self.launch(devices, self.warmup, now)) {
-            Ok(lease) => self.phase = Phase::Opening { lease, since: now },
+            Ok(lease) => {
+                let until = now + self.camera.config.timeout + OPENING;
+                self.phase = Phase::Opening { lease, until };
+            }
             Err(error) => self.offline(&error, now),
         }
         Ok(())
@@ -235,7 +227,8 @@ impl<W: World> Supervisor<W> {
     ) -> Result<Arc<CaptureLease>, Error> {
         self.launched += 1;
         let lease = Arc::new(CaptureLease::new(self.launched, now));
-        self.world.launch(&lease, devices, warmup).map(|()| lease)
+        self.environment.launch(&lease, devices, warmup)?;
+        Ok(lease)
     }
 
     fn online(&mut self, id: u64, facts: &SourceInfo, now: Instant) {
@@ -255,35 +248,31 @@ impl<W: World> Supervisor<W> {
                  a camera plugged in later takes over \
                  (a Raspberry Pi camera module: see `camfeed --list`)"
             );
-            self.search.begin(self.world.cameras(), now);
+            self.search.begin(self.environment.cameras(), now);
         } else {
             self.end_search(now);
         }
         self.candidates.note_online(facts);
         self.warmup = 0;
         // A source slower than the time-out is not hanging between two pictures.
-        let timeout = self.camera.config.timeout;
-        let patience = liveness::patience(facts.fps, liveness::INTERVALS, timeout);
+        let timeout = picture_timeout(facts.fps, INTERVALS, self.camera.config.timeout);
         lease.activate();
         self.phase = Phase::Online {
             lease,
             since: now,
-            patience,
+            timeout,
         };
-        let is_known = {
+        let known = {
             let mut status = self.camera.status();
-            let is_known = status.facts == *facts;
-            status.state = State::Online;
-            status.since = now;
-            status.reason = None;
-            status.facts = facts.clone();
-            is_known
+            (status.state, status.since, status.reason) = (State::Online, now, None);
+            mem::replace(&mut status.facts, facts.clone())
         };
         // Said last: whoever reads the log may ask at once.
         if self.outages.end(now) {
             self.camera.stats.reopened.increment();
         }
-        diagnose::say(facts, if is_known { Level::Debug } else { Level::Info });
+        let is_known = known == *facts;
+        log_online(facts, if is_known { Level::Debug } else { Level::Info });
     }
 
     fn ended(&mut self, id: u64, reason: &EndReason, now: Instant) {
@@ -331,19 +320,16 @@ impl<W: World> Supervisor<W> {
         self.set_status(State::Idle, "the camera rests until somebody watches", now);
     }
 
-    fn set_status(&self, state: State, reason: &str, now: Instant) {
+    fn set_status(&self, state: State, reason: &str, since: Instant) {
+        let reason = Some(reason.to_owned());
         let mut status = self.camera.status();
-        (status.state, status.since) = (state, now);
-        status.reason = Some(reason.to_owned());
+        (status.state, status.since, status.reason) = (state, since, reason);
     }
 
     /// The device is silent, because of `reason`: abandons its thread and tries again.
     fn lose(&mut self, reason: &str, now: Instant) {
-        let error = Error::Read {
-            device: self.camera.status().facts.source.clone(),
-            cause: Cause::Silent,
-            reason: reason.to_owned(),
-        };
+        let source = self.camera.status().facts.source.clone();
+        let error = Error::silent(&source, reason);
         self.abandon_capture(now);
         self.offline(&error, now);
     }
@@ -351,9 +337,14 @@ impl<W: World> Supervisor<W> {
     /// Nothing the current capture thread does counts any more; the phase is the caller's to change.
     fn abandon_capture(&mut self, now: Instant) {
         if let Phase::Opening { lease, .. } | Phase::Online { lease, .. } = &self.phase {
-            lease.revoke();
-            self.abandoned.push((lease.id, now));
+            let lease = Arc::clone(lease);
+            self.abandon(&lease, now);
         }
+    }
+
+    fn abandon(&mut self, lease: &CaptureLease, now: Instant) {
+        lease.revoke();
+        self.abandoned.push((lease.id, now));
     }
 
     /// Notes that there is no picture and when to try again.
@@ -365,16 +356,11 @@ impl<W: World> Supervisor<W> {
             }
         }
         let pause = self.back_off;
-        let until = now + pause;
-        self.phase = Phase::Waiting { until };
+        self.phase = Phase::Waiting { until: now + pause };
         self.back_off = (pause * 2).min(BACK_OFF.1);
-        {
-            let mut status = self.camera.status();
-            status.state = State::Offline;
-            status.since = self.outages.began().unwrap_or(now);
-            status.reason = Some(error.to_string());
-            status.nameless = Some(error.nameless().to_owned());
-        }
+        let since = self.outages.began().unwrap_or(now);
+        self.camera.status().nameless = Some(error.nameless().to_owned());
+        self.set_status(State::Offline, &error.to_string(), since);
         // Said last: whoever reads the log may ask at once.
         debug!("{error}; next try in {} ms", pause.as_millis());
         self.outages.go_on(error, now);
@@ -383,23 +369,21 @@ impl<W: World> Supervisor<W> {
     /// No camera is searched any more.
     fn end_search(&mut self, now: Instant) {
         if let Some(lease) = self.search.end() {
-            lease.revoke();
-            self.abandoned.push((lease.id, now));
+            self.abandon(&lease, now);
         }
     }
 
     /// Tries the cameras there are beside the running test pattern.
     fn search_cameras(&mut self, now: Instant) {
-        let patience = self.camera.config.timeout + OPENING;
-        if let Some(lease) = self.search.take_overdue(now, patience) {
-            lease.revoke();
-            self.abandoned.push((lease.id, now));
+        let search_timeout = self.camera.config.timeout + OPENING;
+        if let Some(lease) = self.search.take_overdue(now, search_timeout) {
+            self.abandon(&lease, now);
         }
         // Threads that hang on a node are not joined by more; the pattern goes on.
         if self.abandoned.len() >= MOST_STUCK {
             return;
         }
-        let cameras = self.world.cameras();
+        let cameras = self.environment.cameras();
         if self.search.wants(&cameras, now) {
             let devices = cameras.into_iter().map(Device::Node).collect();
             match self.launch(devices, 0, now) {

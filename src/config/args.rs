@@ -4,12 +4,12 @@
 //! is allowed, before anything is started.
 
 use crate::config::{
-    Connections, ControlSettings, Device, EncodeMode, Flip, Fps, FrameAncestors, HostPattern,
-    Listen, MaxViewers, Origin, Overlay, PerAddress, PixelFormat, Quality, Rotate, Seconds, Size,
-    Warmup, Workers, shown_word,
+    Device, EncodeMode, Flip, Fps, FrameAncestors, HostPattern, Listen, Origin, PixelFormat,
+    Rotate, Size, shown_word,
+    values::{control_settings, number, overlay, seconds},
 };
 use argh::{EarlyExit, FromArgs};
-use std::{cmp::Reverse, env, path::PathBuf};
+use std::{cmp::Reverse, env, path::PathBuf, thread, time::Duration};
 
 /// Turns a camera into a live feed that every browser, script and program on the network can
 /// watch at once.
@@ -54,12 +54,12 @@ pub struct Args {
     pub encode: EncodeMode,
 
     /// JPEG quality, 1 to 100; default 80
-    #[argh(option, default = "Quality::default()", arg_name = "N")]
-    pub quality: Quality,
+    #[argh(option, default = "80", from_str_fn(number::<_, 1, 100>), arg_name = "N")]
+    pub quality: i32,
 
     /// encoder threads, 1 to 64; default one per core, at most 4
-    #[argh(option, default = "Workers::default()", arg_name = "N")]
-    pub workers: Workers,
+    #[argh(option, default = "default_workers()", from_str_fn(number::<_, 1, 64>), arg_name = "N")]
+    pub workers: usize,
 
     /// turn the picture clockwise by 0, 90, 180 or 270 degrees; default 0
     #[argh(option, default = "Rotate::None", arg_name = "0|90|180|270")]
@@ -71,49 +71,59 @@ pub struct Args {
 
     /// text to burn into the picture: time (date and time) or any text with strftime fields such
     /// as "Garden %H:%M"; decodes and encodes the camera's JPEGs; default none
-    #[argh(option, arg_name = "TEXT")]
-    pub overlay: Option<Overlay>,
+    #[argh(option, from_str_fn(overlay), arg_name = "TEXT")]
+    pub overlay: Option<String>,
 
     /// camera controls to set whenever the camera is opened, such as brightness=128,exposure=auto;
     /// may be given several times; default none
-    #[argh(option, arg_name = "NAME=VALUE,…")]
-    pub set: Vec<ControlSettings>,
+    #[argh(option, from_str_fn(control_settings), arg_name = "NAME=VALUE,…")]
+    pub set: Vec<Vec<(String, String)>>,
 
     /// no /controls: nobody changes the camera's controls over the network; default off
     #[argh(switch)]
     pub no_controls: bool,
 
     /// seconds without a picture after which the camera counts as hanging, 1 to 3600; default 5
-    #[argh(option, default = "Seconds(5.0)", arg_name = "S")]
-    pub camera_timeout: Seconds,
+    #[argh(
+        option,
+        default = "Duration::from_secs(5)",
+        from_str_fn(seconds),
+        arg_name = "S"
+    )]
+    pub camera_timeout: Duration,
 
     /// seconds without a viewer or snapshot after which the camera is released until somebody
     /// looks again, 1 to 3600; default never
-    #[argh(option, arg_name = "S")]
-    pub idle_timeout: Option<Seconds>,
+    #[argh(option, from_str_fn(seconds), arg_name = "S")]
+    pub idle_timeout: Option<Duration>,
 
     /// pictures not shown after such a release, while the camera finds its exposure, 0 to 300;
     /// default 5
-    #[argh(option, default = "Warmup::default()", arg_name = "N")]
-    pub warmup: Warmup,
+    #[argh(option, default = "5", from_str_fn(number::<_, 0, 300>), arg_name = "N")]
+    pub warmup: u32,
 
     /// streams served at once, 1 to 10000; one more gets 503; default 100, or what the system's
     /// limits hold
-    #[argh(option, arg_name = "N")]
-    pub max_viewers: Option<MaxViewers>,
+    #[argh(option, from_str_fn(number::<_, 1, 10_000>), arg_name = "N")]
+    pub max_viewers: Option<usize>,
 
     /// connections at once, viewers included, 8 to 20000; for one more the oldest that asks for
     /// nothing is closed; default 512, or what the system's limits hold
-    #[argh(option, arg_name = "N")]
-    pub max_connections: Option<Connections>,
+    #[argh(option, from_str_fn(number::<_, 8, 20_000>), arg_name = "N")]
+    pub max_connections: Option<usize>,
 
     /// connections of one address at once, 1 to 20000; a proxy is one address; default no limit
-    #[argh(option, arg_name = "N")]
-    pub max_per_address: Option<PerAddress>,
+    #[argh(option, from_str_fn(number::<_, 1, 20_000>), arg_name = "N")]
+    pub max_per_address: Option<usize>,
 
     /// seconds after which a viewer that takes no byte is let go, 1 to 3600; default 10
-    #[argh(option, default = "Seconds(10.0)", arg_name = "S")]
-    pub client_timeout: Seconds,
+    #[argh(
+        option,
+        default = "Duration::from_secs(10)",
+        from_str_fn(seconds),
+        arg_name = "S"
+    )]
+    pub client_timeout: Duration,
 
     /// origin whose pages may read the feed from a browser (CORS), such as
     /// `http://mainsail.local`, or *; default off
@@ -158,6 +168,11 @@ pub struct Args {
     /// print the version and exit
     #[argh(switch)]
     pub version: bool,
+}
+
+/// One per core, at most 4.
+fn default_workers() -> usize {
+    thread::available_parallelism().map_or(1, |cores| cores.get().min(4))
 }
 
 /// Options behind which no value stands.

@@ -198,7 +198,7 @@ mod tests {
     fn options_stand_one_a_line_with_comments_between() {
         let text = "# the garden\n\n--source test\n  --quality\t70 \r\n--no-controls\n";
         let args = parsed(text, &[]).expect("good").args();
-        assert_eq!(args.quality.0, 70);
+        assert_eq!(args.quality, 70);
         assert!(args.no_controls);
     }
 
@@ -210,11 +210,11 @@ mod tests {
             "--overlay 'Garden %H:%M'",
         ] {
             let args = parsed(line, &[]).expect("good").args();
-            assert_eq!(args.overlay.expect("given").0, "Garden %H:%M");
+            assert_eq!(args.overlay.expect("given"), "Garden %H:%M");
         }
         for line in ["--overlay a --b", "--overlay \"a --b\""] {
             let dashes = parsed(line, &[]).expect("good").args();
-            assert_eq!(dashes.overlay.expect("given").0, "a --b");
+            assert_eq!(dashes.overlay.expect("given"), "a --b");
         }
     }
 
@@ -223,9 +223,9 @@ mod tests {
         let text = "--quality 70\n--fps 5\n--set gain=1\n";
         let file = parsed(text, &["--quality", "90", "--set", "gain=2"]).expect("good");
         let args = file.args();
-        assert_eq!(args.quality.0, 90);
+        assert_eq!(args.quality, 90);
         assert_eq!(args.fps.expect("given").0, 5.0);
-        let settings: Vec<_> = args.set.into_iter().flat_map(|set| set.0).collect();
+        let settings: Vec<_> = args.set.concat();
         assert_eq!(settings[0].1, "1");
         assert_eq!(settings[1].1, "2", "the command line's is set last");
     }

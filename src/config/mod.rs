@@ -1,139 +1,20 @@
-//! Checked settings: what the program was told, in the words of each part that reads them.
+//! What the program was told.
 //!
-//! `device` says what can be opened, `source_text` how much of it is shown, `access` who may look,
-//! `values` what each option takes, `file` where else options may stand. What changes while the
-//! program runs stands elsewhere, in `feed`.
+//! `args` is the command line and `file` where else options may stand; `settings` says what both mean.
+//! `device`, `access` and `values` say what each option takes, `source_text` how much of a source is
+//! shown.
 
 mod access;
 pub mod args;
 mod device;
 mod file;
-pub mod reload;
+mod settings;
 mod source_text;
 mod values;
 
 pub use access::{AccessConfig, FrameAncestors, HostPattern, is_under, without_secrets};
 pub use device::{Device, Pattern};
 pub use file::ConfigFile;
+pub use settings::{CameraConfig, Config, ServerConfig};
 pub use source_text::{SourceText, elements, properties, shown_word, shown_words};
-pub use values::{
-    Connections, ControlSettings, EncodeMode, Flip, Fps, Listen, MaxViewers, Orientation, Origin,
-    Overlay, PerAddress, PixelFormat, Quality, Rotate, Seconds, Size, Warmup, Workers,
-};
-
-use crate::{config::args::Args, system::limits::RequestedLimits};
-use std::time::Duration;
-
-/// Everything the program was told, checked.
-#[derive(Debug)]
-pub struct Config {
-    /// What concerns the camera, from device to slot.
-    pub camera: CameraConfig,
-    /// What concerns the network side.
-    pub server: ServerConfig,
-}
-
-/// What one camera was told.
-#[derive(Debug, Clone)]
-pub struct CameraConfig {
-    /// What is opened.
-    pub device: Device,
-    /// Asked of the camera; `None` leaves it to the source.
-    pub size: Option<Size>,
-    /// Asked of the camera; `None` leaves it to the source.
-    pub fps: Option<Fps>,
-    /// JPEG quality of what is encoded here, at the start; the camera knows the present one.
-    pub quality: Quality,
-    /// Encoder threads.
-    pub workers: Workers,
-    /// Pixel format asked of the camera.
-    pub format: PixelFormat,
-    /// Whether JPEGs are decoded even when nothing asks for pixels.
-    pub encode: EncodeMode,
-    /// How the picture is turned.
-    pub turn: Orientation,
-    /// Text burnt into the picture.
-    pub overlay: Option<Overlay>,
-    /// Controls set at each opening, in their order.
-    pub settings: Vec<(String, String)>,
-    /// A camera silent for this long hangs.
-    pub timeout: Duration,
-    /// Unwatched for this long, the camera is released.
-    pub idle_timeout: Option<Duration>,
-    /// Pictures not shown after an opening that ended an idle time.
-    pub warmup: u32,
-}
-
-impl CameraConfig {
-    /// True when JPEGs of the source may go out as they came.
-    pub fn passes_through(&self) -> bool {
-        self.turn.is_none() && self.overlay.is_none() && self.encode == EncodeMode::Auto
-    }
-}
-
-/// What the server was told.
-#[derive(Debug)]
-pub struct ServerConfig {
-    /// Where to listen.
-    pub listen: Listen,
-    /// Streams and connections at once.
-    pub limits: RequestedLimits,
-    /// Connections of one address at once.
-    pub max_per_address: Option<usize>,
-    /// A client that takes no byte for so long has stalled.
-    pub client_timeout: Duration,
-    /// `Access-Control-Allow-Origin`, when asked for.
-    pub allow_origin: Option<Origin>,
-    /// Who may show the page in a frame.
-    pub frame_ancestors: FrameAncestors,
-    /// Who may look.
-    pub access: AccessConfig,
-    /// Controls may be read and changed over the network.
-    pub has_controls: bool,
-}
-
-impl From<Args> for Config {
-    fn from(args: Args) -> Config {
-        Config {
-            camera: CameraConfig {
-                device: args.source,
-                size: args.size,
-                fps: args.fps,
-                quality: args.quality,
-                workers: args.workers,
-                format: args.format,
-                encode: args.encode,
-                turn: Orientation {
-                    rotate: args.rotate,
-                    flip: args.flip,
-                },
-                overlay: args.overlay,
-                settings: args
-                    .set
-                    .into_iter()
-                    .flat_map(|settings| settings.0)
-                    .collect(),
-                timeout: args.camera_timeout.time(),
-                idle_timeout: args.idle_timeout.map(Seconds::time),
-                warmup: args.warmup.0,
-            },
-            server: ServerConfig {
-                listen: args.listen,
-                limits: RequestedLimits {
-                    viewers: args.max_viewers.map(|viewers| viewers.0),
-                    connections: args.max_connections.map(|connections| connections.0),
-                },
-                max_per_address: args.max_per_address.map(|most| most.0),
-                client_timeout: args.client_timeout.time(),
-                allow_origin: args.allow_origin,
-                frame_ancestors: args.frame_ancestors,
-                access: AccessConfig {
-                    password_file: args.password_file,
-                    token_file: args.token_file,
-                    allow_hosts: args.allow_host,
-                },
-                has_controls: !args.no_controls,
-            },
-        }
-    }
-}
+pub use values::{EncodeMode, Flip, Fps, Listen, Orientation, Origin, PixelFormat, Rotate, Size};

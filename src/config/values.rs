@@ -1,11 +1,10 @@
-//! The values options take, each with its range and default.
+//! The values options take, each with what is allowed.
 //!
-//! Made only by `from_arg_value`, so whoever holds one holds a valid one. The text of each refusal
-//! says what is allowed; argh puts the option and the value in front of it.
+//! The text of each refusal says what is allowed; argh puts the option and the value in front of it.
 
 use argh::FromArgValue;
 use jiff::{Zoned, fmt::strtime};
-use std::{fmt, path::PathBuf, thread, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 /// A picture size in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,23 +49,24 @@ impl FromArgValue for Fps {
     }
 }
 
-/// A time in seconds, 1 to 3600, fractions allowed.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Seconds(pub f64);
-
-impl Seconds {
-    /// As a duration.
-    pub fn time(self) -> Duration {
-        Duration::from_secs_f64(self.0)
-    }
+/// A whole number from `LOW` to `HIGH`, which fit a `T`.
+pub fn number<T: TryFrom<usize>, const LOW: usize, const HIGH: usize>(
+    value: &str,
+) -> Result<T, String> {
+    let number = value
+        .parse()
+        .ok()
+        .filter(|number| (LOW..=HIGH).contains(number));
+    number
+        .and_then(|number| T::try_from(number).ok())
+        .ok_or_else(|| format!("allowed are {LOW} to {HIGH}"))
 }
 
-impl FromArgValue for Seconds {
-    fn from_arg_value(value: &str) -> Result<Seconds, String> {
-        match value.parse() {
-            Ok(seconds) if (1.0..=3600.0).contains(&seconds) => Ok(Seconds(seconds)),
-            _ => Err("allowed are 1 to 3600 seconds".to_owned()),
-        }
+/// A time in seconds, 1 to 3600, fractions allowed.
+pub fn seconds(value: &str) -> Result<Duration, String> {
+    match value.parse() {
+        Ok(seconds) if (1.0..=3600.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("allowed are 1 to 3600 seconds".to_owned()),
     }
 }
 
@@ -118,94 +118,32 @@ impl FromArgValue for EncodeMode {
 }
 
 /// A text burnt into the picture: strftime fields of the capture time, local.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Overlay(pub String);
-
-impl FromArgValue for Overlay {
-    fn from_arg_value(value: &str) -> Result<Overlay, String> {
-        let text = if value == "time" { "%F %T" } else { value };
-        let is_plain = text
-            .chars()
-            .all(|letter| letter.is_ascii() && !letter.is_control());
-        if text.trim().is_empty() || !is_plain || text.len() > 200 {
-            return Err("allowed is a text of 1 to 200 ASCII letters".to_owned());
-        }
-        match strtime::format(text, &Zoned::now()) {
-            Ok(_) => Ok(Overlay(text.to_owned())),
-            Err(error) => Err(format!(
-                "{error} (allowed are strftime fields such as %F %H:%M:%S)"
-            )),
-        }
+pub fn overlay(value: &str) -> Result<String, String> {
+    let text = if value == "time" { "%F %T" } else { value };
+    let is_plain = text
+        .chars()
+        .all(|letter| letter.is_ascii() && !letter.is_control());
+    if text.trim().is_empty() || !is_plain || text.len() > 200 {
+        return Err("allowed is a text of 1 to 200 ASCII letters".to_owned());
+    }
+    match strtime::format(text, &Zoned::now()) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!(
+            "{error} (allowed are strftime fields such as %F %H:%M:%S)"
+        )),
     }
 }
 
 /// Names and values of camera controls, in their order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ControlSettings(pub Vec<(String, String)>);
-
-impl FromArgValue for ControlSettings {
-    fn from_arg_value(value: &str) -> Result<ControlSettings, String> {
-        value
-            .split(',')
-            .map(|setting| {
-                let (name, value) = setting.split_once('=')?;
-                let (name, value) = (name.trim(), value.trim());
-                (!name.is_empty() && !value.is_empty()).then(|| (name.to_owned(), value.to_owned()))
-            })
-            .collect::<Option<_>>()
-            .map(ControlSettings)
-            .ok_or_else(|| "allowed is NAME=VALUE,… such as brightness=128".to_owned())
-    }
-}
-
-/// Makes a number type of its own for an option: name, range and default, if it has one, stand together.
-macro_rules! whole_number {
-    ($(#[$doc:meta])* $name:ident, $inner:ty, $low:literal ..= $high:literal $(, $default:expr)?) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub struct $name(pub $inner);
-
-        $(impl Default for $name {
-            fn default() -> $name {
-                $name($default)
-            }
-        })?
-
-        impl FromArgValue for $name {
-            fn from_arg_value(value: &str) -> Result<$name, String> {
-                match value.parse() {
-                    Ok(number @ $low..=$high) => Ok($name(number)),
-                    _ => Err(concat!("allowed are ", $low, " to ", $high).to_owned()),
-                }
-            }
-        }
+pub fn control_settings(value: &str) -> Result<Vec<(String, String)>, String> {
+    let setting = |setting: &str| {
+        let (name, value) = setting.split_once('=')?;
+        let (name, value) = (name.trim(), value.trim());
+        (!name.is_empty() && !value.is_empty()).then(|| (name.to_owned(), value.to_owned()))
     };
+    let settings: Option<_> = value.split(',').map(setting).collect();
+    settings.ok_or_else(|| "allowed is NAME=VALUE,… such as brightness=128".to_owned())
 }
-
-whole_number!(
-    /// JPEG quality, 1 to 100. Defaults to 80.
-    Quality, i32, 1..=100, 80
-);
-whole_number!(
-    /// Encoder threads, 1 to 64. Defaults to the cores of the machine, at most 4.
-    Workers, usize, 1..=64, thread::available_parallelism().map_or(1, |cores| cores.get().min(4))
-);
-whole_number!(
-    /// Pictures not shown after an idle time, 0 to 300. Defaults to 5.
-    Warmup, u32, 0..=300, 5
-);
-whole_number!(
-    /// Streams served at once, 1 to 10000. `limits` has its default.
-    MaxViewers, usize, 1..=10_000
-);
-whole_number!(
-    /// Connections at once, 8 to 20000. `limits` has its default.
-    Connections, usize, 8..=20_000
-);
-whole_number!(
-    /// Connections of one address at once, 1 to 20000.
-    PerAddress, usize, 1..=20_000
-);
 
 /// How the picture is turned; rotation first, then the mirror.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -377,21 +315,21 @@ mod tests {
     #[test]
     fn numbers_out_of_range_are_refused_with_the_range() {
         assert_eq!(
-            Quality::from_arg_value("101"),
+            number::<i32, 1, 100>("101"),
             Err("allowed are 1 to 100".to_owned())
         );
-        assert_eq!(Quality::from_arg_value("80"), Ok(Quality(80)));
+        assert_eq!(number::<i32, 1, 100>("80"), Ok(80));
         assert!(Fps::from_arg_value("NaN").is_err());
         assert!(Fps::from_arg_value("0").is_err());
         assert!(Size::from_arg_value("640").is_err());
         assert!(Size::from_arg_value("640x99999").is_err());
-        assert!(MaxViewers::from_arg_value("0").is_err());
-        assert!(Seconds::from_arg_value("0.5").is_err());
+        assert!(number::<usize, 1, 10_000>("0").is_err());
+        assert!(seconds("0.5").is_err());
         assert!(EncodeMode::from_arg_value("never").is_err());
         assert!(PixelFormat::from_arg_value("motion jpeg").is_err());
-        assert!(Overlay::from_arg_value("%").is_err());
-        assert!(Overlay::from_arg_value("").is_err());
-        assert!(ControlSettings::from_arg_value("brightness").is_err());
+        assert!(overlay("%").is_err());
+        assert!(overlay("").is_err());
+        assert!(control_settings("brightness").is_err());
         assert!(Origin::from_arg_value("mainsail.local").is_err());
         assert!(Origin::from_arg_value("http://a\r\nb").is_err());
     }
@@ -400,20 +338,14 @@ mod tests {
     fn settings_keep_their_order() {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(
-            ControlSettings::from_arg_value("exposure=manual, gain = 3"),
-            Ok(ControlSettings(vec![
-                pair("exposure", "manual"),
-                pair("gain", "3")
-            ]))
+            control_settings("exposure=manual, gain = 3"),
+            Ok(vec![pair("exposure", "manual"), pair("gain", "3")])
         );
     }
 
     #[test]
     fn time_is_short_for_date_and_time() {
-        assert_eq!(
-            Overlay::from_arg_value("time"),
-            Ok(Overlay("%F %T".to_owned()))
-        );
-        assert!(Overlay::from_arg_value("Garden %H:%M").is_ok());
+        assert_eq!(overlay("time"), Ok("%F %T".to_owned()));
+        assert!(overlay("Garden %H:%M").is_ok());
     }
 }

@@ -1,13 +1,29 @@
-//! Whether a JPEG without its own end is whole: libjpeg-turbo's word for it.
-//!
-//! Capture asks it about the few pictures of which the markers say too little. OpenCV's `imdecode`
-//! keeps libjpeg's warnings to itself.
+//! Decoding: the pixels of a JPEG, and whether one without its own end is whole.
 
+use crate::{
+    encode::backend::{cannot_encode, refused},
+    error::Error,
+};
+use opencv::{core::Mat, imgcodecs, prelude::*};
 use std::ffi::{c_int, c_ulong};
 use turbojpeg_sys as turbo;
 
+/// The pixels of a JPEG, upright or not as they stand in it.
+pub fn decode(bytes: &Mat) -> Result<Mat, Error> {
+    // An EXIF orientation is the camera's word on how it is mounted; leave it to `--rotate`, as
+    // pass-through does.
+    let flags = imgcodecs::IMREAD_COLOR | imgcodecs::IMREAD_IGNORE_ORIENTATION;
+    match imgcodecs::imdecode(bytes, flags).map_err(refused)? {
+        mat if mat.empty() => Err(cannot_encode("it is no whole JPEG")),
+        mat => Ok(mat),
+    }
+}
+
 /// True when the JPEG, of that width and height, decodes without a warning. A scan that was cut off
 /// before its EOI gives one ("premature end of data segment").
+///
+/// Capture asks this about the few pictures of which the markers say too little. OpenCV's `imdecode`
+/// keeps libjpeg's warnings to itself.
 #[expect(unsafe_code, reason = "libjpeg-turbo is C")]
 pub fn decodes_cleanly(jpeg: &[u8], width: u16, height: u16) -> bool {
     // An eighth of the size: all codes are read, and hardly a pixel is made.

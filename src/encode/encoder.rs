@@ -1,191 +1,145 @@
-//! One worker's encoder: a picture's pixels in, the bytes of a JPEG out.
+//! One worker's encoder: turns a picture, writes on it, and has a backend compress it.
 //!
-//! Keeps every buffer of its steps, so that none is allocated for each picture. OpenCV does the
-//! work: conversion, turning, writing on it, `imencode`; but a raw picture that is neither turned
-//! nor written on has its planes compressed as they are.
+//! Keeps every buffer of its steps, so that none is allocated for each picture. A picture that is
+//! neither turned nor written on is compressed as it is.
 
 use crate::{
     config::{Flip, Orientation, Rotate},
-    encode::{Pixels, planes::PlaneEncoder, text},
+    encode::{
+        backend::{JpegEncoder, cannot_encode, refused},
+        job::Pixels,
+        opencv::OpenCvEncoder,
+        text,
+        yuv::YuvEncoder,
+    },
     error::Error,
 };
 use opencv::{
-    core::{self, Mat, Vector},
-    imgcodecs, imgproc,
+    core::{self, Mat, Rect},
+    imgproc,
     prelude::*,
 };
+use std::ops::Range;
 
 /// Everything one worker needs, used again for each picture.
 #[derive(Debug)]
 pub struct Encoder {
-    params: Vector<i32>,
-    /// What `params` says.
-    quality: i32,
+    steps: Steps,
+    /// The preferred one first.
+    backends: [Box<dyn JpegEncoder>; 2],
+}
+
+/// What is done to a picture before it is compressed, with a buffer for each step.
+#[derive(Debug, Default)]
+struct Steps {
     converted: Mat,
     turned: Mat,
     mirrored: Mat,
     written: Mat,
-    jpeg: Vector<u8>,
-    /// Made for the first raw picture.
-    planes: Option<PlaneEncoder>,
+}
+
+impl Default for Encoder {
+    fn default() -> Encoder {
+        Encoder {
+            steps: Steps::default(),
+            backends: backends(),
+        }
+    }
+}
+
+fn backends() -> [Box<dyn JpegEncoder>; 2] {
+    let (yuv, opencv) = (YuvEncoder::default(), OpenCvEncoder::default());
+    [Box::new(yuv), Box::new(opencv)]
 }
 
 impl Encoder {
-    /// `quality` is 1 to 100.
-    pub fn new(quality: i32) -> Encoder {
-        Encoder {
-            params: parameters(quality),
-            quality,
-            converted: Mat::default(),
-            turned: Mat::default(),
-            mirrored: Mat::default(),
-            written: Mat::default(),
-            jpeg: Vector::new(),
-            planes: None,
-        }
-    }
-
-    /// From now on; 1 to 100.
-    pub fn set_quality(&mut self, quality: i32) {
-        if self.quality != quality {
-            self.quality = quality;
-            self.params = parameters(quality);
-        }
-    }
-
-    /// The JPEG of the pixels in `mat`, turned as asked, with `text` in its lower left corner.
+    /// The JPEG of some `rows` of the pixels in `mat`, as they are; `quality` is 1 to 100.
     pub fn encode(
         &mut self,
         mat: &Mat,
+        rows: Range<i32>,
         pixels: Pixels,
-        turn: Orientation,
-        text: Option<&str>,
+        quality: i32,
     ) -> Result<&[u8], Error> {
-        if turn.is_none() && text.is_none() {
-            return self.encode_plain(mat, pixels);
-        }
-        self.encode_steps(mat, pixels, turn, text)
-            .map_err(cannot_encode)?;
-        Ok(self.jpeg.as_slice())
+        compress(&mut self.backends, mat, rows, pixels, quality)
     }
 
-    /// The JPEG of the pixels in `mat`, as they are; its rows follow each other without gaps.
-    pub fn encode_plain<M: MatTraitConst + core::ToInputArray>(
-        &mut self,
-        mat: &M,
-        pixels: Pixels,
-    ) -> Result<&[u8], Error> {
-        if let Pixels::Yuyv | Pixels::Uyvy = pixels {
-            let planes = match &mut self.planes {
-                Some(planes) => planes,
-                none => none.insert(PlaneEncoder::new()?),
-            };
-            let bytes = mat.data_bytes().map_err(cannot_encode)?;
-            return planes.encode(bytes, mat.cols() as usize, pixels, self.quality);
-        }
-        compress(mat, &mut self.jpeg, &self.params).map_err(cannot_encode)?;
-        Ok(self.jpeg.as_slice())
-    }
-
-    fn encode_steps(
+    /// The JPEG of all pixels in `mat`, turned as asked, with `text` in its lower left corner.
+    pub fn encode_changed(
         &mut self,
         mat: &Mat,
         pixels: Pixels,
+        quality: i32,
         turn: Orientation,
         text: Option<&str>,
-    ) -> opencv::Result<()> {
-        let upright = match pixels.to_bgr() {
-            None => mat,
-            Some(code) => {
-                imgproc::cvt_color_def(mat, &mut self.converted, code)?;
-                &self.converted
-            }
-        };
-        let rotated = match turn.rotate {
-            Rotate::None => upright,
-            angle => {
-                let code = match angle {
-                    Rotate::Quarter => core::ROTATE_90_CLOCKWISE,
-                    Rotate::Half => core::ROTATE_180,
-                    _ => core::ROTATE_90_COUNTERCLOCKWISE,
-                };
-                core::rotate(upright, &mut self.turned, code)?;
-                &self.turned
-            }
-        };
-        let finished = match turn.flip {
-            Flip::None => rotated,
-            flip => {
-                let code = match flip {
-                    Flip::Horizontal => 1,
-                    Flip::Vertical => 0,
-                    _ => -1,
-                };
-                core::flip(rotated, &mut self.mirrored, code)?;
-                &self.mirrored
-            }
-        };
-        let finished = match text {
-            None => finished,
-            Some(text) => {
-                finished.copy_to(&mut self.written)?;
-                text::label(&mut self.written, text)?;
-                &self.written
-            }
-        };
-        compress(finished, &mut self.jpeg, &self.params)
+    ) -> Result<&[u8], Error> {
+        let mat = self.steps.apply(mat, pixels, turn, text).map_err(refused)?;
+        let pixels = pixels.converted();
+        compress(&mut self.backends, mat, 0..mat.rows(), pixels, quality)
     }
 }
 
-fn parameters(quality: i32) -> Vector<i32> {
-    Vector::from_slice(&[imgcodecs::IMWRITE_JPEG_QUALITY, quality])
-}
-
-fn compress(
-    mat: &impl core::ToInputArray,
-    jpeg: &mut Vector<u8>,
-    params: &Vector<i32>,
-) -> opencv::Result<()> {
-    if imgcodecs::imencode(".jpg", mat, jpeg, params)? {
-        Ok(())
-    } else {
-        Err(opencv::Error::new(
-            core::StsError,
-            "OpenCV has no JPEG encoder",
-        ))
+/// Asks the first of `backends` that takes such pixels.
+fn compress<'a>(
+    backends: &'a mut [Box<dyn JpegEncoder>],
+    mat: &Mat,
+    rows: Range<i32>,
+    pixels: Pixels,
+    quality: i32,
+) -> Result<&'a [u8], Error> {
+    let area = Rect::new(0, rows.start, mat.cols(), rows.len() as i32);
+    let rows = Mat::roi(mat, area).map_err(refused)?;
+    let mut backends = backends.iter_mut();
+    match backends.find(|backend| backend.takes(pixels)) {
+        Some(backend) => backend.encode(&rows, pixels, quality),
+        None => Err(cannot_encode(format!("nothing takes {pixels:?} pixels"))),
     }
 }
 
-impl Pixels {
-    /// OpenCV's code for the conversion its encoder needs, if it needs one.
-    fn to_bgr(self) -> Option<i32> {
-        match self {
+impl Steps {
+    /// Converts, turns, mirrors and writes, in this order.
+    fn apply<'a>(
+        &'a mut self,
+        mat: &'a Mat,
+        pixels: Pixels,
+        turn: Orientation,
+        text: Option<&str>,
+    ) -> opencv::Result<&'a Mat> {
+        let mut finished = mat;
+        let conversion = match pixels {
             Pixels::Bgr | Pixels::Gray => None,
             Pixels::Yuyv => Some(imgproc::COLOR_YUV2BGR_YUYV),
             Pixels::Uyvy => Some(imgproc::COLOR_YUV2BGR_UYVY),
+        };
+        if let Some(code) = conversion {
+            imgproc::cvt_color_def(finished, &mut self.converted, code)?;
+            finished = &self.converted;
         }
-    }
-}
-
-/// The pixels of a JPEG, upright or not as they stand in it.
-pub fn decode(bytes: &Mat) -> Result<Mat, Error> {
-    // An EXIF orientation is the camera's word on how it is mounted; leave it to `--rotate`, as
-    // pass-through does.
-    let flags = imgcodecs::IMREAD_COLOR | imgcodecs::IMREAD_IGNORE_ORIENTATION;
-    let mat = imgcodecs::imdecode(bytes, flags).map_err(cannot_encode)?;
-    if mat.empty() {
-        return Err(cannot_encode(opencv::Error::new(
-            core::StsError,
-            "it is no whole JPEG",
-        )));
-    }
-    Ok(mat)
-}
-
-/// OpenCV's refusal, in our words.
-pub fn cannot_encode(error: opencv::Error) -> Error {
-    Error::Picture {
-        operation: "encode a picture",
-        reason: error.message,
+        let rotation = match turn.rotate {
+            Rotate::None => None,
+            Rotate::Quarter => Some(core::ROTATE_90_CLOCKWISE),
+            Rotate::Half => Some(core::ROTATE_180),
+            Rotate::ThreeQuarters => Some(core::ROTATE_90_COUNTERCLOCKWISE),
+        };
+        if let Some(code) = rotation {
+            core::rotate(finished, &mut self.turned, code)?;
+            finished = &self.turned;
+        }
+        let mirror = match turn.flip {
+            Flip::None => None,
+            Flip::Horizontal => Some(1),
+            Flip::Vertical => Some(0),
+            Flip::Both => Some(-1),
+        };
+        if let Some(code) = mirror {
+            core::flip(finished, &mut self.mirrored, code)?;
+            finished = &self.mirrored;
+        }
+        if let Some(text) = text {
+            finished.copy_to(&mut self.written)?;
+            text::label(&mut self.written, text)?;
+            finished = &self.written;
+        }
+        Ok(finished)
     }
 }

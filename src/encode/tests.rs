@@ -1,11 +1,20 @@
 //! What the encoders make of pictures, judged by decoding it.
 
-use super::*;
+use super::{
+    EncodeJob, Encoder, Picture, Pixels,
+    stripes::{split, stripe_rows},
+};
 use crate::{
     config::{Flip, Orientation, Rotate},
+    feed::frame::CaptureTime,
     jpeg,
 };
-use opencv::{core, imgcodecs, imgproc};
+use opencv::{
+    core::{self, Mat},
+    imgcodecs, imgproc,
+    prelude::*,
+};
+use std::sync::Arc;
 
 /// A 32x16 picture, left half red, right half blue, top row of blocks brighter.
 fn picture() -> Mat {
@@ -30,9 +39,9 @@ fn picture() -> Mat {
 }
 
 fn encoded(turn: Orientation) -> Mat {
-    let mut encoder = Encoder::new(95);
+    let mut encoder = Encoder::default();
     let jpeg = encoder
-        .encode(&picture(), Pixels::Bgr, turn, None)
+        .encode_changed(&picture(), Pixels::Bgr, 95, turn, None)
         .expect("encoded");
     imgcodecs::imdecode(
         &Mat::from_slice(jpeg).expect("a slice"),
@@ -133,19 +142,17 @@ fn joined_stripes_decode_to_the_very_pixels_of_the_whole() {
     for (pixels, channels, columns) in [(Pixels::Bgr, 3, 333), (Pixels::Yuyv, 2, 334)] {
         let rows = 599_i32;
         let mat = textured(rows, columns, channels);
-        let mut encoder = Encoder::new(80);
+        let mut encoder = Encoder::default();
         let whole = encoder
-            .encode_plain(&mat, pixels)
+            .encode(&mat, 0..mat.rows(), pixels, 80)
             .expect("encoded")
             .to_vec();
         for stripes in [2, 3, 4] {
             let parts: Vec<Vec<u8>> = (0..stripes)
                 .map(|stripe| {
                     let range = stripe_rows(rows, stripes, stripe);
-                    let area = core::Rect::new(0, range.start, columns, range.len() as i32);
-                    let part = Mat::roi(&mat, area).expect("inside");
                     encoder
-                        .encode_plain(&part, pixels)
+                        .encode(&mat, range, pixels, 80)
                         .expect("encoded")
                         .to_vec()
                 })
@@ -189,12 +196,16 @@ fn raw_pictures_look_as_they_do_by_way_of_bgr() {
     // 121 rows: the last one has no neighbour.
     for rows in [120, 121] {
         let mat = mat_of(&raw(rows), rows as i32, 2);
-        let mut encoder = Encoder::new(90);
-        let planes = encoder.encode_plain(&mat, Pixels::Yuyv).expect("encoded");
+        let mut encoder = Encoder::default();
+        let planes = encoder
+            .encode(&mat, 0..mat.rows(), Pixels::Yuyv, 90)
+            .expect("encoded");
         let planes = planes.to_vec();
         let mut bgr = Mat::default();
         imgproc::cvt_color_def(&mat, &mut bgr, imgproc::COLOR_YUV2BGR_YUYV).expect("converted");
-        let by_bgr = encoder.encode_plain(&bgr, Pixels::Bgr).expect("encoded");
+        let by_bgr = encoder
+            .encode(&bgr, 0..bgr.rows(), Pixels::Bgr, 90)
+            .expect("encoded");
         let by_bgr = by_bgr.to_vec();
         let (one, other) = (decoded(&planes), decoded(&by_bgr));
         assert_eq!(one.len(), other.len());
@@ -212,8 +223,8 @@ fn raw_pixels_in_the_other_order_give_the_same_picture() {
     let yuyv = raw(48);
     let uyvy: Vec<u8> = yuyv.chunks(2).flat_map(|pair| [pair[1], pair[0]]).collect();
     let encode = |bytes: &[u8], pixels| {
-        let mut encoder = Encoder::new(80);
-        let jpeg = encoder.encode_plain(&mat_of(bytes, 48, 2), pixels);
+        let mut encoder = Encoder::default();
+        let jpeg = encoder.encode(&mat_of(bytes, 48, 2), 0..48, pixels, 80);
         jpeg.expect("encoded").to_vec()
     };
     assert_eq!(encode(&yuyv, Pixels::Yuyv), encode(&uyvy, Pixels::Uyvy));
@@ -223,8 +234,8 @@ fn raw_pixels_in_the_other_order_give_the_same_picture() {
 fn black_and_white_of_a_camera_are_those_of_a_jpeg() {
     for (y, seen) in [(16, 0), (235, 255), (0, 0), (255, 255), (126, 128)] {
         let bytes = [y, 128].repeat(32 * 32);
-        let mut encoder = Encoder::new(95);
-        let jpeg = encoder.encode_plain(&mat_of(&bytes, 32, 2), Pixels::Yuyv);
+        let mut encoder = Encoder::default();
+        let jpeg = encoder.encode(&mat_of(&bytes, 32, 2), 0..32, Pixels::Yuyv, 95);
         for byte in decoded(jpeg.expect("encoded")) {
             assert!(byte.abs_diff(seen) <= 1, "{y}: {byte}");
         }
@@ -233,18 +244,18 @@ fn black_and_white_of_a_camera_are_those_of_a_jpeg() {
 
 #[test]
 fn a_raw_picture_of_an_odd_width_is_refused() {
-    let mut encoder = Encoder::new(80);
-    let refusal = encoder.encode_plain(&textured(4, 3, 2), Pixels::Yuyv);
+    let mut encoder = Encoder::default();
+    let refusal = encoder.encode(&textured(4, 3, 2), 0..4, Pixels::Yuyv, 80);
     let refusal = refusal.expect_err("no pairs").to_string();
     assert!(refusal.contains("width"), "{refusal}");
 }
 
 #[test]
 fn stripes_that_do_not_fit_are_not_joined() {
-    let mut encoder = Encoder::new(80);
+    let mut encoder = Encoder::default();
     let mat = picture();
     let jpeg = encoder
-        .encode_plain(&mat, Pixels::Bgr)
+        .encode(&mat, 0..mat.rows(), Pixels::Bgr, 80)
         .expect("encoded")
         .to_vec();
     assert!(jpeg::join(&[&jpeg, &jpeg], 32).is_some());

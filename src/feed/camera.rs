@@ -5,12 +5,12 @@
 
 pub use crate::feed::status::{RequestedFormat, SourceInfo, State, Status};
 use crate::{
-    config::{CameraConfig, Quality},
+    config::CameraConfig,
     feed::{
         controls::{CameraControls, Control},
         frame::Frame,
         freeze::{Change, FreezeDetector},
-        liveness::Snapshot,
+        health::Observation,
         slot::Slot,
         stats::CameraStats,
     },
@@ -18,12 +18,13 @@ use crate::{
 use log::{info, warn};
 use parking_lot::{Mutex, MutexGuard};
 use std::{
-    path::PathBuf,
+    io,
+    path::Path,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicI32, AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 /// Said of a camera that is online and has nothing to show yet.
@@ -42,10 +43,6 @@ pub struct Camera {
     status: Mutex<Status>,
     /// Last sequence given out.
     sequence: AtomicU64,
-    /// Start of the camera's clock.
-    epoch: Instant,
-    /// Capture time of the newest picture in microseconds of that clock; 0 before the first.
-    newest: AtomicU64,
     /// JPEG quality of what is encoded from now on.
     quality: AtomicI32,
     /// Held for the time of a comparison.
@@ -71,7 +68,7 @@ impl Camera {
             ..SourceInfo::default()
         };
         Camera {
-            quality: AtomicI32::new(config.quality.0),
+            quality: AtomicI32::new(config.quality),
             config,
             slot: Arc::default(),
             stats: CameraStats::default(),
@@ -83,8 +80,6 @@ impl Camera {
                 facts,
             }),
             sequence: AtomicU64::new(0),
-            epoch: Instant::now(),
-            newest: AtomicU64::new(0),
             freeze: Mutex::default(),
             controls: OnceLock::new(),
         }
@@ -100,9 +95,9 @@ impl Camera {
         self.quality.load(Ordering::Relaxed)
     }
 
-    /// From the next picture on it is encoded so; nobody who watches is disturbed.
-    pub fn set_quality(&self, quality: Quality) {
-        self.quality.store(quality.0, Ordering::Relaxed);
+    /// From the next picture on it is encoded so, 1 to 100; nobody who watches is disturbed.
+    pub fn set_quality(&self, quality: i32) {
+        self.quality.store(quality, Ordering::Relaxed);
     }
 
     /// The next sequence.
@@ -112,7 +107,6 @@ impl Camera {
 
     /// Notes that a picture taken at `captured` came.
     pub fn note_picture(&self, captured: Instant) {
-        self.newest.store(self.micros(captured), Ordering::Relaxed);
         self.stats.captured.increment();
         self.stats.rate.tick(captured);
     }
@@ -152,18 +146,12 @@ impl Camera {
 
     /// The controls of the camera, as they stand.
     pub fn controls(&self) -> Result<Vec<Control>, NoControls> {
-        let node = self.control_node()?;
-        self.driver()?
-            .list(&node)
-            .map_err(|error| NoControls::NotNow(error.to_string()))
+        self.with_controls(|controls, node| controls.list(node))
     }
 
     /// Sets controls of the camera; a sentence for each that cannot be set.
     pub fn set_controls(&self, settings: &[(String, String)]) -> Result<Vec<String>, NoControls> {
-        let node = self.control_node()?;
-        self.driver()?
-            .set(&node, settings)
-            .map_err(|error| NoControls::NotNow(error.to_string()))
+        self.with_controls(|controls, node| controls.set(node, settings))
     }
 
     /// From now on `controls` reads and sets them; once per camera.
@@ -171,39 +159,29 @@ impl Camera {
         let _ = self.controls.set(controls);
     }
 
-    fn driver(&self) -> Result<&dyn CameraControls, NoControls> {
-        self.controls
-            .get()
-            .map(|driver| &**driver)
-            .ok_or(NoControls::Never)
-    }
-
-    fn control_node(&self) -> Result<PathBuf, NoControls> {
-        let status = self.status();
-        match (&status.facts.node, status.state) {
-            (Some(node), State::Online) => Ok(node.clone()),
-            (_, State::Online) => Err(NoControls::Never),
-            _ => Err(NoControls::NotNow(
-                status.reason.clone().unwrap_or_default(),
-            )),
+    fn with_controls<T>(
+        &self,
+        ask: impl FnOnce(&dyn CameraControls, &Path) -> io::Result<T>,
+    ) -> Result<T, NoControls> {
+        let (node, state, reason) = {
+            let status = self.status();
+            let (node, reason) = (status.facts.node.clone(), status.reason.clone());
+            (node, status.state, reason)
+        };
+        if state != State::Online {
+            return Err(NoControls::NotNow(reason.unwrap_or_default()));
         }
-    }
-
-    fn micros(&self, at: Instant) -> u64 {
-        let micros = at.saturating_duration_since(self.epoch).as_micros().max(1);
-        u64::try_from(micros).unwrap_or(u64::MAX)
+        let node = node.ok_or(NoControls::Never)?;
+        let controls = self.controls.get().ok_or(NoControls::Never)?;
+        ask(&**controls, &node).map_err(|error| NoControls::NotNow(error.to_string()))
     }
 
     /// What is known of it at `now`.
-    pub fn snapshot(&self, now: Instant) -> Snapshot {
-        let newest = match self.newest.load(Ordering::Relaxed) {
-            0 => None,
-            micros => Some(self.epoch + Duration::from_micros(micros)),
-        };
-        Snapshot {
+    pub fn observe(&self, now: Instant) -> Observation {
+        Observation {
             now,
             status: self.status().clone(),
-            newest,
+            last_captured: self.stats.rate.last(),
             measured_fps: self.stats.rate.per_second(now),
             timeout: self.config.timeout,
             warmup: self.config.warmup,

@@ -5,7 +5,7 @@ pub mod camera;
 pub mod controls;
 pub mod frame;
 pub mod freeze;
-pub mod liveness;
+pub mod health;
 pub mod multipart;
 pub mod notify;
 pub mod slot;

@@ -23,7 +23,7 @@ pub struct Slot {
     latest: RwLock<Option<Arc<Frame>>>,
     /// Its sequence: whoever has that frame already need not take the lock to see that there is no
     /// other. Written under the lock.
-    newest: AtomicU64,
+    newest_sequence: AtomicU64,
     /// Notified after each publication.
     newer: Notifier,
     /// Notified once, at the end; apart from `newer`, so that frames do not wake who waits for the end
@@ -61,7 +61,8 @@ impl Slot {
             {
                 return false;
             }
-            self.newest.store(frame.sequence(), Ordering::Release);
+            self.newest_sequence
+                .store(frame.sequence(), Ordering::Release);
             latest.replace(frame)
         };
         self.newer.notify_all();
@@ -81,7 +82,7 @@ impl Slot {
             if self.is_closed.load(Ordering::Acquire) {
                 return Some(WaitOutcome::Closed);
             }
-            if self.newest.load(Ordering::Acquire) <= sequence {
+            if self.newest_sequence.load(Ordering::Acquire) <= sequence {
                 return None;
             }
             let latest = self.latest.read();

@@ -101,6 +101,11 @@ impl Rate {
         }
     }
 
+    /// When the last event was.
+    pub fn last(&self) -> Option<Instant> {
+        self.0.lock().as_ref().map(|marks| marks.last.at)
+    }
+
     /// Events a second; falls to 0 when they stop coming.
     pub fn per_second(&self, now: Instant) -> f64 {
         let marks = self.0.lock();

@@ -11,7 +11,7 @@ use log::info;
 use parking_lot::{Condvar, Mutex};
 use std::{
     collections::BTreeMap,
-    fmt,
+    io::ErrorKind::{self, BrokenPipe, ConnectionReset, TimedOut, WouldBlock},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -86,30 +86,24 @@ pub struct Viewer {
 #[derive(Debug, Clone, Copy)]
 pub enum LeaveReason {
     /// Its connection ended or took no bytes any more.
-    Gone(std::io::ErrorKind),
+    Gone(ErrorKind),
     /// The program ends.
     Ending,
 }
 
 impl LeaveReason {
     fn is_stalled(self) -> bool {
-        use std::io::ErrorKind;
-        matches!(
-            self,
-            LeaveReason::Gone(ErrorKind::TimedOut | ErrorKind::WouldBlock)
-        )
+        matches!(self, LeaveReason::Gone(TimedOut | WouldBlock))
     }
-}
 
-impl fmt::Display for LeaveReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use std::io::ErrorKind;
-        f.write_str(match self {
-            LeaveReason::Gone(ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => "closed",
-            LeaveReason::Gone(_) if self.is_stalled() => "stalled",
+    /// In the log.
+    fn words(self) -> &'static str {
+        match self {
+            LeaveReason::Gone(BrokenPipe | ConnectionReset) => "closed",
+            LeaveReason::Gone(TimedOut | WouldBlock) => "stalled",
             LeaveReason::Gone(_) => "connection lost",
             LeaveReason::Ending => "camfeed ends",
-        })
+        }
     }
 }
 
@@ -260,9 +254,7 @@ impl Drop for Admission {
             return;
         };
         let viewer = &self.viewer;
-        let reason = self
-            .leaving
-            .map_or_else(|| "internal error".to_owned(), |why| why.to_string());
+        let reason = self.leaving.map_or("internal error", LeaveReason::words);
         info!(
             "viewer left id={} peer={} viewers={count} seconds={:.1} sent={} missed={} reason={reason:?}{suppressed}",
             viewer.id,

@@ -4,7 +4,7 @@
 //! needs to know. The order of the segments, and which tables are defined, are `walk`'s business.
 
 use super::segment::Segment;
-use super::{JpegError, marker};
+use super::{error::JpegError, marker};
 
 /// A component as the frame header gives it (B.2.2).
 #[derive(Clone, Copy, Debug, Default)]
@@ -164,9 +164,7 @@ impl FrameHeader {
     /// How many blocks of `component` are in one MCU, and how many MCUs make the picture, in a scan
     /// of `count` components (A.2).
     fn mcus(&self, component: &Component, count: usize) -> (usize, usize) {
-        let used = &self.components[..self.count];
-        let across_max = usize::from(used.iter().map(|c| c.horizontal).max().unwrap_or(1));
-        let down_max = usize::from(used.iter().map(|c| c.vertical).max().unwrap_or(1));
+        let (across_max, down_max) = self.sampling();
         let (width, height) = (usize::from(self.width), usize::from(self.height));
         let (horizontal, vertical) = (
             usize::from(component.horizontal),
@@ -183,6 +181,22 @@ impl FrameHeader {
                 horizontal * vertical,
                 width.div_ceil(8 * across_max) * height.div_ceil(8 * down_max),
             )
+        }
+    }
+
+    /// The greatest sampling factors, across and down.
+    fn sampling(&self) -> (usize, usize) {
+        let used = &self.components[..self.count];
+        let across = used.iter().map(|component| component.horizontal).max();
+        let down = used.iter().map(|component| component.vertical).max();
+        (across.unwrap_or(1).into(), down.unwrap_or(1).into())
+    }
+
+    /// Pixels across and down of an MCU of all components (A.2).
+    pub fn mcu(&self) -> (usize, usize) {
+        match (self.count, self.sampling()) {
+            (1, _) => (8, 8),
+            (_, (across, down)) => (8 * across, 8 * down),
         }
     }
 

@@ -4,7 +4,11 @@
 //! anew behind a restart marker (T.81 E.1.4), so a picture whose restart interval is one stripe
 //! holds their scan data one after the other, unchanged. Nothing is decoded.
 
-use super::{END, marker, segment::Segment};
+use super::{
+    header::FrameHeader,
+    marker::{self, END},
+    segment::Segment,
+};
 
 /// Bytes of a DRI segment.
 const DRI_BYTES: usize = 6;
@@ -42,7 +46,7 @@ pub fn join<'a>(stripes: &[&'a [u8]], height: u16) -> Option<Joined<'a>> {
     let (across, down) = first.mcu;
     let is_whole = stripes.len() == 1 || first.height % down == 0;
     let interval = first.width.div_ceil(across) * first.height.div_ceil(down);
-    (rows == u32::from(height) && is_whole).then_some(())?;
+    (rows == usize::from(height) && is_whole).then_some(())?;
     let sos = &first.bytes[first.sos.0..first.sos.1];
     Some(Joined {
         head,
@@ -78,10 +82,10 @@ impl Joined<'_> {
 /// One stripe, taken apart.
 struct Stripe<'a> {
     bytes: &'a [u8],
-    width: u32,
-    height: u32,
+    width: usize,
+    height: usize,
     /// Pixels of an MCU, across and down.
-    mcu: (u32, u32),
+    mcu: (usize, usize),
     /// Where the parameters of SOF begin.
     sof: usize,
     /// Where the SOS segment begins and ends.
@@ -97,34 +101,24 @@ impl<'a> Stripe<'a> {
             let segment = Segment::read(bytes, at).ok()?;
             at = segment.end;
             match segment.code {
-                marker::SOF0 => frame = Some((segment.end - segment.body.len(), segment.body)),
+                marker::SOF0 => {
+                    let sof = segment.end - segment.body.len();
+                    frame = Some((sof, FrameHeader::read(&segment).ok()?));
+                }
                 // Its own restarts would be out of step with the picture's.
-                marker::DRI => return None,
+                marker::DRI | marker::EOI => return None,
                 marker::SOS => {
-                    let (sof, body) = frame?;
-                    let &[_, y1, y0, x1, x0, _, ref components @ ..] = body else {
-                        return None;
-                    };
-                    let factors = components.chunks_exact(3).map(|component| component[1]);
-                    let most = |shift: u8| {
-                        factors
-                            .clone()
-                            .map(|factor| u32::from(factor >> shift & 15))
-                            .max()
-                    };
-                    let is_one = components.len() == 3;
-                    let (across, down) = if is_one { (1, 1) } else { (most(4)?, most(0)?) };
+                    let (sof, header) = frame?;
                     return Some(Stripe {
                         bytes,
-                        width: u16::from_be_bytes([x1, x0]).into(),
-                        height: u16::from_be_bytes([y1, y0]).into(),
-                        mcu: (8 * across.max(1), 8 * down.max(1)),
+                        width: header.width.into(),
+                        height: header.height.into(),
+                        mcu: header.mcu(),
                         sof,
                         sos: (segment.at, segment.end),
                         scan: bytes.get(segment.end..)?.strip_suffix(&END)?,
                     });
                 }
-                marker::EOI => return None,
                 _ => {}
             }
         }

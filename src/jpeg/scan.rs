@@ -5,7 +5,7 @@
 //! stand there is for the caller.
 
 use super::header::Scan;
-use super::{JpegError, marker};
+use super::{error::JpegError, marker};
 
 /// Bytes looked at per step: enough for the compiler to make vector code of the loop, few enough to
 /// search again byte by byte where something was found.

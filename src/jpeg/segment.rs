@@ -4,7 +4,7 @@
 //! segment ends, and nothing of what they mean. Whatever cannot stand outside a scan ends the walk
 //! here.
 
-use super::{JpegError, marker};
+use super::{error::JpegError, marker};
 
 /// One marker with its parameters, if it has any.
 pub struct Segment<'a> {

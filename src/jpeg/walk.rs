@@ -5,7 +5,7 @@
 
 use super::header::{FrameHeader, Scan, Tables};
 use super::segment::Segment;
-use super::{JpegError, JpegLayout, marker};
+use super::{error::JpegError, layout::JpegLayout, marker};
 
 /// Everything remembered of the segments read so far.
 #[derive(Default)]

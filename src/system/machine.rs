@@ -5,14 +5,13 @@
 //! five seconds at files of the kernel and keeps what it found for whoever asks. What a machine
 //! does not have is unknown, never an error.
 
-use crate::system::shutdown::ShutdownFlag;
+use crate::system::{shutdown::ShutdownFlag, threads};
 use log::{debug, info, warn};
 use parking_lot::Mutex;
 use std::{
     env, fs,
     path::{Path, PathBuf},
     sync::Arc,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -63,10 +62,7 @@ impl LatestHealth {
 pub fn start(stop: &Arc<ShutdownFlag>) -> Arc<LatestHealth> {
     let health = Arc::<LatestHealth>::default();
     let (latest, stop) = (Arc::clone(&health), Arc::clone(stop));
-    let spawned = thread::Builder::new()
-        .name("health".to_owned())
-        .spawn(move || watch(&root(), &latest, &stop));
-    if let Err(error) = spawned {
+    if let Err(error) = threads::start("health", move || watch(&root(), &latest, &stop)) {
         debug!("the machine's health is not watched: {error}");
     }
     health

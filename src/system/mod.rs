@@ -9,4 +9,4 @@ pub mod process_stats;
 pub mod shutdown;
 pub mod signals;
 pub mod systemd;
-pub mod watchdog;
+pub mod threads;

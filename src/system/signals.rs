@@ -4,16 +4,13 @@
 //! terminal is gone. The second is known by the terminal: it was there at the start and cannot be
 //! opened any more.
 
-use crate::error::Error;
+use crate::{error::Error, system::threads};
 use crossbeam_channel::{Receiver, unbounded};
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
     iterator, low_level,
 };
-use std::{
-    fs::{self, File},
-    thread,
-};
+use std::fs::{self, File};
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,25 +32,21 @@ pub fn start() -> Result<Receiver<SignalEvent>, Error> {
     let mut signals = iterator::Signals::new(wanted).map_err(Error::Signals)?;
     let had_terminal = has_terminal();
     let (sender, events) = unbounded();
-    let name = "signals".to_owned();
-    thread::Builder::new()
-        .name(name.clone())
-        .spawn(move || {
-            let mut is_ending = false;
-            for signal in signals.forever() {
-                let is_reload = signal == SIGHUP && (!had_terminal || has_terminal());
-                let event = if is_reload {
-                    SignalEvent::Reload
-                } else if is_ending {
-                    low_level::exit(1);
-                } else {
-                    is_ending = true;
-                    SignalEvent::End(signal)
-                };
-                let _ = sender.send(event);
-            }
-        })
-        .map_err(|source| Error::Thread { name, source })?;
+    threads::start("signals", move || {
+        let mut is_ending = false;
+        for signal in signals.forever() {
+            let is_reload = signal == SIGHUP && (!had_terminal || has_terminal());
+            let event = if is_reload {
+                SignalEvent::Reload
+            } else if is_ending {
+                low_level::exit(1);
+            } else {
+                is_ending = true;
+                SignalEvent::End(signal)
+            };
+            let _ = sender.send(event);
+        }
+    })?;
     Ok(events)
 }
 

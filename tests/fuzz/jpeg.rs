@@ -25,6 +25,6 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
             assert!(again.is_untouched() && again.len == out.len());
             assert_eq!((again.width, again.height), (layout.width, layout.height));
         }
-        Err(flaw) => assert!(!flaw.reason().is_empty() && !flaw.to_string().is_empty()),
+        Err(flaw) => assert!(!flaw.defect().is_empty() && !flaw.to_string().is_empty()),
     }
 });

@@ -2,7 +2,7 @@
 //! becomes of them.
 
 use crate::{
-    capture::{diagnose::rate, missing_eoi::MissingEoi, source::Source},
+    capture::{missing_eoi::MissingEoi, online_log::rate, source::Source},
     config::{CameraConfig, Size},
     encode::{Picture, Pixels, decodes_cleanly},
     feed::{camera::SourceInfo, frame::placeholder_reason},
@@ -170,11 +170,10 @@ impl Tally {
         if self.whole == 0 {
             return "none: broken pictures are dropped".to_owned();
         }
-        let is_plain = config.turn.is_none() && config.overlay.is_none();
         let way = match self.pixels {
             None if config.passes_through() => "its JPEGs pass through untouched",
             None => "its JPEGs are decoded and encoded again, as the options ask",
-            Some(Pixels::Yuyv | Pixels::Uyvy) if is_plain => {
+            Some(Pixels::Yuyv | Pixels::Uyvy) if config.is_plain() => {
                 "its pixels are encoded here, their planes as they are"
             }
             Some(_) if facts.backend == "FFMPEG" => "its pictures are decoded and encoded here",

@@ -47,7 +47,7 @@ fn describe_program(text: &mut Exposition, started: Instant) {
 }
 
 fn describe_camera(text: &mut Exposition, camera: &Camera) {
-    let snapshot = camera.snapshot(Instant::now());
+    let snapshot = camera.observe(Instant::now());
     let state = snapshot.status.state;
     let is_fallback = snapshot.status.facts.is_fallback;
     text.flag(

@@ -4,7 +4,7 @@ use crate::{
     feed::{
         camera::{State, Status},
         frame::CaptureTime,
-        liveness::{Health, Snapshot},
+        health::{Health, Observation},
     },
     http::{app::App, response::Response},
     system::machine::MachineHealth,
@@ -142,7 +142,7 @@ pub fn state(app: &App) -> Response {
 
 /// Answers `/healthz`, which needs no password and so names no source.
 pub fn health(app: &App) -> Response {
-    let text = match app.camera.snapshot(Instant::now()).health() {
+    let text = match app.camera.observe(Instant::now()).health() {
         Health::Live(age) => {
             let age = age.as_secs_f64();
             format!("ok, the newest picture is {age:.1} s old\n")
@@ -161,10 +161,10 @@ pub fn health(app: &App) -> Response {
 fn describe(app: &App) -> StateAnswer {
     let now = Instant::now();
     let (camera, connections) = (&app.camera, &app.connections);
-    let snapshot = camera.snapshot(now);
+    let snapshot = camera.observe(now);
     let (healthy, age) = (snapshot.health().is_well(), snapshot.age());
     let time_in_state = snapshot.since();
-    let Snapshot {
+    let Observation {
         status,
         measured_fps,
         ..
@@ -234,7 +234,7 @@ fn describe(app: &App) -> StateAnswer {
             },
         },
         encoder: EncoderAnswer {
-            workers: camera.config.workers.0,
+            workers: camera.config.workers,
             quality: camera.quality(),
             pass_through: facts.pass_through,
             encoded: camera.stats.encoded.get(),

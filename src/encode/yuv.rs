@@ -1,4 +1,4 @@
-//! Raw pictures that are brightness and colour already, compressed as they are.
+//! The encoder of raw pictures that are brightness and colour already, compressed as they are.
 //!
 //! What a camera calls YUYV holds what a JPEG stores: a Y for each pixel, a U and a V for two. By way
 //! of BGR it would be converted twice, with two more passes over three bytes a pixel (OpenCV 4.6:
@@ -6,7 +6,14 @@
 //! libjpeg-turbo, which OpenCV uses too, compresses those through an entry that `imencode` has
 //! not. Quality and subsampling mean the same in both.
 
-use crate::{encode::Pixels, error::Error};
+use crate::{
+    encode::{
+        backend::{JpegEncoder, cannot_encode, refused},
+        job::Pixels,
+    },
+    error::Error,
+};
+use opencv::{boxed_ref::BoxedRef, core::Mat, prelude::*};
 use std::{
     ffi::{CStr, c_int, c_ulong, c_void},
     ptr::{self, NonNull},
@@ -20,10 +27,11 @@ const SUBSAMPLING: c_int = turbo::TJSAMP_TJSAMP_420 as c_int;
 const FLAGS: c_int = (turbo::TJFLAG_ACCURATEDCT | turbo::TJFLAG_NOREALLOC) as c_int;
 
 /// Compresses raw pictures; keeps its buffers for the next.
-#[derive(Debug)]
-pub struct PlaneEncoder {
+#[derive(Debug, Default)]
+pub struct YuvEncoder {
     planes: Planes,
-    handle: NonNull<c_void>,
+    /// Made for the first picture.
+    handle: Option<NonNull<c_void>>,
     jpeg: Vec<u8>,
 }
 
@@ -36,50 +44,51 @@ struct Planes {
     v: Vec<u8>,
 }
 
-impl PlaneEncoder {
-    /// One without a picture yet.
-    pub fn new() -> Result<PlaneEncoder, Error> {
-        #[expect(unsafe_code, reason = "libjpeg-turbo is C")]
-        // SAFETY: takes nothing.
-        let handle = unsafe { turbo::tjInitCompress() };
-        let handle = NonNull::new(handle).ok_or_else(|| refused("no memory for a compressor"))?;
-        Ok(PlaneEncoder {
-            planes: Planes::default(),
-            handle,
-            jpeg: Vec::new(),
-        })
+impl JpegEncoder for YuvEncoder {
+    fn takes(&self, pixels: Pixels) -> bool {
+        matches!(pixels, Pixels::Yuyv | Pixels::Uyvy)
     }
 
-    /// The JPEG of `bytes`, rows of `width` pixels of two bytes, at a quality of 1 to 100.
-    ///
-    /// # Errors
-    ///
-    /// For an odd width and for no picture at all, and what libjpeg-turbo refuses.
-    pub fn encode(
+    /// Refuses an odd width and no picture at all.
+    fn encode(
         &mut self,
-        bytes: &[u8],
-        width: usize,
+        rows: &BoxedRef<'_, Mat>,
         pixels: Pixels,
         quality: i32,
     ) -> Result<&[u8], Error> {
+        let bytes = rows.data_bytes().map_err(refused)?;
+        let width = rows.cols() as usize;
         if width == 0 || width % 2 != 0 || bytes.is_empty() || bytes.len() % (2 * width) != 0 {
-            return Err(refused("its width is odd, or it holds no whole rows"));
+            return Err(cannot_encode("its width is odd, or it holds no whole rows"));
         }
-        let rows = bytes.len() / (2 * width);
         match pixels {
             Pixels::Uyvy => self.planes.take_apart::<1>(bytes, width),
             _ => self.planes.take_apart::<0>(bytes, width),
         }
-        self.compress(width, rows, quality)
+        self.compress(width, bytes.len() / (2 * width), quality)
+    }
+}
+
+impl YuvEncoder {
+    #[expect(unsafe_code, reason = "libjpeg-turbo is C")]
+    fn handle(&mut self) -> Result<NonNull<c_void>, Error> {
+        if self.handle.is_none() {
+            // SAFETY: takes nothing.
+            self.handle = NonNull::new(unsafe { turbo::tjInitCompress() });
+        }
+        self.handle
+            .ok_or_else(|| cannot_encode("no memory for a compressor"))
     }
 
     #[expect(unsafe_code, reason = "libjpeg-turbo is C")]
     fn compress(&mut self, width: usize, rows: usize, quality: i32) -> Result<&[u8], Error> {
-        let whole = |number: usize| c_int::try_from(number).map_err(|_| refused("it is too large"));
+        let handle = self.handle()?;
+        let too_large = || cannot_encode("it is too large");
+        let whole = |number: usize| c_int::try_from(number).map_err(|_| too_large());
         let (width, rows) = (whole(width)?, whole(rows)?);
         // SAFETY: takes numbers only.
         let most = unsafe { turbo::tjBufSize(width, rows, SUBSAMPLING) };
-        let most = usize::try_from(most).map_err(|_| refused("it is too large"))?;
+        let most = usize::try_from(most).map_err(|_| too_large())?;
         if self.jpeg.len() < most {
             self.jpeg.resize(most, 0);
         }
@@ -93,7 +102,7 @@ impl PlaneEncoder {
         // reallocated under NOREALLOC.
         let result = unsafe {
             turbo::tjCompressFromYUVPlanes(
-                self.handle.as_ptr(),
+                handle.as_ptr(),
                 planes.as_mut_ptr(),
                 width,
                 ptr::null(),
@@ -107,21 +116,21 @@ impl PlaneEncoder {
         };
         if result != 0 {
             // SAFETY: gives a string that lives until the handle's next call.
-            let reason = unsafe { CStr::from_ptr(turbo::tjGetErrorStr2(self.handle.as_ptr())) };
-            return Err(refused(&reason.to_string_lossy()));
+            let reason = unsafe { CStr::from_ptr(turbo::tjGetErrorStr2(handle.as_ptr())) };
+            return Err(cannot_encode(reason.to_string_lossy()));
         }
         let length = usize::try_from(length).unwrap_or(usize::MAX);
-        self.jpeg
-            .get(..length)
-            .ok_or_else(|| refused("it is too large"))
+        self.jpeg.get(..length).ok_or_else(too_large)
     }
 }
 
-impl Drop for PlaneEncoder {
+impl Drop for YuvEncoder {
     #[expect(unsafe_code, reason = "libjpeg-turbo is C")]
     fn drop(&mut self) {
-        // SAFETY: the handle is ours, and this is its last use.
-        unsafe { turbo::tjDestroy(self.handle.as_ptr()) };
+        if let Some(handle) = self.handle {
+            // SAFETY: the handle is ours, and this is its last use.
+            unsafe { turbo::tjDestroy(handle.as_ptr()) };
+        }
     }
 }
 
@@ -175,12 +184,5 @@ fn colour<const Y_AT: usize>(upper: &[u8], lower: &[u8], u: &mut [u8], v: &mut [
     for (((one, other), u), v) in rows.zip(u).zip(v) {
         *u = mean(one[1 - Y_AT], other[1 - Y_AT]);
         *v = mean(one[3 - Y_AT], other[3 - Y_AT]);
-    }
-}
-
-fn refused(reason: &str) -> Error {
-    Error::Picture {
-        operation: "encode a picture",
-        reason: reason.to_owned(),
     }
 }

@@ -1,19 +1,15 @@
-//! The world as a supervisor sees it: capture threads, and the nodes under `/dev`. Tests have another.
+//! What surrounds a supervisor: capture threads, and the nodes under `/dev`. Tests have another.
 
 use crate::{
     capture::{
-        grabber::Capture,
-        lease::{CaptureEvent, CaptureLease},
+        capture_thread::{CaptureContext, CaptureThread},
+        lease::CaptureLease,
         placeholder,
         source::v4l2_devices,
     },
     config::Device,
-    encode::Encoders,
     error::Error,
-    feed::camera::Camera,
-    system::shutdown::ShutdownFlag,
 };
-use crossbeam_channel::Sender;
 use log::debug;
 use std::{
     fs,
@@ -22,7 +18,7 @@ use std::{
 };
 
 /// What the supervisor sees and does outside of itself.
-pub trait World {
+pub trait Environment {
     /// Starts a capture thread under `lease` on the first of `devices` that gives a picture; it
     /// drops the first `warmup` pictures.
     fn launch(
@@ -45,34 +41,20 @@ pub trait World {
     fn show_placeholder(&mut self);
 }
 
-/// The real world: capture threads and the nodes under `/dev`.
-pub struct Threads {
-    /// Whose pictures are captured.
-    pub camera: Arc<Camera>,
-    /// Where raw pictures go.
-    pub encoders: Encoders,
-    /// Where capture threads report.
-    pub events: Sender<CaptureEvent>,
-    /// Ends capture threads with the program.
-    pub stop: Arc<ShutdownFlag>,
-}
-
-impl World for Threads {
+/// The real one: capture threads and the nodes under `/dev`.
+impl Environment for CaptureContext {
     fn launch(
         &mut self,
         lease: &Arc<CaptureLease>,
         devices: Vec<Device>,
         warmup: u32,
     ) -> Result<(), Error> {
-        let capture = Capture {
-            camera: Arc::clone(&self.camera),
-            encoders: self.encoders.clone(),
-            events: self.events.clone(),
+        let thread = CaptureThread {
+            context: self.clone(),
             lease: Arc::clone(lease),
-            stop: Arc::clone(&self.stop),
             warmup,
         };
-        capture.launch(devices)
+        thread.launch(devices)
     }
 
     fn cameras(&self) -> Vec<PathBuf> {

@@ -1,4 +1,4 @@
-//! How a camera is: one function of one snapshot of what is known of it.
+//! How a camera is: one function of one observation of it.
 //!
 //! `/healthz`, `/state` and the watchdog say what it says. Reads no clock.
 
@@ -19,13 +19,13 @@ const LONGEST: Duration = Duration::from_secs(3600);
 
 /// What is known of a camera at one moment.
 #[derive(Debug, Clone)]
-pub struct Snapshot {
+pub struct Observation {
     /// The moment.
     pub now: Instant,
     /// As the supervisor left it.
     pub status: Status,
     /// When the newest picture was taken, watched or not; `None` before the first.
-    pub newest: Option<Instant>,
+    pub last_captured: Option<Instant>,
     /// Pictures a second of late; 0 before there is a measure, and when they stop.
     pub measured_fps: f64,
     /// `--camera-timeout`.
@@ -37,7 +37,7 @@ pub struct Snapshot {
 /// How a camera is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Health {
-    /// Pictures come; age of the newest.
+    /// Pictures come; age of the last_captured.
     Live(Duration),
     /// It is online, and its first picture is not overdue.
     Starting,
@@ -57,7 +57,7 @@ impl Health {
 }
 
 /// How long to wait for `pictures` pictures at `fps`, at least `least`.
-pub fn patience(fps: Option<f64>, pictures: u32, least: Duration) -> Duration {
+pub fn picture_timeout(fps: Option<f64>, pictures: u32, least: Duration) -> Duration {
     let rate = fps.filter(|fps| *fps > 0.0);
     let intervals = rate.map(|fps| f64::from(pictures) / fps);
     let longest = LONGEST.as_secs_f64();
@@ -65,11 +65,11 @@ pub fn patience(fps: Option<f64>, pictures: u32, least: Duration) -> Duration {
     wait.max(least)
 }
 
-impl Snapshot {
+impl Observation {
     /// How old the newest picture is.
     pub fn age(&self) -> Option<Duration> {
-        let newest = self.newest?;
-        Some(self.now.saturating_duration_since(newest))
+        let last_captured = self.last_captured?;
+        Some(self.now.saturating_duration_since(last_captured))
     }
 
     /// How long the camera has been in its state.
@@ -83,13 +83,13 @@ impl Snapshot {
     }
 
     /// How long a camera online may take to its next counted picture, at least `least`.
-    pub fn patience(&self, least: Duration) -> Duration {
+    pub fn picture_timeout(&self, least: Duration) -> Duration {
         let is_first = self.age().is_none_or(|age| age > self.since());
         if is_first {
             let fps = self.fps().or(Some(SLOW_FPS));
-            patience(fps, self.warmup + INTERVALS, least)
+            picture_timeout(fps, self.warmup + INTERVALS, least)
         } else {
-            patience(self.fps(), INTERVALS, least)
+            picture_timeout(self.fps(), INTERVALS, least)
         }
     }
 
@@ -107,7 +107,7 @@ impl Snapshot {
             Some(_) => FRESH,
             None => FRESH.max(self.timeout),
         };
-        let is_overdue = self.silence() >= self.patience(least);
+        let is_overdue = self.silence() >= self.picture_timeout(least);
         match (self.status.state, self.age()) {
             (State::Idle, _) => Health::Resting,
             (State::Offline, _) => Health::Down,
@@ -133,15 +133,15 @@ mod tests {
     struct Rates(Option<f64>, f64);
 
     impl Moment {
-        fn snapshot(&self) -> Snapshot {
-            let Moment(_, state, since, newest, Rates(fps, measured_fps), _) = *self;
+        fn observation(&self) -> Observation {
+            let Moment(_, state, since, last_captured, Rates(fps, measured_fps), _) = *self;
             let now = Instant::now() + Duration::from_secs(1000);
             let ago = |seconds: f64| now - Duration::from_secs_f64(seconds);
             let facts = SourceInfo {
                 fps,
                 ..SourceInfo::default()
             };
-            Snapshot {
+            Observation {
                 now,
                 status: Status {
                     state,
@@ -150,7 +150,7 @@ mod tests {
                     nameless: None,
                     facts,
                 },
-                newest: newest.map(ago),
+                last_captured: last_captured.map(ago),
                 measured_fps,
                 timeout: Duration::from_secs(10),
                 warmup: 5,
@@ -251,7 +251,7 @@ mod tests {
         ];
         for moment in moments {
             let Moment(what, .., expected) = moment;
-            let health = moment.snapshot().health();
+            let health = moment.observation().health();
             assert_eq!(health, expected, "{what}");
             let is_well = !matches!(expected, Overdue | Down);
             assert_eq!(health.is_well(), is_well, "{what}");
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn patience_is_some_intervals_and_finite() {
+    fn picture_timeout_is_some_intervals_and_finite() {
         let second = Duration::from_secs(1);
         for (fps, pictures, expected) in [
             (None, 3, 10 * second),
@@ -269,7 +269,11 @@ mod tests {
             (Some(0.0), 3, 10 * second),
             (Some(f64::MIN_POSITIVE), 3, LONGEST),
         ] {
-            assert_eq!(patience(fps, pictures, 10 * second), expected, "{fps:?}");
+            assert_eq!(
+                picture_timeout(fps, pictures, 10 * second),
+                expected,
+                "{fps:?}"
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The thread of a camera: tells its supervisor what happened and when, for as long as the program
+//! The supervisor thread: tells the supervisor what happened and when, for as long as the program
 //! runs.
 //!
 //! It waits for capture threads, watchers and camera nodes with a deadline, never for a picture, so it
@@ -6,11 +6,11 @@
 
 use crate::{
     capture::{
+        capture_thread::CaptureContext,
         hotplug,
         lease::CaptureEvent,
         source,
         supervisor::{Stuck, Supervisor},
-        world::Threads,
     },
     encode::Encoders,
     error::Error,
@@ -39,13 +39,13 @@ pub fn run(camera: Arc<Camera>, encoders: Encoders, stop: Arc<ShutdownFlag>) -> 
         watchers,
         plugged,
     };
-    let world = Threads {
+    let environment = CaptureContext {
         camera: Arc::clone(&camera),
         encoders,
         events,
         stop: Arc::clone(&stop),
     };
-    let mut supervisor = Supervisor::new(camera, world, Instant::now());
+    let mut supervisor = Supervisor::new(camera, environment, Instant::now());
     while !stop.is_set() {
         supervisor
             .act(Instant::now())

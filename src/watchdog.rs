@@ -13,15 +13,14 @@ use crate::{
         viewers::Viewers,
     },
     http::Probe,
-    system::{shutdown::ShutdownFlag, systemd},
+    system::{shutdown::ShutdownFlag, systemd, threads},
 };
 use crossbeam_channel::Sender;
 use log::{debug, info};
 use signal_hook::low_level;
 use std::{
-    io,
+    io, mem,
     sync::Arc,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -40,7 +39,7 @@ const MOST_UNANSWERED: u32 = 5;
 /// When the main thread has not ended the program after this long, it hangs, too.
 const LAST_RESORT: Duration = Duration::from_secs(5);
 
-/// The camera's own thread notices a silent camera; only when it is this late itself, it hangs.
+/// The supervisor notices a silent camera; only when it is this late itself, it hangs.
 const SLACK: Duration = Duration::from_secs(5);
 
 /// See the module.
@@ -61,45 +60,38 @@ impl Watchdog {
     /// Starts its thread. While `is_full`, a question waits as every new connection does, and is no
     /// sign of a server that does not accept.
     pub fn start(self, is_full: impl Fn() -> bool + Send + 'static) -> Result<(), Error> {
-        let name = "watchdog".to_owned();
-        thread::Builder::new()
-            .name(name.clone())
-            .spawn(move || self.run(&is_full))
-            .map(drop)
-            .map_err(|source| Error::Thread { name, source })
+        threads::start("watchdog", move || self.run(&is_full))
     }
 
     /// Runs until the program ends, or ends it.
     fn run(self, is_full: &dyn Fn() -> bool) {
         let period = systemd::watchdog_period().map_or(PERIOD, |period| PERIOD.min(period / 3));
-        let patience = PROBE_TIMEOUT.min(period);
+        let timeout = PROBE_TIMEOUT.min(period);
         let mut liveness = CameraLiveness::new(Instant::now());
         let mut is_ready = false;
         let mut last_status = String::new();
         // Questions in a row without an answer.
         let mut unanswered = 0;
         loop {
-            let answer = self.probe.ask(patience);
+            let answer = self.probe.ask(timeout);
             if self.stop.is_set() {
                 return;
             }
-            if let Err(failure) = answer.or_else(|failure| {
-                let is_busy = is_full() && failure.kind() == io::ErrorKind::TimedOut;
-                if is_busy { Ok(()) } else { Err(failure) }
-            }) {
-                unanswered += 1;
-                debug!("no answer of the own server: {failure}");
-                if unanswered >= MOST_UNANSWERED {
-                    return self.escalate();
+            match answer {
+                Err(failure) if !is_full() || failure.kind() != io::ErrorKind::TimedOut => {
+                    unanswered += 1;
+                    debug!("no answer of the own server: {failure}");
+                    if unanswered >= MOST_UNANSWERED {
+                        return self.escalate();
+                    }
                 }
-            } else {
-                if unanswered > 0 {
-                    info!("the server answers itself again");
-                }
-                unanswered = 0;
-                if !is_ready {
-                    is_ready = true;
-                    systemd::tell_ready();
+                _ => {
+                    if mem::take(&mut unanswered) > 0 {
+                        info!("the server answers itself again");
+                    }
+                    if !mem::replace(&mut is_ready, true) {
+                        systemd::tell_ready();
+                    }
                 }
             }
             let is_camera_alive = liveness.is_alive(&self.camera, Instant::now());
@@ -181,16 +173,16 @@ impl CameraLiveness {
     /// True while the camera side does its work: what is online gives pictures, and whoever watches
     /// gets frames, be they placeholders.
     fn is_alive(&mut self, camera: &Camera, now: Instant) -> bool {
-        let snapshot = camera.snapshot(now);
+        let observation = camera.observe(now);
         // Between two pictures of a slow source, or before the first one that counts, none is late.
-        let patience = snapshot.patience(snapshot.timeout) + SLACK;
+        let timeout = observation.picture_timeout(observation.timeout) + SLACK;
         let sequence = camera.slot.latest().map_or(0, |frame| frame.sequence());
         if sequence != self.sequence || !camera.slot.is_watched() {
             self.sequence = sequence;
             self.fed = now;
         }
-        (snapshot.status.state != State::Online || snapshot.silence() < patience)
-            && now.saturating_duration_since(self.fed) < patience
+        (observation.status.state != State::Online || observation.silence() < timeout)
+            && now.saturating_duration_since(self.fed) < timeout
     }
 }
 

@@ -5,7 +5,7 @@
 
 use crate::{
     capture::{
-        lease::{CaptureEvent, CaptureLease, EndNotice, EndReason},
+        lease::{CaptureEvent, CaptureLease, EndReason},
         missing_eoi::MissingEoi,
         source::{self, Opened, Repeat, Source, v4l2_controls},
     },
@@ -17,12 +17,17 @@ use crate::{
         frame::{CaptureTime, Frame, placeholder_reason},
     },
     jpeg::{JpegError, JpegLayout},
-    system::shutdown::ShutdownFlag,
+    system::{shutdown::ShutdownFlag, threads},
 };
 use crossbeam_channel::Sender;
-use log::{debug, warn};
+use log::{Level, debug, log};
 use opencv::{core::Mat, prelude::*};
-use std::{sync::Arc, thread, time::Instant};
+use std::{
+    panic::{self, AssertUnwindSafe},
+    path::Path,
+    sync::Arc,
+    time::Instant,
+};
 
 /// Why a picture is not sent.
 enum Unusable {
@@ -30,16 +35,6 @@ enum Unusable {
     Broken(JpegError),
     /// It says that there is none, and why.
     Placeholder(String),
-}
-
-/// How a device ended.
-enum Outcome {
-    /// It gave no picture; another one may.
-    NeverOnline(Error),
-    /// It had been online and was lost.
-    Lost(Error),
-    /// The lease was revoked, or the program ends.
-    Unwanted,
 }
 
 /// A device whose first picture came.
@@ -50,53 +45,53 @@ struct Ready {
     buffer: Mat,
 }
 
-/// What a capture thread works with.
-pub struct Capture {
+/// What all capture threads of a camera work with.
+#[derive(Clone)]
+pub struct CaptureContext {
     /// Whose pictures they are.
     pub camera: Arc<Camera>,
     /// Where raw pictures go.
     pub encoders: Encoders,
     /// Where word goes.
     pub events: Sender<CaptureEvent>,
+    /// Ends the threads with the program.
+    pub stop: Arc<ShutdownFlag>,
+}
+
+/// A capture thread. Its supervisor is told of its end, be it a panic.
+pub struct CaptureThread {
+    /// What it works with.
+    pub context: CaptureContext,
     /// The supervisor's hold.
     pub lease: Arc<CaptureLease>,
-    /// Ends the thread with the program.
-    pub stop: Arc<ShutdownFlag>,
     /// First pictures that are not shown.
     pub warmup: u32,
 }
 
-impl Capture {
+impl CaptureThread {
     /// Starts the thread on the first of `devices` that opens and gives a picture.
     pub fn launch(self, devices: Vec<Device>) -> Result<(), Error> {
         let name = format!("capture-{}", self.lease.id);
-        thread::Builder::new()
-            .name(name.clone())
-            .spawn(move || {
-                let panicked = self.error("the capture thread failed (a bug; please report it)");
-                let mut notice = EndNotice {
-                    events: self.events.clone(),
-                    lease: self.lease.id,
-                    reason: Some(EndReason::Failed(panicked)),
-                };
-                notice.reason = Some(self.run(&devices));
-            })
-            .map(drop)
-            .map_err(|source| Error::Thread { name, source })
+        threads::start(&name, move || {
+            let reason = panic::catch_unwind(AssertUnwindSafe(|| self.run(&devices)));
+            self.report(CaptureEvent::Ended {
+                lease: self.lease.id,
+                reason: reason.unwrap_or_else(|_| EndReason::Failed(self.bug())),
+            });
+        })
     }
 
-    /// Runs until the device is lost, the lease revoked or the program ends; says why.
+    /// Runs until the device is lost, the lease revoked or the program ends; says why. The device is
+    /// closed then.
     fn run(&self, devices: &[Device]) -> EndReason {
         let mut failure = None;
         for device in devices {
-            let outcome = self.run_device(device);
-            if self.is_over() {
-                return EndReason::Unwanted;
-            }
-            match outcome {
-                Outcome::Lost(error) => return EndReason::Failed(error),
-                Outcome::Unwanted => return EndReason::Unwanted,
-                Outcome::NeverOnline(error) => {
+            let ready = self.bring_online(device);
+            match ready.map(|ready| self.grab_pictures(ready)) {
+                Ok(Ok(())) => return EndReason::Unwanted,
+                _ if self.is_over() => return EndReason::Unwanted,
+                Ok(Err(error)) => return EndReason::Failed(error),
+                Err(error) => {
                     // The supervisor logs the only one's.
                     if devices.len() > 1 {
                         debug!("{error}");
@@ -113,21 +108,10 @@ impl Capture {
         }))
     }
 
-    /// Opens `device` and serves its pictures for as long as they come and are wanted.
-    fn run_device(&self, device: &Device) -> Outcome {
-        match self
-            .bring_online(device)
-            .map(|ready| self.grab_pictures(ready))
-        {
-            Err(error) => Outcome::NeverOnline(error),
-            Ok(Err(error)) => Outcome::Lost(error),
-            Ok(Ok(())) => Outcome::Unwanted,
-        }
-    }
-
     /// Opens `device` and reads its first picture.
     fn bring_online(&self, device: &Device) -> Result<Ready, Error> {
-        let mut opened = source::open::open_device(device, &self.camera.config, &self.stop)?;
+        let mut opened =
+            source::open::open_device(device, &self.context.camera.config, &self.context.stop)?;
         if let Some(node) = &opened.facts.node {
             self.set_controls(node);
         }
@@ -148,10 +132,13 @@ impl Capture {
             mut missing_eoi,
             mut buffer,
         } = ready;
-        let config = &self.camera.config;
+        let config = &self.context.camera.config;
         let pass_through = facts.pass_through;
         let shown = facts.source.clone();
-        self.tell_online(facts);
+        self.report(CaptureEvent::Online {
+            lease: self.lease.id,
+            facts: Box::new(facts),
+        });
         let mut left_to_warm_up = self.warmup;
         let mut last_whole = Instant::now();
         loop {
@@ -169,44 +156,44 @@ impl Capture {
                 left_to_warm_up -= 1;
                 continue;
             }
-            let is_watched = self.camera.slot.is_watched();
+            let is_watched = self.context.camera.slot.is_watched();
             let repeat = source.repeat();
             if repeat == Repeat::Yes && (!is_watched || self.is_shown(repeat, captured, &[])) {
                 continue;
             }
             if !is_watched {
-                self.camera.note_picture(captured.at);
+                self.context.camera.note_picture(captured.at);
                 last_whole = Instant::now();
                 continue;
             }
             if !pass_through {
-                if self.encoders.are_busy() {
-                    self.camera.note_picture(captured.at);
-                    self.camera.stats.skipped.increment();
+                if self.context.encoders.are_busy() {
+                    self.context.camera.note_picture(captured.at);
+                    self.context.camera.stats.skipped.increment();
                     continue;
                 }
-                buffer = self.encoders.buffer();
+                buffer = self.context.encoders.buffer();
             }
             let picture = source.retrieve(buffer)?;
             if self.is_shown(repeat, captured, jpeg_of(&picture)) {
-                buffer = take_buffer(picture);
+                buffer = picture.into_buffer();
                 continue;
             }
-            self.camera.note_picture(captured.at);
+            self.context.camera.note_picture(captured.at);
             match inspect(&picture, &mut missing_eoi) {
                 Ok(layout) => {
                     last_whole = Instant::now();
                     buffer =
                         self.publish_or_encode(picture, layout.filter(|_| pass_through), captured);
                 }
-                Err(Unusable::Placeholder(reason)) => return Err(self.silent(&shown, &reason)),
+                Err(Unusable::Placeholder(reason)) => return Err(Error::silent(&shown, reason)),
                 Err(Unusable::Broken(flaw)) => {
-                    self.camera.stats.dropped.increment();
+                    self.context.camera.stats.dropped.increment();
                     debug!("picture dropped: {flaw}");
                     if last_whole.elapsed() >= config.timeout {
-                        return Err(self.silent(&shown, "it gives broken pictures only"));
+                        return Err(Error::silent(&shown, "it gives broken pictures only"));
                     }
-                    buffer = take_buffer(picture);
+                    buffer = picture.into_buffer();
                 }
             }
         }
@@ -217,7 +204,7 @@ impl Capture {
         if repeat == Repeat::No {
             return false;
         }
-        let latest = self.camera.slot.latest();
+        let latest = self.context.camera.slot.latest();
         latest.is_some_and(|latest| repeat.is_of(&latest, captured, jpeg, Instant::now()))
     }
 
@@ -232,7 +219,7 @@ impl Capture {
         let asked = Instant::now();
         let mut buffer = Mat::default();
         let mut reason = "it gives no picture".to_owned();
-        while asked.elapsed() < self.camera.config.timeout && !self.is_over() {
+        while asked.elapsed() < self.context.camera.config.timeout && !self.is_over() {
             if source.grab()?.is_none() {
                 continue;
             }
@@ -245,42 +232,43 @@ impl Capture {
                         Unusable::Placeholder(reason) => reason,
                         Unusable::Broken(_) => "it gives no whole picture".to_owned(),
                     };
-                    buffer = take_buffer(picture);
+                    buffer = picture.into_buffer();
                     continue;
                 }
             };
             let is_jpeg = layout.is_some();
-            let size = match (&picture, layout) {
-                (_, Some(layout)) => size_of(layout.width.into(), layout.height.into()),
-                (Picture::Raw(mat, _) | Picture::Jpeg(mat), None) => {
-                    size_of(mat.cols(), mat.rows())
-                }
-            };
-            facts.size = size.or(facts.size);
-            facts.pass_through = is_jpeg && self.camera.config.passes_through();
+            facts.size = Some(match layout {
+                Some(layout) => Size {
+                    width: layout.width.into(),
+                    height: layout.height.into(),
+                },
+                None => Size {
+                    width: picture.mat().cols().unsigned_abs(),
+                    height: picture.mat().rows().unsigned_abs(),
+                },
+            });
+            facts.pass_through = is_jpeg && self.context.camera.config.passes_through();
             if facts.format.is_empty() {
                 facts.format = if is_jpeg { "JPEG" } else { "BGR" }.to_owned();
             }
-            return Ok(take_buffer(picture));
+            return Ok(picture.into_buffer());
         }
-        Err(self.silent(&facts.source, &reason))
+        Err(Error::silent(&facts.source, reason))
     }
 
     /// Sets what `--set` asks for. The camera may be another one than last time, so a verdict is
     /// no error; it is said aloud at the first opening.
-    fn set_controls(&self, node: &std::path::Path) {
-        let settings = &self.camera.config.settings;
+    fn set_controls(&self, node: &Path) {
+        let settings = &self.context.camera.config.settings;
         if settings.is_empty() {
             return;
         }
         let complaints = v4l2_controls::set(node, settings)
             .unwrap_or_else(|error| vec![format!("--set: {error}")]);
+        let is_first = self.lease.id == 1;
+        let level = if is_first { Level::Warn } else { Level::Debug };
         for sentence in complaints {
-            if self.lease.id == 1 {
-                warn!("cannot set {sentence}");
-            } else {
-                debug!("cannot set {sentence}");
-            }
+            log!(level, "cannot set {sentence}");
         }
     }
 
@@ -294,59 +282,48 @@ impl Capture {
     ) -> Mat {
         if let (Picture::Jpeg(mat), Some(layout)) = (&picture, layout) {
             let bytes = mat.data_bytes().unwrap_or_default();
-            let sequence = self.camera.next_sequence();
+            let sequence = self.context.camera.next_sequence();
             let append = |out: &mut Vec<u8>| layout.write_to(bytes, out);
-            self.camera.publish(Frame::live(
+            self.context.camera.publish(Frame::live(
                 sequence,
                 captured,
                 layout.repaired_len(),
                 append,
             ));
-            return take_buffer(picture);
+            return picture.into_buffer();
         }
-        let skipped = &self.camera.stats.skipped;
-        if self.encoders.are_busy() {
+        let skipped = &self.context.camera.stats.skipped;
+        if self.context.encoders.are_busy() {
             skipped.increment();
-            return take_buffer(picture);
+            return picture.into_buffer();
         }
         let job = EncodeJob {
             picture,
-            sequence: self.camera.next_sequence(),
+            sequence: self.context.camera.next_sequence(),
             captured,
-            quality: self.camera.quality(),
+            quality: self.context.camera.quality(),
         };
-        if !self.encoders.take(job) {
+        if !self.context.encoders.take(job) {
             skipped.increment();
         }
         Mat::default()
     }
 
     fn is_over(&self) -> bool {
-        self.lease.is_revoked() || self.stop.is_set()
+        self.lease.is_revoked() || self.context.stop.is_set()
     }
 
-    fn error(&self, reason: &str) -> Error {
-        let device = self.camera.config.device.to_string();
+    fn bug(&self) -> Error {
         Error::Read {
-            device,
+            device: self.context.camera.config.device.to_string(),
             cause: Cause::Other,
-            reason: reason.to_owned(),
+            reason: "the capture thread failed (a bug; please report it)".to_owned(),
         }
     }
 
-    fn silent(&self, source: &str, reason: &str) -> Error {
-        let (device, reason) = (source.to_owned(), reason.to_owned());
-        Error::Read {
-            device,
-            cause: Cause::Silent,
-            reason,
-        }
-    }
-
-    fn tell_online(&self, facts: SourceInfo) {
-        let (lease, facts) = (self.lease.id, Box::new(facts));
+    fn report(&self, event: CaptureEvent) {
         // Nobody listens any more when the program ends.
-        let _ = self.events.send(CaptureEvent::Online { lease, facts });
+        let _ = self.context.events.send(event);
     }
 }
 
@@ -368,22 +345,10 @@ fn inspect(
     }
 }
 
-fn size_of(width: i32, height: i32) -> Option<Size> {
-    Some(Size {
-        width: u32::try_from(width).ok()?,
-        height: u32::try_from(height).ok()?,
-    })
-}
-
 /// The bytes of a JPEG; none of raw pixels.
 fn jpeg_of(picture: &Picture) -> &[u8] {
     match picture {
         Picture::Jpeg(mat) => mat.data_bytes().unwrap_or_default(),
         Picture::Raw(..) => &[],
     }
-}
-
-fn take_buffer(picture: Picture) -> Mat {
-    let (Picture::Raw(mat, _) | Picture::Jpeg(mat)) = picture;
-    mat
 }

@@ -1,0 +1,135 @@
+//! `--check`: what a source really gives while it is read for some seconds.
+
+use crate::{
+    capture::{
+        diagnose::tally::Tally,
+        source::{self, Opened, Repeat, v4l2_devices},
+    },
+    config::{CameraConfig, Device},
+    error::{Cause, Error},
+    system::shutdown::ShutdownFlag,
+};
+use opencv::core::Mat;
+use parking_lot::Mutex;
+use std::{
+    os::unix::fs::MetadataExt,
+    path::Path,
+    sync::{Arc, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// For how long a source is read.
+const READING: Duration = Duration::from_secs(3);
+
+/// Longer than any source takes to open or to fail.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Opens the source, reads it and prints what came; the exit code.
+pub fn check(config: &CameraConfig) -> u8 {
+    let device = match &config.device {
+        Device::Auto => match v4l2_devices::cameras().into_iter().next() {
+            Some(path) => Device::Node(path),
+            None => {
+                println!("no camera found; `camfeed` would show its test pattern");
+                return Cause::Missing.exit_code();
+            }
+        },
+        device => device.clone(),
+    };
+    println!("opening {device} …");
+    let (sender, receiver) = mpsc::channel();
+    let (config, reading) = (config.clone(), device.clone());
+    let tally = Arc::new(Mutex::new(Tally::default()));
+    let counting = Arc::clone(&tally);
+    // A driver may hang for ever; the answer comes all the same.
+    let spawned = thread::Builder::new()
+        .name("check".to_owned())
+        .spawn(move || sender.send(read(&reading, &config, &counting)));
+    if let Err(error) = spawned {
+        println!("cannot start thread `check`: {error}");
+        return Cause::Other.exit_code();
+    }
+    let outcome = receiver.recv_timeout(CHECK_TIMEOUT).unwrap_or_else(|_| {
+        tally.lock().print_counts();
+        let seconds = CHECK_TIMEOUT.as_secs();
+        Err(Error::silent(
+            &device,
+            format!("it does not answer within {seconds} s"),
+        ))
+    });
+    if let Err(error) = &outcome {
+        println!("{error}");
+    }
+    advise(&device);
+    outcome.map_or_else(|error| error.cause().exit_code(), |()| 0)
+}
+
+fn read(device: &Device, config: &CameraConfig, tally: &Mutex<Tally>) -> Result<(), Error> {
+    let Opened { mut source, facts } =
+        source::open::open_device(device, config, &Arc::new(ShutdownFlag::default()))?;
+    println!(
+        "opened by {}, reading for {} s …",
+        facts.backend,
+        READING.as_secs()
+    );
+    tally.lock().begin(source.as_ref());
+    let opened = Instant::now();
+    let timeout = READING.max(config.timeout.min(READING * 2));
+    let is_over = || {
+        let first = tally.lock().first();
+        opened.elapsed() >= timeout || first.is_some_and(|first| first.elapsed() >= READING)
+    };
+    let mut end = Ok(());
+    while end.is_ok() && !is_over() {
+        let captured = match source.grab() {
+            Ok(Some(captured)) if source.repeat() != Repeat::Yes => captured,
+            Ok(_) => continue,
+            Err(error) => {
+                end = Err(error);
+                break;
+            }
+        };
+        end = source.retrieve(Mat::default()).and_then(|picture| {
+            let taken = tally.lock().take(&picture, captured.at);
+            taken.map_err(|reason| Error::silent(device, source::no_picture_there(&reason)))
+        });
+    }
+    let tally = tally.lock();
+    tally.print(&facts, config);
+    end?;
+    let verdict = tally.verdict();
+    verdict.map_or(Ok(()), |reason| Err(Error::silent(device, reason)))
+}
+
+/// What helps next time, whatever came out.
+fn advise(device: &Device) {
+    if let Device::Number(_) | Device::Node(_) = device {
+        let path = device.to_string();
+        if let Ok(node) = std::fs::metadata(&path) {
+            println!(
+                "permission   {path} has mode {:o}, group {}",
+                node.mode() & 0o777,
+                group_name(node.gid())
+            );
+        }
+        if let Some(stable) = v4l2_devices::stable_name(Path::new(&path)) {
+            println!(
+                "stable name  {} (keeps when the number changes)",
+                stable.display()
+            );
+        }
+    }
+}
+
+/// The name of a group, or its number.
+fn group_name(gid: u32) -> String {
+    let number = gid.to_string();
+    let groups = std::fs::read_to_string("/etc/group").unwrap_or_default();
+    let name = groups.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == number).then(|| name.to_owned())
+    });
+    name.unwrap_or(number)
+}

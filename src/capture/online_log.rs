@@ -1,0 +1,45 @@
+//! What the log says of a camera that comes online.
+
+use crate::feed::camera::SourceInfo;
+use log::{Level, log};
+
+/// One line on what the camera really gave, and what it was asked for where that differs.
+pub fn log_online(facts: &SourceInfo, level: Level) {
+    let size = facts
+        .size
+        .map_or_else(|| "unknown".to_owned(), |size| size.to_string());
+    let fps = facts.fps.map_or_else(|| "unknown".to_owned(), rate);
+    let way = if facts.pass_through {
+        "passed through"
+    } else {
+        "encoded"
+    };
+    let mut line = format!(
+        "camera online: source={} backend={} format={} size={size} fps={fps} {way}",
+        facts.source, facts.backend, facts.format
+    );
+    if let Some(stable) = &facts.stable {
+        line.push_str(&format!(" stable={}", stable.display()));
+    }
+    let asked = &facts.asked;
+    let size = asked.size.filter(|asked| Some(*asked) != facts.size);
+    let is_other = |asked: &f64| facts.fps.is_some_and(|fps| (fps - asked).abs() > 0.5);
+    let refused = [
+        asked.format.clone().filter(|asked| *asked != facts.format),
+        size.map(|size| size.to_string()),
+        asked.fps.filter(is_other).map(rate),
+    ];
+    let refused: Vec<_> = refused.into_iter().flatten().collect();
+    if !refused.is_empty() {
+        line.push_str(&format!(
+            " (asked for {}, which it does not have)",
+            refused.join(", ")
+        ));
+    }
+    log!(level, "{line}");
+}
+
+/// A rate as people write it: 30, 7.5.
+pub fn rate(fps: f64) -> String {
+    ((fps * 100.0).round() / 100.0).to_string()
+}

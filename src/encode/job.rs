@@ -1,0 +1,63 @@
+//! What the encoders are given: pictures, and the jobs made of them.
+
+use crate::feed::frame::CaptureTime;
+use opencv::core::Mat;
+
+/// What a source yields.
+#[derive(Debug)]
+pub enum Picture {
+    /// Raw pixels, rows × columns.
+    Raw(Mat, Pixels),
+    /// A JPEG straight from the device: 1 × bytes.
+    Jpeg(Mat),
+}
+
+impl Picture {
+    /// Its pixels, or the bytes of its JPEG.
+    pub fn mat(&self) -> &Mat {
+        let (Picture::Raw(mat, _) | Picture::Jpeg(mat)) = self;
+        mat
+    }
+
+    /// The buffer, to use again.
+    pub fn into_buffer(self) -> Mat {
+        let (Picture::Raw(mat, _) | Picture::Jpeg(mat)) = self;
+        mat
+    }
+}
+
+/// How raw pixels are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pixels {
+    /// Three bytes a pixel: blue, green, red.
+    Bgr,
+    /// One byte a pixel.
+    Gray,
+    /// Two bytes a pixel: Y U Y V.
+    Yuyv,
+    /// Two bytes a pixel: U Y V Y.
+    Uyvy,
+}
+
+/// A picture on its way to its frame.
+#[derive(Debug)]
+pub struct EncodeJob {
+    /// What to encode.
+    pub picture: Picture,
+    /// The sequence its frame will have.
+    pub sequence: u64,
+    /// When it was taken.
+    pub captured: CaptureTime,
+    /// JPEG quality, the same for all its stripes.
+    pub quality: i32,
+}
+
+impl Pixels {
+    /// What they are after they were turned or written on.
+    pub fn converted(self) -> Pixels {
+        match self {
+            Pixels::Gray => Pixels::Gray,
+            Pixels::Bgr | Pixels::Yuyv | Pixels::Uyvy => Pixels::Bgr,
+        }
+    }
+}
