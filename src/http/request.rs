@@ -1,6 +1,6 @@
 //! A request as handlers see it: whole, with its body.
 
-use crate::http::{head::Head, net::open_connection::Peer, query::Target};
+use crate::http::{head::Head, net::listener::Peer, query::Target};
 pub use tiny_http::Method;
 use tiny_http::{HTTPVersion, Header};
 

@@ -9,7 +9,6 @@ use crate::{
         answers::{controls, metrics, pages, snapshot, state, stream},
         app::App,
         auth::AccessRequest,
-        net::open_connection::Peer,
         request::{Method, Request},
         response::Response,
         self_probe,
@@ -102,9 +101,6 @@ fn ask(request: &Request) -> AccessRequest<'_> {
         hosts: request.header_values("Host").collect(),
         authorization: request.header("Authorization"),
         is_http_1_0: request.is_http_1_0,
-        peer: match request.peer {
-            Peer::Tcp(address) => Some(address.ip()),
-            Peer::Unix => None,
-        },
+        peer: request.peer.ip(),
     }
 }

@@ -55,7 +55,7 @@ impl Probe {
     }
 
     fn connect(&self, time: Duration) -> io::Result<Socket> {
-        let address = self.server.own_address()?;
+        let address = self.server.own_address();
         let socket = Socket::new(address.domain(), Type::STREAM, None)?;
         socket.connect_timeout(&address, time)?;
         Ok(socket)
@@ -81,11 +81,9 @@ mod tests {
     const AT_ONCE: Duration = Duration::from_millis(50);
 
     fn probe_of(listener: &TcpListener) -> Probe {
-        let (listener, address) = (listener.try_clone(), listener.local_addr());
-        Probe::new(Arc::new(Listener::Tcp(
-            listener.expect("a descriptor"),
-            address.expect("bound"),
-        )))
+        let listener = listener.try_clone().expect("a descriptor");
+        let listener = Listener::new(listener.into()).expect("bound");
+        Probe::new(Arc::new(listener))
     }
 
     #[test]

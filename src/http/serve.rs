@@ -5,7 +5,7 @@
 use crate::http::{
     app::App,
     head::{self, Head, Parsed, parse_head},
-    net::{connection::Connection, open_connection::ConnectionPhase},
+    net::{connection::Connection, open_connections::ConnectionPhase},
     request::{Method, Request},
     response::{Response, minimal},
     routes::{self, Answer},
@@ -35,8 +35,8 @@ const READ_BYTES: usize = 2048;
 /// Serves `connection` until it is closed. What it calls is not inlined: while the client says nothing,
 /// its thread is to have touched no more of its stack than it must.
 pub fn serve(mut connection: Connection, app: &App) {
-    if connection.phase() == ConnectionPhase::Answering {
-        connection.enter(ConnectionPhase::Silent); // It had to wait for its thread.
+    if !connection.is_allowed() {
+        return refuse_address(&connection);
     }
     let mut input = Input::default();
     loop {
@@ -68,8 +68,9 @@ fn serve_one(connection: Connection, input: &mut Input, app: &App) -> Option<Con
             None
         }
         Answer::Full(response) => {
-            let keeps =
-                response.has_length() && request.keeps_alive() && !app.connections.is_scarce();
+            let keeps = response.has_length()
+                && request.keeps_alive()
+                && !app.connections.limit.is_scarce();
             match send(&connection, &request, &response, keeps, app) {
                 Ok(()) if keeps => {
                     connection.enter(ConnectionPhase::Idle);
@@ -84,7 +85,8 @@ fn serve_one(connection: Connection, input: &mut Input, app: &App) -> Option<Con
 }
 
 /// Tells a client whose address has as many connections as it may have.
-pub fn refuse_address(connection: &Connection) {
+#[inline(never)]
+fn refuse_address(connection: &Connection) {
     let line = "this address has as many connections as it may have (--max-per-address)\n";
     finish(connection, &minimal(503, line));
 }
@@ -105,13 +107,13 @@ fn send(
     app: &App,
 ) -> io::Result<()> {
     connection.enter(ConnectionPhase::Sending);
-    let head = response.head(request, keeps, app.allow_origin.as_ref());
+    let head = response.head(request.is_http_1_0, keeps, app.allow_origin.as_ref());
     let body = if request.method == Method::Head {
         &[]
     } else {
         response.body()
     };
-    connection.write_both(&head, body, app.client_timeout)
+    connection.write_both(&head, body)
 }
 
 /// Closes on a client that takes no answer, or is gone.
@@ -148,7 +150,7 @@ fn close(connection: &Connection) {
 
 /// Why there is no further request.
 enum End {
-    /// The client has left, was evicted, or has nothing more to ask.
+    /// The client has left, was displaced, or has nothing more to ask.
     Closed,
     /// It said nothing for too long.
     Silent,
@@ -161,17 +163,17 @@ enum End {
 impl End {
     #[inline(never)]
     fn finish(self, connection: &Connection, app: &App) {
-        let limit = &app.connections;
+        let connections = &app.connections;
         match self {
             End::Closed => {}
-            End::Silent => limit.timed_out.increment(),
+            End::Silent => connections.timed_out.increment(),
             End::Late => {
-                limit.timed_out.increment();
+                connections.timed_out.increment();
                 let line = "the request did not come within 10 seconds\n";
                 finish(connection, &minimal(408, line));
             }
             End::Refused(status, line) => {
-                limit.malformed.increment();
+                connections.malformed.increment();
                 finish(connection, &minimal(status, line));
             }
         }

@@ -154,17 +154,17 @@ fn describe_connections(text: &mut Exposition, app: &App) {
     text.gauge(
         "camfeed_connections",
         "Open connections, those of viewers included.",
-        connections.open(),
+        connections.limit.open(),
     );
     text.gauge(
         "camfeed_connections_max",
         "Connections at once, at most.",
-        connections.max(),
+        connections.limit.max(),
     );
     text.counter(
         "camfeed_connections_accepted_total",
         "Connections accepted.",
-        connections.accepted.get(),
+        connections.accepted(),
     );
     text.counter(
         "camfeed_connections_refused_total",

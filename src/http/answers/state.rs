@@ -250,9 +250,9 @@ fn describe(app: &App) -> StateAnswer {
             evicted: app.viewers.evicted.get(),
         },
         connections: ConnectionsAnswer {
-            open: connections.open(),
-            max: connections.max(),
-            accepted: connections.accepted.get(),
+            open: connections.limit.open(),
+            max: connections.limit.max(),
+            accepted: connections.accepted(),
             refused: connections.refused.get(),
             displaced: connections.displaced.get(),
             timed_out: connections.timed_out.get(),

@@ -156,7 +156,7 @@ impl AccessControl {
 
     fn log_wrong(&self, peer: Option<IpAddr>) {
         if let Some(suppressed) = self.wrong_lines.permit() {
-            let peer = peer.map_or("unix".to_owned(), |ip| ip.to_canonical().to_string());
+            let peer = peer.map_or("unix".to_owned(), |ip| ip.to_string());
             warn!("wrong password or token peer={peer}{suppressed}");
         }
     }
