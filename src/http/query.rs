@@ -1,7 +1,7 @@
 //! A request's target: host, path and query.
 
 use percent_encoding::percent_decode_str;
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 /// A request's target, taken apart.
 #[derive(Debug, PartialEq)]
@@ -59,6 +59,27 @@ impl Query {
             (key == name).then(|| decode(value))
         })
     }
+
+    /// The number in parameter `name`, if there is one. Of another value, a line says what is `allowed`.
+    pub fn number<T: FromStr>(
+        &self,
+        name: &str,
+        is_allowed: impl Fn(&T) -> bool,
+        allowed: &str,
+    ) -> Result<Option<T>, String> {
+        let Some(text) = self.get(name) else {
+            return Ok(None);
+        };
+        let number = text.parse().ok().filter(is_allowed);
+        number.map(Some).ok_or_else(|| wrong(name, &text, allowed))
+    }
+}
+
+/// A line that says what is `allowed` in parameter `name`, and how the value that is there begins.
+pub fn wrong(name: &str, text: &str, allowed: &str) -> String {
+    let letters = text.chars().filter(|letter| !letter.is_control());
+    let text: String = letters.take(40).collect();
+    format!("{name}=`{text}`: allowed {allowed}\n")
 }
 
 /// Decodes a value of a query; what is not well encoded stays as it is.

@@ -108,6 +108,12 @@ impl Response {
         head.into_bytes()
     }
 
+    /// Its status.
+    #[cfg(test)]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
     /// The bytes behind the head, unless the request was a HEAD.
     pub fn body(&self) -> &[u8] {
         match &self.body {

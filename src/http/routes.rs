@@ -8,7 +8,6 @@ use crate::{
     http::{
         answers::{controls, metrics, pages, snapshot, state, stream},
         app::App,
-        auth::AccessRequest,
         request::{Method, Request},
         response::Response,
         self_probe,
@@ -49,8 +48,8 @@ pub fn answer(request: &Request, app: &App) -> Answer {
         fault_injection::request();
         assert!(!fault_injection::is_due("client"), "a fault on purpose");
     }
-    if let Err(refusal) = app.access.check(&ask(request)) {
-        return refusal.response().into();
+    if let Err(refusal) = app.access.check(request) {
+        return refusal.into();
     }
     let takes_changes = target.path == "/controls";
     let is_allowed = match request.method {
@@ -87,20 +86,5 @@ pub fn answer(request: &Request, app: &App) -> Answer {
             Some(page) => page.answer(&target.query, app).into(),
             None => Response::text(404, "there is nothing here; / is the page\n").into(),
         },
-    }
-}
-
-/// What access control needs to know of the request.
-fn ask(request: &Request) -> AccessRequest<'_> {
-    let target = &request.target;
-    AccessRequest {
-        only_looks: matches!(request.method, Method::Get | Method::Head),
-        path: &target.path,
-        query: &target.query,
-        authority: target.authority.as_deref(),
-        hosts: request.header_values("Host").collect(),
-        authorization: request.header("Authorization"),
-        is_http_1_0: request.is_http_1_0,
-        peer: request.peer.ip(),
     }
 }

@@ -20,6 +20,7 @@ use crate::{
             connection::{Connection, Written},
             viewer_backlog::ViewerBacklog,
         },
+        query,
         request::{Method, Request},
         response::Response,
     },
@@ -67,23 +68,14 @@ pub struct Stream {
 ///
 /// The response that says so; also the head alone, where a HEAD asks for it.
 pub fn answer(request: &Request, app: &App) -> Result<Stream, Response> {
-    let query = &request.target.query;
-    let fps = match query.get("fps").map(|text| (text.parse::<f64>(), text)) {
-        None => None,
-        Some((Ok(fps), _)) if FPS.contains(&fps) => Some(fps),
-        Some((_, text)) => {
-            let text = quotable(&text);
-            let line = format!("fps=`{text}`: allowed are 0.1 to 120 frames a second\n");
-            return Err(Response::text(400, line));
-        }
-    };
-    let media_type = match query.get("type").as_deref() {
+    let asked = &request.target.query;
+    let rates = "are 0.1 to 120 frames a second";
+    let fps = asked.number("fps", |fps| FPS.contains(fps), rates);
+    let fps = fps.map_err(|line| Response::text(400, line))?;
+    let media_type = match asked.get("type").as_deref() {
         None => "multipart/x-mixed-replace",
         Some("bytes") => "application/octet-stream",
-        Some(text) => {
-            let line = format!("type=`{}`: allowed is bytes\n", quotable(text));
-            return Err(Response::text(400, line));
-        }
+        Some(text) => return Err(Response::text(400, query::wrong("type", text, "is bytes"))),
     };
     let head = Response::endless(&format!("{media_type}; boundary={}", multipart::BOUNDARY))
         .with(
@@ -130,12 +122,6 @@ impl Stream {
     }
 }
 
-/// The beginning of a bad value, fit for a line of text.
-fn quotable(text: &str) -> String {
-    let letters = text.chars().filter(|letter| !letter.is_control());
-    letters.take(40).collect()
-}
-
 /// What a viewer was sent last.
 struct LastSent {
     frame: Arc<Frame>,
@@ -172,33 +158,27 @@ fn feed(
     let mut repeat_at = Instant::now() + REPEAT;
     loop {
         let opens_at = pace.as_ref().map(Pace::opens_at);
-        let waited = match opens_at {
-            Some(opens_at) if opens_at > repeat_at => {
-                if slot.wait_closed(repeat_at) {
-                    WaitOutcome::Closed
-                } else {
-                    WaitOutcome::TimedOut
-                }
+        if let Some(opens_at) = opens_at {
+            slot.wait_closed(opens_at.min(repeat_at));
+        }
+        let is_open = opens_at.is_none_or(|opens_at| opens_at <= repeat_at);
+        if opens_at.is_some() && is_open {
+            // Frames that passed meanwhile are not missed: nobody wanted them.
+            let newest = slot.latest().map_or(0, |frame| frame.sequence());
+            seen = seen.max(newest);
+            if let Some(last) = &mut last {
+                last.unwanted = newest.saturating_sub(last.frame.sequence());
             }
-            Some(opens_at) => {
-                slot.wait_closed(opens_at);
-                // Frames that passed meanwhile are not missed: nobody wanted them.
-                let newest = slot.latest().map_or(0, |frame| frame.sequence());
-                seen = seen.max(newest);
-                if let Some(last) = &mut last {
-                    last.unwanted = newest.saturating_sub(last.frame.sequence());
-                }
-                slot.wait_newer(seen, repeat_at)
-            }
-            None => slot.wait_newer(seen, repeat_at),
-        };
-        let frame = match waited {
+        }
+        // A pace that opens after the repeat has no place for any frame until then.
+        let newer_than = if is_open { seen } else { u64::MAX };
+        let frame = match slot.wait_newer(newer_than, repeat_at) {
             WaitOutcome::Newer(frame) => Some(frame),
             // One that was not sent because the viewer was behind, or none.
             WaitOutcome::TimedOut => held_back.take(),
             WaitOutcome::Closed => {
                 let farewell = multipart::CLOSE.as_bytes();
-                return connection.write_all(farewell).map(|_| ());
+                return connection.write_all(farewell).map(drop);
             }
         };
         if !backlog.may_send(|| Some((connection.tcp_info()?, Instant::now()))) {

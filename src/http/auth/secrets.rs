@@ -7,10 +7,13 @@
 use crate::{
     config::AccessConfig,
     error::Error,
-    http::auth::{
-        AccessRequest, credentials,
-        secret::{MAX_SECRET_BYTES, Secret},
-        secret_source::{Names, SecretSource},
+    http::{
+        auth::{
+            credentials,
+            secret::{MAX_SECRET_BYTES, Secret},
+            secret_source::{Names, SecretSource},
+        },
+        request::Request,
     },
 };
 use log::{error, info, warn};
@@ -86,12 +89,8 @@ impl Secrets {
 
     /// Reads the files again.
     pub fn reload(&self) {
-        if let Some(key) = &self.password {
-            key.reload();
-        }
-        if let Some(key) = &self.token {
-            key.reload();
-        }
+        self.password.iter().for_each(Key::reload);
+        self.token.iter().for_each(Key::reload);
     }
 
     /// True when a password lets in.
@@ -110,22 +109,19 @@ impl Secrets {
         key.is_some_and(|key| key.get().0.is(given.as_bytes()))
     }
 
-    /// What the credentials of `ask` are worth. Those nobody asks for are not looked at: they may
+    /// What the credentials of `request` are worth. Those nobody asks for are not looked at: they may
     /// be meant for a proxy.
-    pub fn judge(&self, ask: &AccessRequest<'_>) -> Verdict {
-        let password = self
-            .password
-            .as_ref()
-            .and_then(|key| Some(key.get().is(&credentials::basic(ask)?)));
+    pub fn judge(&self, request: &Request, only_looks: bool) -> Verdict {
+        let password = self.password.as_ref();
+        let password = password.and_then(|key| Some(key.get().is(&credentials::basic(request)?)));
         let token = self
-            .has_token()
-            .then(|| credentials::token(ask))
-            .flatten()
-            .map(|token| self.is_token(&token));
-        match (password, token) {
+            .token
+            .as_ref()
+            .and_then(|_| credentials::token(request));
+        match (password, token.map(|token| self.is_token(&token))) {
             (Some(true), _) => Verdict::Password,
             // Who has the token shall not guess the password uncounted.
-            (Some(false), _) if !ask.only_looks => Verdict::Wrong,
+            (Some(false), _) if !only_looks => Verdict::Wrong,
             (_, Some(true)) => Verdict::Token,
             (None, None) => Verdict::Nothing,
             _ => Verdict::Wrong,
