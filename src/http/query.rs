@@ -46,12 +46,6 @@ impl Target {
 }
 
 impl Query {
-    /// The parameters in `text`.
-    #[cfg(test)]
-    pub fn new(text: &str) -> Query {
-        Query(text.to_owned())
-    }
-
     /// The first value of parameter `name`, decoded; empty when it stands without one.
     pub fn get(&self, name: &str) -> Option<Cow<'_, str>> {
         self.0.split('&').find_map(|pair| {
@@ -95,6 +89,13 @@ fn decode(text: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Query {
+        /// The parameters in `text`.
+        pub fn new(text: &str) -> Query {
+            Query(text.to_owned())
+        }
+    }
 
     #[test]
     fn targets_are_taken_apart() {

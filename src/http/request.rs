@@ -64,30 +64,34 @@ impl Request {
 }
 
 #[cfg(test)]
-impl Request {
-    /// A plain GET from another machine.
-    pub fn example(target: &str, authorization: Option<&str>) -> Request {
-        let header = authorization.map(|value| format!("Authorization: {value}"));
-        let header = header.map(|line| line.parse().expect("a header"));
-        let mut request = Request {
-            client: 1,
-            peer: Peer::Tcp(([192, 0, 2, 1], 80).into()),
-            method: Method::Get,
-            target: Target::parse(target),
-            is_http_1_0: false,
-            headers: header.into_iter().collect(),
-            body: Vec::new(),
-        };
-        request.set_hosts(&["192.0.2.7:8080"]);
-        request
-    }
+mod tests {
+    use super::*;
 
-    /// Replaces its Host headers.
-    pub fn set_hosts(&mut self, hosts: &[&str]) {
-        self.headers.retain(|header| !header.field.equiv("Host"));
-        for host in hosts {
-            let header = Header::from_bytes("Host", *host);
-            self.headers.push(header.expect("a header"));
+    impl Request {
+        /// A plain GET from another machine.
+        pub fn example(target: &str, authorization: Option<&str>) -> Request {
+            let header = authorization.map(|value| format!("Authorization: {value}"));
+            let header = header.map(|line| line.parse().expect("a header"));
+            let mut request = Request {
+                client: 1,
+                peer: Peer::Tcp(([192, 0, 2, 1], 80).into()),
+                method: Method::Get,
+                target: Target::parse(target),
+                is_http_1_0: false,
+                headers: header.into_iter().collect(),
+                body: Vec::new(),
+            };
+            request.set_hosts(&["192.0.2.7:8080"]);
+            request
+        }
+
+        /// Replaces its Host headers.
+        pub fn set_hosts(&mut self, hosts: &[&str]) {
+            self.headers.retain(|header| !header.field.equiv("Host"));
+            for host in hosts {
+                let header = Header::from_bytes("Host", *host);
+                self.headers.push(header.expect("a header"));
+            }
         }
     }
 }

@@ -108,12 +108,6 @@ impl Response {
         head.into_bytes()
     }
 
-    /// Its status.
-    #[cfg(test)]
-    pub fn status(&self) -> u16 {
-        self.status
-    }
-
     /// The bytes behind the head, unless the request was a HEAD.
     pub fn body(&self) -> &[u8] {
         match &self.body {
@@ -135,4 +129,16 @@ pub fn minimal(status: u16, line: &str) -> Vec<u8> {
     let mut answer = response.head(false, false, None);
     answer.extend_from_slice(response.body());
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Response {
+        /// Its status.
+        pub fn status(&self) -> u16 {
+            self.status
+        }
+    }
 }

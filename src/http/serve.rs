@@ -7,7 +7,7 @@ use crate::http::{
     head::{self, Head, Parsed, parse_head},
     net::{connection::Connection, open_connections::ConnectionPhase},
     request::{Method, Request},
-    response::{Response, minimal},
+    response::minimal,
     routes::{self, Answer},
 };
 use log::debug;
@@ -36,7 +36,8 @@ const READ_BYTES: usize = 2048;
 /// its thread is to have touched no more of its stack than it must.
 pub fn serve(mut connection: Connection, app: &App) {
     if !connection.is_allowed() {
-        return refuse_address(&connection);
+        let line = "this address has as many connections as it may have (--max-per-address)\n";
+        return finish(&connection, 503, line);
     }
     let mut input = Input::default();
     loop {
@@ -61,34 +62,35 @@ fn serve_one(connection: Connection, input: &mut Input, app: &App) -> Option<Con
         }
     };
     connection.enter(ConnectionPhase::Answering);
-    match routes::answer(&request, app) {
+    let response = match routes::answer(&request, app) {
+        Answer::Full(response) => response,
         Answer::Stream(stream) => {
             connection.enter(ConnectionPhase::Streaming);
             stream.run(connection, &request, app);
-            None
+            return None;
         }
-        Answer::Full(response) => {
-            let keeps = response.has_length()
-                && request.keeps_alive()
-                && !app.connections.limit.is_scarce();
-            match send(&connection, &request, &response, keeps, app) {
-                Ok(()) if keeps => {
-                    connection.enter(ConnectionPhase::Idle);
-                    return Some(connection);
-                }
-                Ok(()) => close(&connection),
-                Err(failure) => drop_client(connection, &failure, app),
+    };
+    connection.enter(ConnectionPhase::Sending);
+    let keeps =
+        response.has_length() && request.keeps_alive() && !app.connections.limit.is_scarce();
+    let head = response.head(request.is_http_1_0, keeps, app.allow_origin.as_ref());
+    let is_head = request.method == Method::Head;
+    let body = if is_head { &[] } else { response.body() };
+    match connection.write_both(&head, body) {
+        Ok(()) if keeps => {
+            connection.enter(ConnectionPhase::Idle);
+            return Some(connection);
+        }
+        Ok(()) => close(&connection),
+        Err(failure) => {
+            if failure.kind() == io::ErrorKind::TimedOut {
+                app.connections.timed_out.increment();
+                debug!("client {} stalled while it was answered", connection.id());
             }
-            None
+            connection.reset();
         }
     }
-}
-
-/// Tells a client whose address has as many connections as it may have.
-#[inline(never)]
-fn refuse_address(connection: &Connection) {
-    let line = "this address has as many connections as it may have (--max-per-address)\n";
-    finish(connection, &minimal(503, line));
+    None
 }
 
 /// Tells a client that is not served, without waiting for it. What it has sent is read, because closing
@@ -99,36 +101,11 @@ pub fn refuse_at_once(connection: &Connection, line: &str) {
     connection.end_writing();
 }
 
-fn send(
-    connection: &Connection,
-    request: &Request,
-    response: &Response,
-    keeps: bool,
-    app: &App,
-) -> io::Result<()> {
-    connection.enter(ConnectionPhase::Sending);
-    let head = response.head(request.is_http_1_0, keeps, app.allow_origin.as_ref());
-    let body = if request.method == Method::Head {
-        &[]
-    } else {
-        response.body()
-    };
-    connection.write_both(&head, body)
-}
-
-/// Closes on a client that takes no answer, or is gone.
-fn drop_client(connection: Connection, failure: &io::Error, app: &App) {
-    if failure.kind() == io::ErrorKind::TimedOut {
-        app.connections.timed_out.increment();
-        debug!("client {} stalled while it was answered", connection.id());
-    }
-    connection.reset();
-}
-
 /// Sends a last answer and closes when it is sure to arrive.
-fn finish(connection: &Connection, answer: &[u8]) {
+#[inline(never)]
+fn finish(connection: &Connection, status: u16, line: &str) {
     // The kernel takes so few bytes at once, or never.
-    if connection.try_write(answer).is_ok() {
+    if connection.try_write(&minimal(status, line)).is_ok() {
         close(connection);
     }
 }
@@ -170,11 +147,11 @@ impl End {
             End::Late => {
                 connections.timed_out.increment();
                 let line = "the request did not come within 10 seconds\n";
-                finish(connection, &minimal(408, line));
+                finish(connection, 408, line);
             }
             End::Refused(status, line) => {
                 connections.malformed.increment();
-                finish(connection, &minimal(status, line));
+                finish(connection, status, line);
             }
         }
     }

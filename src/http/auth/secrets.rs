@@ -131,13 +131,12 @@ impl Secrets {
 
 impl<T: Parse> Key<T> {
     fn read(names: &Names, file: Option<&Path>) -> Result<Option<Key<T>>, Error> {
-        let Some(source) = SecretSource::find(names, file, &|name: &str| env::var_os(name))? else {
-            return Ok(None);
+        let source = SecretSource::find(names, file, &|name: &str| env::var_os(name))?;
+        let key = |source| {
+            let current = RwLock::new(Arc::new(T::read(&source)?));
+            Ok(Key { source, current })
         };
-        let secret = source.read(T::parse)?;
-        secret.complain(&source);
-        let current = RwLock::new(Arc::new(secret));
-        Ok(Some(Key { source, current }))
+        source.map(key).transpose()
     }
 
     fn get(&self) -> Arc<T> {
@@ -148,9 +147,8 @@ impl<T: Parse> Key<T> {
         if !self.source.is_file() {
             return;
         }
-        match self.source.read(T::parse) {
+        match T::read(&self.source) {
             Ok(secret) => {
-                secret.complain(&self.source);
                 *self.current.write() = Arc::new(secret);
                 info!("read again: {}", self.source);
             }
@@ -163,8 +161,9 @@ impl<T: Parse> Key<T> {
 trait Parse: Sized {
     fn parse(line: &[u8]) -> Result<Self, String>;
 
-    /// Says in the log what is not good about it.
-    fn complain(&self, _source: &SecretSource) {}
+    fn read(source: &SecretSource) -> Result<Self, Error> {
+        source.read(Self::parse)
+    }
 }
 
 impl Password {
@@ -195,10 +194,12 @@ impl Parse for Password {
         })
     }
 
-    fn complain(&self, source: &SecretSource) {
-        if self.is_short {
+    fn read(source: &SecretSource) -> Result<Password, Error> {
+        let password = source.read(Password::parse)?;
+        if password.is_short {
             warn!("the password of {source} is shorter than {SHORT_PASSWORD} and soon guessed");
         }
+        Ok(password)
     }
 }
 
@@ -222,25 +223,24 @@ fn too_long() -> String {
 }
 
 #[cfg(test)]
-impl Secrets {
-    /// These, as if read from the environment.
-    pub fn of(password: Option<&str>, token: Option<&str>) -> Secrets {
-        fn key<T: Parse>(line: &str) -> Key<T> {
-            Key {
-                source: SecretSource::Variable("TEST"),
-                current: RwLock::new(Arc::new(T::parse(line.as_bytes()).expect("good"))),
-            }
-        }
-        Secrets {
-            password: password.map(key),
-            token: token.map(key),
-        }
-    }
-}
-
-#[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Secrets {
+        /// These, as if read from the environment.
+        pub fn of(password: Option<&str>, token: Option<&str>) -> Secrets {
+            fn key<T: Parse>(line: &str) -> Key<T> {
+                Key {
+                    source: SecretSource::Variable("TEST"),
+                    current: RwLock::new(Arc::new(T::parse(line.as_bytes()).expect("good"))),
+                }
+            }
+            Secrets {
+                password: password.map(key),
+                token: token.map(key),
+            }
+        }
+    }
 
     #[test]
     fn a_password_lets_in_with_its_user_or_with_any() {
