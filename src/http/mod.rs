@@ -34,10 +34,12 @@ use crate::{
 use app::App;
 pub use auth::AccessControl;
 use log::info;
-use net::accept::Acceptor;
-use net::connection_limit::ConnectionLimit;
-use net::listener::{self, Listener};
-use net::open_connections::OpenConnections;
+use net::{
+    accept::Acceptor,
+    connection_limit::ConnectionLimit,
+    listener::{self, Listener},
+    open_connections::OpenConnections,
+};
 pub use self_probe::Probe;
 use std::{
     os::fd::OwnedFd,

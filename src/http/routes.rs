@@ -8,7 +8,7 @@ use crate::{
     http::{
         answers::{controls, metrics, pages, snapshot, state, stream},
         app::App,
-        request::{Method, Request},
+        request::Request,
         response::Response,
         self_probe,
     },
@@ -51,18 +51,12 @@ pub fn answer(request: &Request, app: &App) -> Answer {
     if let Err(refusal) = app.access.check(request) {
         return refusal.into();
     }
-    let takes_changes = target.path == "/controls";
-    let is_allowed = match request.method {
-        Method::Get | Method::Head => true,
-        Method::Post => takes_changes,
-        _ => false,
+    let allowed = match &*target.path {
+        "/controls" => "GET, HEAD, POST",
+        _ => "GET, HEAD",
     };
-    if !is_allowed {
-        let allowed = if takes_changes {
-            "GET, HEAD, POST"
-        } else {
-            "GET, HEAD"
-        };
+    let method = request.method.as_str();
+    if !allowed.split(", ").any(|allowed| allowed == method) {
         return Response::text(405, "this method is not answered here\n")
             .with("Allow", allowed)
             .into();

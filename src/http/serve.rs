@@ -39,7 +39,7 @@ pub fn serve(mut connection: Connection, app: &App) {
         let line = "this address has as many connections as it may have (--max-per-address)\n";
         return finish(&connection, 503, line);
     }
-    let mut input = Input::default();
+    let mut input = Input::new();
     loop {
         if let Err(end) = input.wait(&connection) {
             return end.finish(&connection, app);
@@ -158,23 +158,35 @@ impl End {
 }
 
 /// What a client has sent that no request was made of yet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Input {
     bytes: Vec<u8>,
+    /// When its first request began: with the connection. A later one begins with its first byte.
+    first_begun: Option<Instant>,
     /// Of these, known to hold no end of a head.
     scanned: usize,
 }
 
 impl Input {
+    fn new() -> Input {
+        Input {
+            bytes: Vec::new(),
+            first_begun: Some(Instant::now()),
+            scanned: 0,
+        }
+    }
+
     /// Waits until a request begins.
     fn wait(&self, connection: &Connection) -> Result<(), End> {
         if !self.bytes.is_empty() {
             return Ok(());
         }
-        let is_kept = connection.phase() == ConnectionPhase::Idle;
-        let timeout = if is_kept { IDLE_TIMEOUT } else { HEAD_TIMEOUT };
+        let deadline = match self.first_begun {
+            Some(begun) => begun + HEAD_TIMEOUT,
+            None => Instant::now() + IDLE_TIMEOUT,
+        };
         connection
-            .wait_readable(Instant::now() + timeout)
+            .wait_readable(deadline)
             .map_err(|failure| match failure.kind() {
                 io::ErrorKind::TimedOut => End::Silent,
                 _ => End::Closed,
@@ -183,14 +195,10 @@ impl Input {
 
     /// Reads the request that has begun and takes it out.
     fn next_request(&mut self, connection: &Connection) -> Result<Request, End> {
-        if connection.phase() == ConnectionPhase::Idle {
+        let begun = self.first_begun.take().unwrap_or_else(|| {
             connection.enter(ConnectionPhase::Asking);
-        }
-        // A first request has been begun with the connection.
-        let begun = match connection.phase() {
-            ConnectionPhase::Silent => connection.phase_since(),
-            _ => Instant::now(),
-        };
+            Instant::now()
+        });
         let deadline = begun + HEAD_TIMEOUT;
         let mut is_told = false;
         loop {

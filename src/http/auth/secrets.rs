@@ -1,8 +1,7 @@
 //! The password and the token: what they must look like, and what a request's credentials are
 //! worth.
 //!
-//! Each is a shared pointer that reading again replaces. What cannot be read or is no good leaves
-//! the one before in force.
+//! Reading again replaces them. What cannot be read or is no good leaves the one before in force.
 
 use crate::{
     config::AccessConfig,
@@ -18,7 +17,7 @@ use crate::{
 };
 use log::{error, info, warn};
 use parking_lot::RwLock;
-use std::{env, path::Path, sync::Arc};
+use std::{env, path::Path};
 
 /// Shortest token. It stands in addresses, which are copied more often than typed.
 const SHORTEST_TOKEN: usize = 16;
@@ -62,8 +61,8 @@ pub enum Verdict {
 #[derive(Debug)]
 struct Key<T> {
     source: SecretSource,
-    /// Held to copy the pointer or to put another there.
-    current: RwLock<Arc<T>>,
+    /// Held to compare a guess with it, or to put another there.
+    current: RwLock<T>,
 }
 
 /// A password, with or without a user's name.
@@ -106,21 +105,19 @@ impl Secrets {
     /// True when `given` is the token.
     pub fn is_token(&self, given: &str) -> bool {
         let key = self.token.as_ref();
-        key.is_some_and(|key| key.get().0.is(given.as_bytes()))
+        key.is_some_and(|key| key.current.read().0.is(given.as_bytes()))
     }
 
     /// What the credentials of `request` are worth. Those nobody asks for are not looked at: they may
     /// be meant for a proxy.
     pub fn judge(&self, request: &Request, only_looks: bool) -> Verdict {
         let password = self.password.as_ref();
-        let password = password.and_then(|key| Some(key.get().is(&credentials::basic(request)?)));
-        let token = self
-            .token
-            .as_ref()
-            .and_then(|_| credentials::token(request));
+        let password =
+            password.and_then(|key| Some(key.current.read().is(&credentials::basic(request)?)));
+        let token = credentials::token(request).filter(|_| self.has_token());
         match (password, token.map(|token| self.is_token(&token))) {
             (Some(true), _) => Verdict::Password,
-            // Who has the token shall not guess the password uncounted.
+            // Who has the token shall not guess the password unnoticed.
             (Some(false), _) if !only_looks => Verdict::Wrong,
             (_, Some(true)) => Verdict::Token,
             (None, None) => Verdict::Nothing,
@@ -133,14 +130,10 @@ impl<T: Parse> Key<T> {
     fn read(names: &Names, file: Option<&Path>) -> Result<Option<Key<T>>, Error> {
         let source = SecretSource::find(names, file, &|name: &str| env::var_os(name))?;
         let key = |source| {
-            let current = RwLock::new(Arc::new(T::read(&source)?));
+            let current = RwLock::new(T::read(&source)?);
             Ok(Key { source, current })
         };
         source.map(key).transpose()
-    }
-
-    fn get(&self) -> Arc<T> {
-        Arc::clone(&self.current.read())
     }
 
     fn reload(&self) {
@@ -149,7 +142,7 @@ impl<T: Parse> Key<T> {
         }
         match T::read(&self.source) {
             Ok(secret) => {
-                *self.current.write() = Arc::new(secret);
+                *self.current.write() = secret;
                 info!("read again: {}", self.source);
             }
             Err(error) => error!("{error}; what was read before stays in force"),
@@ -232,7 +225,7 @@ mod tests {
             fn key<T: Parse>(line: &str) -> Key<T> {
                 Key {
                     source: SecretSource::Variable("TEST"),
-                    current: RwLock::new(Arc::new(T::parse(line.as_bytes()).expect("good"))),
+                    current: RwLock::new(T::parse(line.as_bytes()).expect("good")),
                 }
             }
             Secrets {

@@ -64,9 +64,9 @@ pub struct Acceptor {
 impl Acceptor {
     /// Starts the accept thread.
     pub fn start(listening: Arc<Listener>, app: Arc<App>) -> Result<Arc<Acceptor>, Error> {
-        let name = || "accept".to_owned();
+        let name = "accept";
         let thread_error = |source| Error::Thread {
-            name: name(),
+            name: name.to_owned(),
             source,
         };
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
@@ -79,7 +79,7 @@ impl Acceptor {
         });
         let running = Arc::clone(&acceptor);
         thread::Builder::new()
-            .name(name())
+            .name(name.to_owned())
             .spawn(move || running.run())
             .map_err(thread_error)?;
         Ok(acceptor)
@@ -156,11 +156,10 @@ impl Acceptor {
             let error = io::Error::from(errno);
             error!("cannot accept a connection, trying on: {error}{suppressed}");
         }
-        let is_shortage = matches!(
+        if matches!(
             errno,
             Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM
-        );
-        if is_shortage {
+        ) {
             self.app.connections.displace(None);
         }
         // A connection that is closed gives its descriptor back.

@@ -87,16 +87,6 @@ impl Connection {
         self.permit.is_allowed
     }
 
-    /// What it is in.
-    pub fn phase(&self) -> ConnectionPhase {
-        self.open.phase(self.id).0
-    }
-
-    /// When its phase began.
-    pub fn phase_since(&self) -> Instant {
-        self.open.phase(self.id).1
-    }
-
     /// Enters `phase` now, unless it was displaced.
     pub fn enter(&self, phase: ConnectionPhase) {
         self.open.enter(self.id, phase);
@@ -172,7 +162,7 @@ impl Connection {
                 Some(written) => {
                     bytes = &bytes[written..];
                     if outcome == Written::Waiting {
-                        self.note_progress();
+                        self.open.note_progress(self.id);
                     }
                 }
                 None => {
@@ -201,7 +191,7 @@ impl Connection {
                 Ok(0) if self.receive_limit() != before => {
                     before = self.receive_limit();
                     deadline = Instant::now() + self.timeout;
-                    self.note_progress();
+                    self.open.note_progress(self.id);
                 }
                 Ok(0) if left.is_zero() => return Err(io::ErrorKind::TimedOut.into()),
                 Ok(0) => {}
@@ -210,13 +200,6 @@ impl Connection {
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(errno.into()),
             }
-        }
-    }
-
-    /// An answer that is being taken is not stalled.
-    fn note_progress(&self) {
-        if self.phase() == ConnectionPhase::Sending {
-            self.enter(ConnectionPhase::Sending);
         }
     }
 
