@@ -65,7 +65,6 @@ pub struct Server {
 #[derive(Debug)]
 pub struct Serving {
     app: Arc<App>,
-    listening: Arc<Listener>,
     acceptor: Arc<Acceptor>,
 }
 
@@ -122,15 +121,13 @@ impl Server {
         health: Arc<LatestHealth>,
     ) -> Result<Serving, Error> {
         self.access.announce(self.listening.ip());
+        let limit = ConnectionLimit::new(limits.connections, config.max_per_address);
         let app = Arc::new(App {
             camera: Arc::clone(camera),
             viewers: Viewers::new(limits.viewers),
             access: self.access,
             health,
-            connections: OpenConnections::new(ConnectionLimit::new(
-                limits.connections,
-                config.max_per_address,
-            )),
+            connections: OpenConnections::new(limit),
             waiters: WaiterLimit::new((limits.connections - limits.viewers) / 2),
             allow_origin: config.allow_origin.clone(),
             frame_ancestors: config.frame_ancestors.clone(),
@@ -138,12 +135,8 @@ impl Server {
             client_timeout: config.client_timeout,
             started: Instant::now(),
         });
-        let acceptor = Acceptor::start(Arc::clone(&self.listening), Arc::clone(&app))?;
-        Ok(Serving {
-            app,
-            listening: self.listening,
-            acceptor,
-        })
+        let acceptor = Acceptor::start(self.listening, Arc::clone(&app))?;
+        Ok(Serving { app, acceptor })
     }
 }
 
@@ -160,7 +153,7 @@ impl Serving {
 
     /// Asks the server over its own address.
     pub fn probe(&self) -> Probe {
-        Probe::new(Arc::clone(&self.listening))
+        Probe::new(self.acceptor.listening())
     }
 
     /// Accepts nothing more, and waits until every request but the streams is answered, at most

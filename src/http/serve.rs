@@ -161,18 +161,18 @@ impl End {
 #[derive(Debug)]
 struct Input {
     bytes: Vec<u8>,
-    /// When its first request began: with the connection. A later one begins with its first byte.
-    first_begun: Option<Instant>,
     /// Of these, known to hold no end of a head.
     scanned: usize,
+    /// When its first request began: with the connection. A later one begins with its first byte.
+    first_begun: Option<Instant>,
 }
 
 impl Input {
     fn new() -> Input {
         Input {
             bytes: Vec::new(),
-            first_begun: Some(Instant::now()),
             scanned: 0,
+            first_begun: Some(Instant::now()),
         }
     }
 

@@ -91,6 +91,11 @@ impl Acceptor {
         let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
     }
 
+    /// What it accepts from.
+    pub fn listening(&self) -> Arc<Listener> {
+        Arc::clone(&self.listening)
+    }
+
     fn limit(&self) -> &ConnectionLimit {
         &self.app.connections.limit
     }

@@ -26,9 +26,6 @@ use std::{
 /// Connections that may wait in the kernel to be accepted; the kernel's own cap is usually the same.
 const ACCEPT_QUEUE: i32 = 4096;
 
-/// Probes for peers that vanished while nothing was sent to them.
-const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(10), Duration::from_secs(3), 3);
-
 /// Bytes the kernel may hold unsent for a viewer before its writer waits: a slow viewer sees the
 /// present, not a backlog of megabytes.
 const UNSENT_BYTES: u32 = 16 * 1024;
@@ -89,11 +86,8 @@ fn bind_tcp(address: &str) -> io::Result<Listener> {
 }
 
 fn listen_on(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         // `[::]` is everybody, IPv4 included, whatever the system's default.
         socket.set_only_v6(false)?;
@@ -110,11 +104,11 @@ fn set_options(socket: &Socket) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
     socket.set_keepalive(true)?;
-    let (time, interval, retries) = KEEPALIVE;
+    // Probes for peers that vanished while nothing was sent to them.
     let keepalive = TcpKeepalive::new()
-        .with_time(time)
-        .with_interval(interval)
-        .with_retries(retries);
+        .with_time(Duration::from_secs(10))
+        .with_interval(Duration::from_secs(3))
+        .with_retries(3);
     socket.set_tcp_keepalive(&keepalive)
 }
 
