@@ -117,11 +117,9 @@ pub fn check(
     if host.is_empty() || is_ours(host, &uname.nodename().to_string_lossy(), allowed) {
         return Ok(());
     }
-    let letters = without_port(host).unwrap_or(host).chars();
-    let name: String = letters
-        .map(|letter| Some(letter).filter(char::is_ascii_graphic).unwrap_or('?'))
-        .take(MOST_NAME_BYTES + 2)
-        .collect();
+    let name = without_port(host).unwrap_or(host);
+    let mut name = name.replace(|letter: char| !letter.is_ascii_graphic(), "?");
+    name.truncate(MOST_NAME_BYTES + 2);
     refused.note(&name, peer);
     let line = format!(
         "`{name}` is not known as a name of this machine{}\n",

@@ -116,13 +116,23 @@ impl Connection {
     pub fn wait_readable(&self, deadline: Instant) -> io::Result<()> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let mut fds = [PollFd::new(&*self.socket, PollFlags::IN)];
-            match poll(&mut fds, Timespec::try_from(left).ok().as_ref()) {
-                Ok(0) if left.is_zero() => return Err(io::ErrorKind::TimedOut.into()),
-                Ok(0) | Err(Errno::INTR) => {}
-                Ok(_) => return Ok(()),
-                Err(errno) => return Err(errno.into()),
+            if self.is_ready(PollFlags::IN, left)? {
+                return Ok(());
             }
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+        }
+    }
+
+    /// Waits for `event` or `time`, or less; an error of the socket is an event, too, and shows at the
+    /// next read or write.
+    fn is_ready(&self, event: PollFlags, time: Duration) -> io::Result<bool> {
+        let mut fds = [PollFd::new(&*self.socket, event)];
+        match poll(&mut fds, Timespec::try_from(time).ok().as_ref()) {
+            Ok(count) => Ok(count > 0),
+            Err(Errno::INTR) => Ok(false),
+            Err(errno) => Err(errno.into()),
         }
     }
 
@@ -183,22 +193,18 @@ impl Connection {
         let mut deadline = Instant::now() + self.timeout;
         let mut before = self.receive_limit();
         loop {
-            let mut fds = [PollFd::new(&*self.socket, PollFlags::OUT)];
             let left = deadline.saturating_duration_since(Instant::now());
             // The kernel wakes us for many bytes only; a slow peer takes few.
-            let pause = Timespec::try_from(left.min(PROGRESS)).ok();
-            match poll(&mut fds, pause.as_ref()) {
-                Ok(0) if self.receive_limit() != before => {
-                    before = self.receive_limit();
-                    deadline = Instant::now() + self.timeout;
-                    self.open.note_progress(self.id);
-                }
-                Ok(0) if left.is_zero() => return Err(io::ErrorKind::TimedOut.into()),
-                Ok(0) => {}
-                // An error of the socket shows at the next write.
-                Ok(_) => return Ok(()),
-                Err(Errno::INTR) => {}
-                Err(errno) => return Err(errno.into()),
+            if self.is_ready(PollFlags::OUT, left.min(PROGRESS))? {
+                return Ok(());
+            }
+            let limit = self.receive_limit();
+            if limit != before {
+                before = limit;
+                deadline = Instant::now() + self.timeout;
+                self.open.note_progress(self.id);
+            } else if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
             }
         }
     }

@@ -97,11 +97,9 @@ impl ConnectionLimit {
     /// end.
     pub fn wait_below(&self, count: usize, deadline: Instant) {
         let mut used = self.used.lock();
-        while !used.is_ending && used.count >= count {
-            if self.changed.wait_until(&mut used, deadline).timed_out() {
-                return;
-            }
-        }
+        let must_wait = |used: &mut Used| !used.is_ending && used.count >= count;
+        self.changed
+            .wait_while_until(&mut used, must_wait, deadline);
     }
 
     /// Waits for the program's end, at most until `deadline`.
