@@ -36,7 +36,6 @@ pub use auth::AccessControl;
 use log::info;
 use net::{
     accept::Acceptor,
-    connection_limit::ConnectionLimit,
     listener::{self, Listener},
     open_connections::OpenConnections,
 };
@@ -121,13 +120,12 @@ impl Server {
         health: Arc<LatestHealth>,
     ) -> Result<Serving, Error> {
         self.access.announce(self.listening.ip());
-        let limit = ConnectionLimit::new(limits.connections, config.max_per_address);
         let app = Arc::new(App {
             camera: Arc::clone(camera),
             viewers: Viewers::new(limits.viewers),
             access: self.access,
             health,
-            connections: OpenConnections::new(limit),
+            connections: OpenConnections::new(limits.connections, config.max_per_address),
             waiters: WaiterLimit::new((limits.connections - limits.viewers) / 2),
             allow_origin: config.allow_origin.clone(),
             frame_ancestors: config.frame_ancestors.clone(),
@@ -153,7 +151,7 @@ impl Serving {
 
     /// Asks the server over its own address.
     pub fn probe(&self) -> Probe {
-        Probe::new(self.acceptor.listening())
+        Probe(self.acceptor.listening())
     }
 
     /// Accepts nothing more, and waits until every request but the streams is answered, at most

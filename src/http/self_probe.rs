@@ -17,18 +17,11 @@ pub const TARGET: &str = "/healthz?probe";
 /// How every answer begins.
 const BEGINNING: [u8; 7] = *b"HTTP/1.";
 
-/// See the module.
+/// A probe of the server that listens there.
 #[derive(Debug)]
-pub struct Probe {
-    server: Arc<Listener>,
-}
+pub struct Probe(pub Arc<Listener>);
 
 impl Probe {
-    /// A probe of the server that listens there.
-    pub fn new(server: Arc<Listener>) -> Probe {
-        Probe { server }
-    }
-
     /// Asks, and says why there was no answer; connecting, asking and each read may take as long as
     /// `time`.
     ///
@@ -36,7 +29,7 @@ impl Probe {
     ///
     /// `TimedOut` when that was too short, else what the system says.
     pub fn ask(&self, time: Duration) -> io::Result<()> {
-        let address = self.server.own_address();
+        let address = self.0.own_address();
         let mut socket = Socket::new(address.domain(), Type::STREAM, None)?;
         socket.connect_timeout(&address, time)?;
         socket.set_write_timeout(Some(time))?;
@@ -69,7 +62,7 @@ mod tests {
         let shared = listener.try_clone().expect("a descriptor");
         let server = Listener::new(shared.into()).expect("bound");
         listener.set_nonblocking(false).expect("the test waits");
-        Probe::new(Arc::new(server))
+        Probe(Arc::new(server))
     }
 
     #[test]

@@ -75,12 +75,12 @@ impl OpenConnection {
 }
 
 impl OpenConnections {
-    /// None yet, and as many as `limit` allows.
-    pub fn new(limit: Arc<ConnectionLimit>) -> Arc<OpenConnections> {
+    /// None yet; for `max` connections, and `max_per_address` of one address.
+    pub fn new(max: usize, max_per_address: Option<usize>) -> Arc<OpenConnections> {
         Arc::new(OpenConnections {
             by_id: Mutex::default(),
             last_id: AtomicU64::new(0),
-            limit,
+            limit: ConnectionLimit::new(max, max_per_address),
             refused: Counter::default(),
             displaced: Counter::default(),
             timed_out: Counter::default(),
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn the_longest_silent_one_goes_first_and_nobody_who_is_answered() {
-        let open = OpenConnections::new(ConnectionLimit::new(4, None));
+        let open = OpenConnections::new(4, None);
         let add = |_| {
             let (ours, _theirs) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("sockets");
             Connection::new(&open, ours, Peer::Unix, STALLED)

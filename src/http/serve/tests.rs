@@ -43,7 +43,7 @@ impl Stand {
             viewers: Viewers::new(max),
             access: Arc::new(AccessControl::open(&config.server.access).expect("no secrets")),
             health: Arc::new(LatestHealth::default()),
-            connections: OpenConnections::new(ConnectionLimit::new(max, max_per_address)),
+            connections: OpenConnections::new(max, max_per_address),
             waiters: WaiterLimit::new(max),
             allow_origin: None,
             frame_ancestors: config.server.frame_ancestors,
