@@ -25,7 +25,7 @@ const LINES: u32 = 40;
 pub struct Viewers {
     max_viewers: usize,
     /// Held for the time of an insert, a remove, a copy of the pointers or a sum.
-    viewers: Mutex<Admitted>,
+    admitted: Mutex<Admitted>,
     /// A viewer left.
     left: Condvar,
     /// Viewers that took no byte for too long and were let go.
@@ -119,7 +119,7 @@ impl Viewers {
     pub fn new(max_viewers: usize) -> Arc<Viewers> {
         Arc::new(Viewers {
             max_viewers,
-            viewers: Mutex::default(),
+            admitted: Mutex::default(),
             left: Condvar::new(),
             evicted: Counter::default(),
             lines: LogLimiter::per_minute(LINES),
@@ -139,7 +139,7 @@ impl Viewers {
             bytes: Counter::default(),
         });
         let count = {
-            let mut viewers = self.viewers.lock();
+            let mut viewers = self.admitted.lock();
             if viewers.by_id.len() >= self.max_viewers {
                 return None;
             }
@@ -153,7 +153,7 @@ impl Viewers {
             );
         }
         Some(Admission {
-            clients: Arc::clone(self),
+            viewers: Arc::clone(self),
             viewer,
             leaving: None,
         })
@@ -166,18 +166,18 @@ impl Viewers {
 
     /// Who watches, by id.
     pub fn viewers(&self) -> Vec<Arc<Viewer>> {
-        self.viewers.lock().by_id.values().cloned().collect()
+        self.admitted.lock().by_id.values().cloned().collect()
     }
 
     /// How many watch.
     pub fn count(&self) -> usize {
-        self.viewers.lock().by_id.len()
+        self.admitted.lock().by_id.len()
     }
 
     /// Of all viewers, gone ones included. Summed here, so that a part sent touches nothing that all
     /// viewers share.
     pub fn totals(&self) -> Totals {
-        let viewers = self.viewers.lock();
+        let viewers = self.admitted.lock();
         let mut totals = viewers.gone;
         for viewer in viewers.by_id.values() {
             totals.add(viewer);
@@ -188,7 +188,7 @@ impl Viewers {
     /// Waits until nobody watches any more, at most `time`.
     pub fn wait_gone(&self, time: Duration) {
         let deadline = Instant::now() + time;
-        let mut viewers = self.viewers.lock();
+        let mut viewers = self.admitted.lock();
         while !viewers.by_id.is_empty() {
             if self.left.wait_until(&mut viewers, deadline).timed_out() {
                 let count = viewers.by_id.len();
@@ -202,7 +202,7 @@ impl Viewers {
 /// A viewer's place; given back when dropped.
 #[derive(Debug)]
 pub struct Admission {
-    clients: Arc<Viewers>,
+    viewers: Arc<Viewers>,
     /// Its numbers.
     pub viewer: Arc<Viewer>,
     leaving: Option<LeaveReason>,
@@ -235,20 +235,20 @@ impl Admission {
 impl Drop for Admission {
     fn drop(&mut self) {
         let count = {
-            let mut viewers = self.clients.viewers.lock();
+            let mut viewers = self.viewers.admitted.lock();
             viewers.by_id.remove(&self.viewer.id);
             viewers.gone.add(&self.viewer);
-            self.clients.left.notify_all();
+            self.viewers.left.notify_all();
             viewers.by_id.len()
         };
         let is_stalled = self.leaving.is_some_and(LeaveReason::is_stalled);
         if is_stalled {
-            self.clients.evicted.increment();
+            self.viewers.evicted.increment();
         }
         let lines = if is_stalled {
-            &self.clients.stall_lines
+            &self.viewers.stall_lines
         } else {
-            &self.clients.lines
+            &self.viewers.lines
         };
         let Some(suppressed) = lines.permit() else {
             return;
@@ -272,18 +272,18 @@ mod tests {
 
     #[test]
     fn one_more_than_the_limit_is_not_admitted_until_one_leaves() {
-        let clients = Viewers::new(2);
-        let first = clients.admit(1, "a".to_owned()).expect("a place");
-        let _second = clients.admit(2, "b".to_owned()).expect("a place");
-        assert!(clients.admit(3, "c".to_owned()).is_none());
+        let viewers = Viewers::new(2);
+        let first = viewers.admit(1, "a".to_owned()).expect("a place");
+        let _second = viewers.admit(2, "b".to_owned()).expect("a place");
+        assert!(viewers.admit(3, "c".to_owned()).is_none());
         first.leave(LeaveReason::Ending);
-        assert!(clients.admit(4, "d".to_owned()).is_some());
+        assert!(viewers.admit(4, "d".to_owned()).is_some());
     }
 
     #[test]
     fn a_part_is_counted_for_its_viewer_and_for_all() {
-        let clients = Viewers::new(1);
-        let admission = clients.admit(1, "a".to_owned()).expect("a place");
+        let viewers = Viewers::new(1);
+        let admission = viewers.admit(1, "a".to_owned()).expect("a place");
         admission.note_frame(100, 2, Instant::now());
         admission.note_repeat(100);
         let viewer = &admission.viewer;
@@ -297,14 +297,14 @@ mod tests {
             missed,
             bytes,
         };
-        assert_eq!(clients.totals(), totals);
+        assert_eq!(viewers.totals(), totals);
     }
 
     #[test]
     fn what_a_viewer_that_left_was_sent_stays_counted() {
-        let clients = Viewers::new(2);
-        let first = clients.admit(1, "a".to_owned()).expect("a place");
-        let second = clients.admit(2, "b".to_owned()).expect("a place");
+        let viewers = Viewers::new(2);
+        let first = viewers.admit(1, "a".to_owned()).expect("a place");
+        let second = viewers.admit(2, "b".to_owned()).expect("a place");
         let now = Instant::now();
         first.note_frame(100, 2, now);
         second.note_frame(100, 0, now);
@@ -313,25 +313,25 @@ mod tests {
             missed: 2,
             bytes: 200,
         };
-        assert_eq!(clients.totals(), totals);
+        assert_eq!(viewers.totals(), totals);
         first.leave(LeaveReason::Ending);
-        assert_eq!(clients.totals(), totals);
+        assert_eq!(viewers.totals(), totals);
         second.note_frame(100, 1, now);
         totals = Totals {
             sent: 3,
             missed: 3,
             bytes: 300,
         };
-        assert_eq!(clients.totals(), totals);
+        assert_eq!(viewers.totals(), totals);
     }
 
     #[test]
     fn waiting_for_the_last_viewer_ends_when_it_leaves() {
-        let clients = Viewers::new(1);
-        let admission = clients.admit(1, "a".to_owned()).expect("a place");
+        let viewers = Viewers::new(1);
+        let admission = viewers.admit(1, "a".to_owned()).expect("a place");
         let leaver = std::thread::spawn(move || admission.leave(LeaveReason::Ending));
-        clients.wait_gone(Duration::from_secs(60));
-        assert!(clients.viewers().is_empty());
+        viewers.wait_gone(Duration::from_secs(60));
+        assert!(viewers.viewers().is_empty());
         leaver.join().expect("no panic");
     }
 }

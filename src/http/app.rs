@@ -4,7 +4,7 @@ use crate::{
     config::{FrameAncestors, Origin},
     feed::{camera::Camera, viewers::Viewers},
     http::{
-        auth::AccessControl, net::connection_limit::ConnectionLimit, waiter_limit::WaiterLimit,
+        auth::AccessControl, net::open_connections::OpenConnections, waiter_limit::WaiterLimit,
     },
     system::machine::LatestHealth,
 };
@@ -25,7 +25,7 @@ pub struct App {
     /// The machine's.
     pub health: Arc<LatestHealth>,
     /// The open connections.
-    pub connections: Arc<ConnectionLimit>,
+    pub connections: Arc<OpenConnections>,
     /// Who may wait for a picture.
     pub waiters: WaiterLimit,
     /// Whose pages may read the answers.

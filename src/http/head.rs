@@ -98,13 +98,10 @@ fn look_at_part(bytes: &[u8]) -> Parsed {
 
 /// The lines of a head, each with its CRLF, without the empty one.
 fn read_lines(head: &[u8]) -> Result<Head, Parsed> {
-    let mut rest = head;
-    let mut lines = std::iter::from_fn(|| {
-        let end = find(rest, b"\r\n")?;
-        let line = &rest[..end];
-        rest = &rest[end + 2..];
-        Some(line)
-    });
+    // A line that ends otherwise keeps its end, which neither a request line nor a header may hold.
+    let mut lines = head
+        .split_inclusive(|&byte| byte == b'\n')
+        .map(|line| line.strip_suffix(b"\r\n").unwrap_or(line));
     let mut head = read_request_line(lines.next().unwrap_or_default())?;
     let mut length = None;
     for line in lines {

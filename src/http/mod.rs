@@ -34,9 +34,11 @@ use crate::{
 use app::App;
 pub use auth::AccessControl;
 use log::info;
-use net::accept::Acceptor;
-use net::connection_limit::ConnectionLimit;
-use net::listener::{self, Listener};
+use net::{
+    accept::Acceptor,
+    listener::{self, Listener},
+    open_connections::OpenConnections,
+};
 pub use self_probe::Probe;
 use std::{
     os::fd::OwnedFd,
@@ -62,7 +64,6 @@ pub struct Server {
 #[derive(Debug)]
 pub struct Serving {
     app: Arc<App>,
-    listening: Arc<Listener>,
     acceptor: Arc<Acceptor>,
 }
 
@@ -71,26 +72,23 @@ impl Server {
     /// `--listen`.
     pub fn bind(config: &ServerConfig, passed: Option<OwnedFd>) -> Result<Server, Error> {
         let access = Arc::new(AccessControl::open(&config.access)?);
-        if let Some(passed) = passed {
-            let listening = listener::from_systemd(passed)
-                .map_err(|failure| Error::Passed(failure.to_string()))?;
-            info!("the socket comes from systemd; --listen is not used");
-            return Ok(Server {
-                listening: Arc::new(listening),
-                is_passed: true,
-                access,
-            });
-        }
-        listener::bind(&config.listen)
-            .map(|listening| Server {
-                listening: Arc::new(listening),
-                is_passed: false,
-                access,
-            })
-            .map_err(|source| Error::Listen {
+        let is_passed = passed.is_some();
+        let listening = match passed {
+            Some(passed) => listener::from_systemd(passed)
+                .map_err(|failure| Error::Passed(failure.to_string()))?,
+            None => listener::bind(&config.listen).map_err(|source| Error::Listen {
                 address: config.listen.to_string(),
                 source,
-            })
+            })?,
+        };
+        if is_passed {
+            info!("the socket comes from systemd; --listen is not used");
+        }
+        Ok(Server {
+            listening: Arc::new(listening),
+            is_passed,
+            access,
+        })
     }
 
     /// The address to open in a browser on this machine, with the real port.
@@ -127,7 +125,7 @@ impl Server {
             viewers: Viewers::new(limits.viewers),
             access: self.access,
             health,
-            connections: ConnectionLimit::new(limits.connections, config.max_per_address),
+            connections: OpenConnections::new(limits.connections, config.max_per_address),
             waiters: WaiterLimit::new((limits.connections - limits.viewers) / 2),
             allow_origin: config.allow_origin.clone(),
             frame_ancestors: config.frame_ancestors.clone(),
@@ -135,12 +133,8 @@ impl Server {
             client_timeout: config.client_timeout,
             started: Instant::now(),
         });
-        let acceptor = Acceptor::start(Arc::clone(&self.listening), Arc::clone(&app))?;
-        Ok(Serving {
-            app,
-            listening: self.listening,
-            acceptor,
-        })
+        let acceptor = Acceptor::start(self.listening, Arc::clone(&app))?;
+        Ok(Serving { app, acceptor })
     }
 }
 
@@ -152,12 +146,12 @@ impl Serving {
 
     /// True when all connections are in use: one more waits, and a probe with it.
     pub fn is_full(&self) -> bool {
-        self.app.connections.is_full()
+        self.app.connections.limit.is_full()
     }
 
     /// Asks the server over its own address.
     pub fn probe(&self) -> Probe {
-        Probe::new(Arc::clone(&self.listening))
+        Probe(self.acceptor.listening())
     }
 
     /// Accepts nothing more, and waits until every request but the streams is answered, at most
@@ -168,11 +162,12 @@ impl Serving {
         let connections = &self.app.connections;
         self.acceptor.end();
         let streams = || self.app.viewers.count();
-        if connections.wait_open(streams, Instant::now() + LAST_REQUESTS) {
+        let limit = &connections.limit;
+        if limit.wait_until_at_most(streams, Instant::now() + LAST_REQUESTS) {
             return;
         }
-        connections.close_silent();
-        if !connections.wait_open(streams, deadline) {
+        connections.close_unasking();
+        if !limit.wait_until_at_most(streams, deadline) {
             info!("ending with requests that are not answered");
         }
     }

@@ -1,7 +1,7 @@
 //! A request's target: host, path and query.
 
 use percent_encoding::percent_decode_str;
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 /// A request's target, taken apart.
 #[derive(Debug, PartialEq)]
@@ -46,12 +46,6 @@ impl Target {
 }
 
 impl Query {
-    /// The parameters in `text`.
-    #[cfg(test)]
-    pub fn new(text: &str) -> Query {
-        Query(text.to_owned())
-    }
-
     /// The first value of parameter `name`, decoded; empty when it stands without one.
     pub fn get(&self, name: &str) -> Option<Cow<'_, str>> {
         self.0.split('&').find_map(|pair| {
@@ -59,6 +53,27 @@ impl Query {
             (key == name).then(|| decode(value))
         })
     }
+
+    /// The number in parameter `name`, if there is one. Of another value, a line says what is `allowed`.
+    pub fn number<T: FromStr>(
+        &self,
+        name: &str,
+        is_allowed: impl Fn(&T) -> bool,
+        allowed: &str,
+    ) -> Result<Option<T>, String> {
+        let Some(text) = self.get(name) else {
+            return Ok(None);
+        };
+        let number = text.parse().ok().filter(is_allowed);
+        number.map(Some).ok_or_else(|| wrong(name, &text, allowed))
+    }
+}
+
+/// A line that says what is `allowed` in parameter `name`, and how the value that is there begins.
+pub fn wrong(name: &str, text: &str, allowed: &str) -> String {
+    let letters = text.chars().filter(|letter| !letter.is_control());
+    let text: String = letters.take(40).collect();
+    format!("{name}=`{text}`: allowed {allowed}\n")
 }
 
 /// Decodes a value of a query; what is not well encoded stays as it is.
@@ -74,6 +89,13 @@ fn decode(text: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Query {
+        /// The parameters in `text`.
+        pub fn new(text: &str) -> Query {
+            Query(text.to_owned())
+        }
+    }
 
     #[test]
     fn targets_are_taken_apart() {

@@ -1,6 +1,6 @@
 //! A request as handlers see it: whole, with its body.
 
-use crate::http::{head::Head, net::open_connection::Peer, query::Target};
+use crate::http::{head::Head, net::listener::Peer, query::Target};
 pub use tiny_http::Method;
 use tiny_http::{HTTPVersion, Header};
 
@@ -60,5 +60,38 @@ impl Request {
             return false;
         }
         !self.is_http_1_0 || connection.contains("keep-alive")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Request {
+        /// A plain GET from another machine.
+        pub fn example(target: &str, authorization: Option<&str>) -> Request {
+            let header = authorization.map(|value| format!("Authorization: {value}"));
+            let header = header.map(|line| line.parse().expect("a header"));
+            let mut request = Request {
+                client: 1,
+                peer: Peer::Tcp(([192, 0, 2, 1], 80).into()),
+                method: Method::Get,
+                target: Target::parse(target),
+                is_http_1_0: false,
+                headers: header.into_iter().collect(),
+                body: Vec::new(),
+            };
+            request.set_hosts(&["192.0.2.7:8080"]);
+            request
+        }
+
+        /// Replaces its Host headers.
+        pub fn set_hosts(&mut self, hosts: &[&str]) {
+            self.headers.retain(|header| !header.field.equiv("Host"));
+            for host in hosts {
+                let header = Header::from_bytes("Host", *host);
+                self.headers.push(header.expect("a header"));
+            }
+        }
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! Handlers make it, the connection writes it. Knows neither.
 
-use crate::{config::Origin, feed::frame::Frame, http::request::Request};
-use std::{borrow::Cow, io::Write, sync::Arc, time::SystemTime};
+use crate::{config::Origin, feed::frame::Frame};
+use std::{borrow::Cow, sync::Arc, time::SystemTime};
+use tiny_http::StatusCode;
 
 /// A response with all of its body.
 #[derive(Debug)]
@@ -71,15 +72,33 @@ impl Response {
         self
     }
 
-    /// Status line and headers with the empty line behind them, for `request`. `keeps` says whether
-    /// the connection is kept; `allow_origin` whose pages may read the answer.
-    pub fn head(&self, request: &Request, keeps: bool, allow_origin: Option<&Origin>) -> Vec<u8> {
-        let mut head = begin(
-            request,
+    /// Status line and headers with the empty line behind them. `keeps` says whether the connection is
+    /// kept; `allow_origin` whose pages may read the answer.
+    pub fn head(&self, is_http_1_0: bool, keeps: bool, allow_origin: Option<&Origin>) -> Vec<u8> {
+        let version = if is_http_1_0 { "1.0" } else { "1.1" };
+        let connection = match (keeps && self.has_length(), is_http_1_0) {
+            (false, _) => "Connection: close\r\n",
+            (true, true) => "Connection: keep-alive\r\n",
+            (true, false) => "",
+        };
+        let mut head = format!(
+            "HTTP/{version} {} {}\r\nServer: camfeed/{}\r\nDate: {}\r\n{connection}\
+             X-Content-Type-Options: nosniff\r\n",
             self.status,
-            keeps && self.has_length(),
-            allow_origin,
+            StatusCode(self.status).default_reason_phrase(),
+            env!("CARGO_PKG_VERSION"),
+            httpdate::HttpDate::from(SystemTime::now()),
         );
+        if let Some(Origin(origin)) = allow_origin {
+            head.push_str(&format!(
+                "Access-Control-Allow-Origin: {origin}\r\n\
+                 Access-Control-Expose-Headers: Content-Disposition, Date, ETag, Retry-After, \
+                 X-Sequence, X-Timestamp\r\n"
+            ));
+            if origin != "*" {
+                head.push_str("Vary: Origin\r\n");
+            }
+        }
         head.push_str(&self.headers);
         // A 304 has no body, and says nothing of the one it stands for.
         if self.has_length() && self.status != 304 {
@@ -106,69 +125,20 @@ impl Response {
 
 /// An answer to what is no request: a status and a line of text, and the connection is closed.
 pub fn minimal(status: u16, line: &str) -> Vec<u8> {
-    let mut answer = Vec::new();
-    write!(
-        answer,
-        "HTTP/1.1 {status} {}\r\nServer: camfeed/{}\r\nDate: {}\r\nConnection: close\r\n\
-         Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\r\n{line}",
-        reason(status),
-        env!("CARGO_PKG_VERSION"),
-        httpdate::HttpDate::from(SystemTime::now()),
-        line.len(),
-    )
-    .expect("writing to a Vec cannot fail");
+    let response = Response::text(status, line);
+    let mut answer = response.head(false, false, None);
+    answer.extend_from_slice(response.body());
     answer
 }
 
-/// Status line and the headers every answer has.
-fn begin(request: &Request, status: u16, keeps: bool, allow_origin: Option<&Origin>) -> String {
-    let is_http_1_0 = request.is_http_1_0;
-    let version = if is_http_1_0 { "1.0" } else { "1.1" };
-    let connection = match (keeps, is_http_1_0) {
-        (false, _) => "Connection: close\r\n",
-        (true, true) => "Connection: keep-alive\r\n",
-        (true, false) => "",
-    };
-    let mut head = format!(
-        "HTTP/{version} {status} {}\r\nServer: camfeed/{}\r\nDate: {}\r\n{connection}\
-         X-Content-Type-Options: nosniff\r\n",
-        reason(status),
-        env!("CARGO_PKG_VERSION"),
-        httpdate::HttpDate::from(SystemTime::now()),
-    );
-    if let Some(origin) = allow_origin {
-        head.push_str("Access-Control-Allow-Origin: ");
-        head.push_str(&origin.0);
-        head.push_str(
-            "\r\nAccess-Control-Expose-Headers: Content-Disposition, Date, ETag, Retry-After, \
-             X-Sequence, X-Timestamp\r\n",
-        );
-        if origin.0 != "*" {
-            head.push_str("Vary: Origin\r\n");
-        }
-    }
-    head
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn reason(status: u16) -> &'static str {
-    match status {
-        200 => "OK",
-        304 => "Not Modified",
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        408 => "Request Timeout",
-        411 => "Length Required",
-        413 => "Content Too Large",
-        415 => "Unsupported Media Type",
-        417 => "Expectation Failed",
-        421 => "Misdirected Request",
-        431 => "Request Header Fields Too Large",
-        500 => "Internal Server Error",
-        503 => "Service Unavailable",
-        505 => "HTTP Version Not Supported",
-        _ => "Error",
+    impl Response {
+        /// Its status.
+        pub fn status(&self) -> u16 {
+            self.status
+        }
     }
 }

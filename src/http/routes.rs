@@ -8,9 +8,7 @@ use crate::{
     http::{
         answers::{controls, metrics, pages, snapshot, state, stream},
         app::App,
-        auth::AccessRequest,
-        net::open_connection::Peer,
-        request::{Method, Request},
+        request::Request,
         response::Response,
         self_probe,
     },
@@ -50,21 +48,15 @@ pub fn answer(request: &Request, app: &App) -> Answer {
         fault_injection::request();
         assert!(!fault_injection::is_due("client"), "a fault on purpose");
     }
-    if let Err(refusal) = app.access.check(&ask(request)) {
-        return refusal.response().into();
+    if let Err(refusal) = app.access.check(request) {
+        return refusal.into();
     }
-    let takes_changes = target.path == "/controls";
-    let is_allowed = match request.method {
-        Method::Get | Method::Head => true,
-        Method::Post => takes_changes,
-        _ => false,
+    let allowed = match &*target.path {
+        "/controls" => "GET, HEAD, POST",
+        _ => "GET, HEAD",
     };
-    if !is_allowed {
-        let allowed = if takes_changes {
-            "GET, HEAD, POST"
-        } else {
-            "GET, HEAD"
-        };
+    let method = request.method.as_str();
+    if !allowed.split(", ").any(|allowed| allowed == method) {
         return Response::text(405, "this method is not answered here\n")
             .with("Allow", allowed)
             .into();
@@ -87,24 +79,6 @@ pub fn answer(request: &Request, app: &App) -> Answer {
         (path, _) => match pages::find(path) {
             Some(page) => page.answer(&target.query, app).into(),
             None => Response::text(404, "there is nothing here; / is the page\n").into(),
-        },
-    }
-}
-
-/// What access control needs to know of the request.
-fn ask(request: &Request) -> AccessRequest<'_> {
-    let target = &request.target;
-    AccessRequest {
-        only_looks: matches!(request.method, Method::Get | Method::Head),
-        path: &target.path,
-        query: &target.query,
-        authority: target.authority.as_deref(),
-        hosts: request.header_values("Host").collect(),
-        authorization: request.header("Authorization"),
-        is_http_1_0: request.is_http_1_0,
-        peer: match request.peer {
-            Peer::Tcp(address) => Some(address.ip()),
-            Peer::Unix => None,
         },
     }
 }

@@ -8,67 +8,45 @@ use socket2::{Socket, Type};
 use std::{
     io::{self, Read, Write},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// What the probe asks for; told from other requests only so that the log need not speak of it.
 pub const TARGET: &str = "/healthz?probe";
 
 /// How every answer begins.
-const BEGINNING: &[u8] = b"HTTP/1.";
+const BEGINNING: [u8; 7] = *b"HTTP/1.";
 
-/// See the module.
+/// A probe of the server that listens there.
 #[derive(Debug)]
-pub struct Probe {
-    server: Arc<Listener>,
-}
+pub struct Probe(pub Arc<Listener>);
 
 impl Probe {
-    /// A probe of the server that listens there.
-    pub fn new(server: Arc<Listener>) -> Probe {
-        Probe { server }
-    }
-
-    /// Asks, and says why there was no answer within `time`.
+    /// Asks, and says why there was no answer; connecting, asking and each read may take as long as
+    /// `time`.
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut` when that was too short, else what the system says.
     pub fn ask(&self, time: Duration) -> io::Result<()> {
-        let deadline = Instant::now() + time;
-        let mut socket = self.connect(time)?;
-        socket.set_write_timeout(Some(left(deadline)?))?;
+        let address = self.0.own_address();
+        let mut socket = Socket::new(address.domain(), Type::STREAM, None)?;
+        socket.connect_timeout(&address, time)?;
+        socket.set_write_timeout(Some(time))?;
+        socket.set_read_timeout(Some(time))?;
         let request =
             format!("GET {TARGET} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-        socket.write_all(request.as_bytes())?;
-        let mut answer = Vec::new();
-        let mut bytes = [0; 256];
-        while answer.len() < BEGINNING.len() {
-            socket.set_read_timeout(Some(left(deadline)?))?;
-            let count = socket.read(&mut bytes)?;
-            if count == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
+        let mut answer = [0; BEGINNING.len()];
+        let asked = socket.write_all(request.as_bytes());
+        let answered = asked.and_then(|()| socket.read_exact(&mut answer));
+        match answered {
+            // What a socket's time-out gives.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Err(io::ErrorKind::TimedOut.into())
             }
-            answer.extend_from_slice(&bytes[..count]);
+            Ok(()) if answer != BEGINNING => Err(io::ErrorKind::InvalidData.into()),
+            answered => answered,
         }
-        if answer.starts_with(BEGINNING) {
-            Ok(())
-        } else {
-            Err(io::ErrorKind::InvalidData.into())
-        }
-    }
-
-    fn connect(&self, time: Duration) -> io::Result<Socket> {
-        let address = self.server.own_address()?;
-        let socket = Socket::new(address.domain(), Type::STREAM, None)?;
-        socket.connect_timeout(&address, time)?;
-        Ok(socket)
-    }
-}
-
-/// The time left; an error when there is none.
-fn left(deadline: Instant) -> io::Result<Duration> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() {
-        Err(io::ErrorKind::TimedOut.into())
-    } else {
-        Ok(left)
     }
 }
 
@@ -81,11 +59,10 @@ mod tests {
     const AT_ONCE: Duration = Duration::from_millis(50);
 
     fn probe_of(listener: &TcpListener) -> Probe {
-        let (listener, address) = (listener.try_clone(), listener.local_addr());
-        Probe::new(Arc::new(Listener::Tcp(
-            listener.expect("a descriptor"),
-            address.expect("bound"),
-        )))
+        let shared = listener.try_clone().expect("a descriptor");
+        let server = Listener::new(shared.into()).expect("bound");
+        listener.set_nonblocking(false).expect("the test waits");
+        Probe(Arc::new(server))
     }
 
     #[test]
@@ -115,6 +92,7 @@ mod tests {
     fn a_server_that_never_answers_is_waited_for_no_longer_than_told() {
         // The kernel accepts, nobody reads.
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        assert!(probe_of(&listener).ask(AT_ONCE).is_err());
+        let failure = probe_of(&listener).ask(AT_ONCE).expect_err("no answer");
+        assert_eq!(failure.kind(), io::ErrorKind::TimedOut);
     }
 }

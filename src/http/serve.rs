@@ -5,9 +5,9 @@
 use crate::http::{
     app::App,
     head::{self, Head, Parsed, parse_head},
-    net::{connection::Connection, open_connection::ConnectionPhase},
+    net::{connection::Connection, open_connections::ConnectionPhase},
     request::{Method, Request},
-    response::{Response, minimal},
+    response::minimal,
     routes::{self, Answer},
 };
 use log::debug;
@@ -35,10 +35,11 @@ const READ_BYTES: usize = 2048;
 /// Serves `connection` until it is closed. What it calls is not inlined: while the client says nothing,
 /// its thread is to have touched no more of its stack than it must.
 pub fn serve(mut connection: Connection, app: &App) {
-    if connection.phase() == ConnectionPhase::Answering {
-        connection.enter(ConnectionPhase::Silent); // It had to wait for its thread.
+    if !connection.is_allowed() {
+        let line = "this address has as many connections as it may have (--max-per-address)\n";
+        return finish(&connection, 503, line);
     }
-    let mut input = Input::default();
+    let mut input = Input::new();
     loop {
         if let Err(end) = input.wait(&connection) {
             return end.finish(&connection, app);
@@ -61,32 +62,35 @@ fn serve_one(connection: Connection, input: &mut Input, app: &App) -> Option<Con
         }
     };
     connection.enter(ConnectionPhase::Answering);
-    match routes::answer(&request, app) {
+    let response = match routes::answer(&request, app) {
+        Answer::Full(response) => response,
         Answer::Stream(stream) => {
             connection.enter(ConnectionPhase::Streaming);
             stream.run(connection, &request, app);
-            None
+            return None;
         }
-        Answer::Full(response) => {
-            let keeps =
-                response.has_length() && request.keeps_alive() && !app.connections.is_scarce();
-            match send(&connection, &request, &response, keeps, app) {
-                Ok(()) if keeps => {
-                    connection.enter(ConnectionPhase::Idle);
-                    return Some(connection);
-                }
-                Ok(()) => close(&connection),
-                Err(failure) => drop_client(connection, &failure, app),
+    };
+    connection.enter(ConnectionPhase::Sending);
+    let keeps =
+        response.has_length() && request.keeps_alive() && !app.connections.limit.is_scarce();
+    let head = response.head(request.is_http_1_0, keeps, app.allow_origin.as_ref());
+    let is_head = request.method == Method::Head;
+    let body = if is_head { &[] } else { response.body() };
+    match connection.write_both(&head, body) {
+        Ok(()) if keeps => {
+            connection.enter(ConnectionPhase::Idle);
+            return Some(connection);
+        }
+        Ok(()) => close(&connection),
+        Err(failure) => {
+            if failure.kind() == io::ErrorKind::TimedOut {
+                app.connections.timed_out.increment();
+                debug!("client {} stalled while it was answered", connection.id());
             }
-            None
+            connection.reset();
         }
     }
-}
-
-/// Tells a client whose address has as many connections as it may have.
-pub fn refuse_address(connection: &Connection) {
-    let line = "this address has as many connections as it may have (--max-per-address)\n";
-    finish(connection, &minimal(503, line));
+    None
 }
 
 /// Tells a client that is not served, without waiting for it. What it has sent is read, because closing
@@ -97,36 +101,11 @@ pub fn refuse_at_once(connection: &Connection, line: &str) {
     connection.end_writing();
 }
 
-fn send(
-    connection: &Connection,
-    request: &Request,
-    response: &Response,
-    keeps: bool,
-    app: &App,
-) -> io::Result<()> {
-    connection.enter(ConnectionPhase::Sending);
-    let head = response.head(request, keeps, app.allow_origin.as_ref());
-    let body = if request.method == Method::Head {
-        &[]
-    } else {
-        response.body()
-    };
-    connection.write_both(&head, body, app.client_timeout)
-}
-
-/// Closes on a client that takes no answer, or is gone.
-fn drop_client(connection: Connection, failure: &io::Error, app: &App) {
-    if failure.kind() == io::ErrorKind::TimedOut {
-        app.connections.timed_out.increment();
-        debug!("client {} stalled while it was answered", connection.id());
-    }
-    connection.reset();
-}
-
 /// Sends a last answer and closes when it is sure to arrive.
-fn finish(connection: &Connection, answer: &[u8]) {
+#[inline(never)]
+fn finish(connection: &Connection, status: u16, line: &str) {
     // The kernel takes so few bytes at once, or never.
-    if connection.try_write(answer).is_ok() {
+    if connection.try_write(&minimal(status, line)).is_ok() {
         close(connection);
     }
 }
@@ -148,7 +127,7 @@ fn close(connection: &Connection) {
 
 /// Why there is no further request.
 enum End {
-    /// The client has left, was evicted, or has nothing more to ask.
+    /// The client has left, was displaced, or has nothing more to ask.
     Closed,
     /// It said nothing for too long.
     Silent,
@@ -161,41 +140,53 @@ enum End {
 impl End {
     #[inline(never)]
     fn finish(self, connection: &Connection, app: &App) {
-        let limit = &app.connections;
+        let connections = &app.connections;
         match self {
             End::Closed => {}
-            End::Silent => limit.timed_out.increment(),
+            End::Silent => connections.timed_out.increment(),
             End::Late => {
-                limit.timed_out.increment();
+                connections.timed_out.increment();
                 let line = "the request did not come within 10 seconds\n";
-                finish(connection, &minimal(408, line));
+                finish(connection, 408, line);
             }
             End::Refused(status, line) => {
-                limit.malformed.increment();
-                finish(connection, &minimal(status, line));
+                connections.malformed.increment();
+                finish(connection, status, line);
             }
         }
     }
 }
 
 /// What a client has sent that no request was made of yet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Input {
     bytes: Vec<u8>,
     /// Of these, known to hold no end of a head.
     scanned: usize,
+    /// When its first request began: with the connection. A later one begins with its first byte.
+    first_begun: Option<Instant>,
 }
 
 impl Input {
+    fn new() -> Input {
+        Input {
+            bytes: Vec::new(),
+            scanned: 0,
+            first_begun: Some(Instant::now()),
+        }
+    }
+
     /// Waits until a request begins.
     fn wait(&self, connection: &Connection) -> Result<(), End> {
         if !self.bytes.is_empty() {
             return Ok(());
         }
-        let is_kept = connection.phase() == ConnectionPhase::Idle;
-        let timeout = if is_kept { IDLE_TIMEOUT } else { HEAD_TIMEOUT };
+        let deadline = match self.first_begun {
+            Some(begun) => begun + HEAD_TIMEOUT,
+            None => Instant::now() + IDLE_TIMEOUT,
+        };
         connection
-            .wait_readable(Instant::now() + timeout)
+            .wait_readable(deadline)
             .map_err(|failure| match failure.kind() {
                 io::ErrorKind::TimedOut => End::Silent,
                 _ => End::Closed,
@@ -204,14 +195,10 @@ impl Input {
 
     /// Reads the request that has begun and takes it out.
     fn next_request(&mut self, connection: &Connection) -> Result<Request, End> {
-        if connection.phase() == ConnectionPhase::Idle {
+        let begun = self.first_begun.take().unwrap_or_else(|| {
             connection.enter(ConnectionPhase::Asking);
-        }
-        // A first request has been begun with the connection.
-        let begun = match connection.phase() {
-            ConnectionPhase::Silent => connection.phase_since(),
-            _ => Instant::now(),
-        };
+            Instant::now()
+        });
         let deadline = begun + HEAD_TIMEOUT;
         let mut is_told = false;
         loop {

@@ -5,7 +5,7 @@
 //! from, which is checked as well.
 
 use crate::{
-    feed::{camera::NoControls, controls::Control},
+    feed::camera::NoControls,
     http::{
         app::App,
         request::{Method, Request},
@@ -13,13 +13,8 @@ use crate::{
     },
 };
 use log::debug;
-use serde::Serialize;
 use serde_json::{Map, Value};
-
-#[derive(Serialize)]
-struct ControlsAnswer {
-    controls: Vec<Control>,
-}
+use std::collections::BTreeMap;
 
 /// Answers `GET` with the controls and `POST` by changing some.
 pub fn answer(request: &Request, app: &App) -> Response {
@@ -29,8 +24,8 @@ pub fn answer(request: &Request, app: &App) -> Response {
     let is_change = request.method == Method::Post;
     if is_change {
         let changed = changes(request).and_then(|changes| change(&changes, app));
-        if let Err((status, line)) = changed {
-            return Response::text(status, line);
+        if let Err(refusal) = changed {
+            return refusal;
         }
     }
     // A camera without controls is a camera like others: an empty list, no error.
@@ -39,34 +34,25 @@ pub fn answer(request: &Request, app: &App) -> Response {
         controls => controls,
     };
     match controls {
-        Ok(controls) => Response::json(&ControlsAnswer { controls }),
-        Err(none) => {
-            let (status, line) = refusal(none);
-            Response::text(status, line)
-        }
+        Ok(controls) => Response::json(&BTreeMap::from([("controls", controls)])),
+        Err(none) => unavailable(none),
     }
 }
 
-/// The changes a request asks for, or a status and a line of text.
-fn changes(request: &Request) -> Result<Vec<(String, String)>, (u16, String)> {
-    let bad = |line: &str| (400, format!("{line}\n"));
+/// The changes a request asks for, or the answer that refuses them.
+fn changes(request: &Request) -> Result<Vec<(String, String)>, Response> {
     if !is_from_here(request) {
-        return Err((
-            403,
-            "controls are changed from this server's own page only\n".to_owned(),
-        ));
+        let line = "controls are changed from this server's own page only\n";
+        return Err(Response::text(403, line));
     }
     let content_type = request.header("Content-Type").unwrap_or_default();
     if content_type.split(';').next().map(str::trim) != Some("application/json") {
-        return Err((
-            415,
-            "the changes must be sent as application/json\n".to_owned(),
-        ));
+        let line = "the changes must be sent as application/json\n";
+        return Err(Response::text(415, line));
     }
     let changes: Map<String, Value> = serde_json::from_slice(&request.body).map_err(|error| {
-        bad(&format!(
-            "no JSON object such as {{\"brightness\": 128}}: {error}"
-        ))
+        let line = format!("no JSON object such as {{\"brightness\": 128}}: {error}\n");
+        Response::text(400, line)
     })?;
     changes
         .into_iter()
@@ -74,17 +60,19 @@ fn changes(request: &Request) -> Result<Vec<(String, String)>, (u16, String)> {
             Value::Number(number) => Ok((name, number.to_string())),
             Value::Bool(is_on) => Ok((name, if is_on { "on" } else { "off" }.to_owned())),
             Value::String(text) => Ok((name, text)),
-            _ => Err(bad(&format!(
-                "`{name}`: allowed are a number, a text, true and false"
-            ))),
+            _ => {
+                let line = format!("`{name}`: allowed are a number, a text, true and false\n");
+                Err(Response::text(400, line))
+            }
         })
         .collect()
 }
 
-fn change(changes: &[(String, String)], app: &App) -> Result<(), (u16, String)> {
-    let complaints = app.camera.set_controls(changes).map_err(refusal)?;
+fn change(changes: &[(String, String)], app: &App) -> Result<(), Response> {
+    let complaints = app.camera.set_controls(changes).map_err(unavailable)?;
     if !complaints.is_empty() {
-        return Err((400, format!("{}\n", complaints.join("; "))));
+        let line = format!("{}\n", complaints.join("; "));
+        return Err(Response::text(400, line));
     }
     for (name, value) in changes {
         debug!("control set {name}={value}");
@@ -92,10 +80,10 @@ fn change(changes: &[(String, String)], app: &App) -> Result<(), (u16, String)> 
     Ok(())
 }
 
-fn refusal(none: NoControls) -> (u16, String) {
+fn unavailable(none: NoControls) -> Response {
     match none {
-        NoControls::Never => (404, "this source has no controls\n".to_owned()),
-        NoControls::NotNow(reason) => (503, format!("no controls: {reason}\n")),
+        NoControls::Never => Response::text(404, "this source has no controls\n"),
+        NoControls::NotNow(reason) => Response::text(503, format!("no controls: {reason}\n")),
     }
 }
 

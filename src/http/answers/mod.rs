@@ -3,6 +3,7 @@
 pub mod controls;
 pub mod etag;
 pub mod metrics;
+pub mod pace;
 pub mod pages;
 pub mod prometheus_text;
 pub mod snapshot;

@@ -22,30 +22,19 @@ const LINKS: [&str; 6] = [
 /// An embedded file.
 #[derive(Debug)]
 pub struct Page {
-    content_type: &'static str,
+    /// All of them are UTF-8.
+    media_type: &'static str,
     body: &'static [u8],
 }
 
-const INDEX: Page = Page {
-    content_type: "text/html; charset=utf-8",
-    body: include_bytes!("../../../static/index.html"),
-};
-const SCRIPT: Page = Page {
-    content_type: "text/javascript; charset=utf-8",
-    body: include_bytes!("../../../static/app.js"),
-};
-const ADDRESSES: Page = Page {
-    content_type: "text/javascript; charset=utf-8",
-    body: include_bytes!("../../../static/addresses.js"),
-};
-const STYLE: Page = Page {
-    content_type: "text/css; charset=utf-8",
-    body: include_bytes!("../../../static/style.css"),
-};
-const ICON: Page = Page {
-    content_type: "image/svg+xml",
-    body: include_bytes!("../../../static/icon.svg"),
-};
+const INDEX: Page = page("text/html", include_bytes!("../../../static/index.html"));
+const SCRIPT: Page = page("text/javascript", include_bytes!("../../../static/app.js"));
+const ADDRESSES: Page = page(
+    "text/javascript",
+    include_bytes!("../../../static/addresses.js"),
+);
+const STYLE: Page = page("text/css", include_bytes!("../../../static/style.css"));
+const ICON: Page = page("image/svg+xml", include_bytes!("../../../static/icon.svg"));
 
 /// The file at `path`.
 pub fn find(path: &str) -> Option<&'static Page> {
@@ -59,12 +48,17 @@ pub fn find(path: &str) -> Option<&'static Page> {
     }
 }
 
+const fn page(media_type: &'static str, body: &'static [u8]) -> Page {
+    Page { media_type, body }
+}
+
 impl Page {
     /// It, as asked for with `query`.
     pub fn answer(&self, query: &Query, app: &App) -> Response {
         let policy = format!("{POLICY}{}", app.frame_ancestors);
+        let content_type = format!("{}; charset=utf-8", self.media_type);
         let token = app.access.token_in(query);
-        Response::new(200, self.content_type, self.body_with(token.as_deref()))
+        Response::new(200, &content_type, self.body_with(token.as_deref()))
             .with("Cache-Control", "no-cache")
             .with("Content-Security-Policy", &policy)
             .with("Referrer-Policy", "no-referrer")
@@ -72,7 +66,7 @@ impl Page {
 
     fn body_with(&self, token: Option<&str>) -> Cow<'static, [u8]> {
         match (token, std::str::from_utf8(self.body)) {
-            (Some(token), Ok(text)) if self.content_type.starts_with("text/html") => {
+            (Some(token), Ok(text)) if self.media_type == "text/html" => {
                 let with = |text: String, link: &&str| {
                     text.replace(
                         &format!("=\"{link}\""),

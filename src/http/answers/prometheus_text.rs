@@ -12,79 +12,60 @@ use std::fmt::{Display, Write};
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// A text being written.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Exposition {
+    help: &'static str,
     text: String,
 }
 
 impl Exposition {
-    /// A number that only rises; its name ends in `_total`.
-    pub fn counter(&mut self, name: &'static str, help: &'static str, value: impl Display) {
-        debug_assert!(name.ends_with("_total"), "{name}");
-        self.family(name, "counter", help).sample(name, value);
+    /// An empty text. `help` has a line for each name: the name, a blank and the words that explain it.
+    pub fn new(help: &'static str) -> Exposition {
+        let text = String::new();
+        Exposition { help, text }
     }
 
-    /// Numbers that only rise, one for each value of `label`.
-    pub fn counters(
-        &mut self,
-        name: &'static str,
-        help: &'static str,
-        label: &'static str,
-        values: &[(&'static str, u64)],
-    ) {
-        debug_assert!(name.ends_with("_total"), "{name}");
-        self.family(name, "counter", help)
-            .labelled(name, label, values);
-    }
-
-    /// A number that rises and falls.
-    pub fn gauge(&mut self, name: &'static str, help: &'static str, value: impl Display) {
-        self.family(name, "gauge", help).sample(name, value);
+    /// A number that only rises, if its name ends in `_total`; else one that rises and falls.
+    pub fn put(&mut self, name: &'static str, value: impl Display) {
+        self.family(name, kind(name));
+        self.line(format_args!("{name} {value}"));
     }
 
     /// The same; nothing when it is not known.
-    pub fn gauge_if_known(
-        &mut self,
-        name: &'static str,
-        help: &'static str,
-        value: Option<impl Display>,
-    ) {
+    pub fn put_known(&mut self, name: &'static str, value: Option<impl Display>) {
         if let Some(value) = value {
-            self.gauge(name, help, value);
+            self.put(name, value);
         }
     }
 
-    /// 1 for true and 0 for false; nothing when it is not known.
-    pub fn flag(&mut self, name: &'static str, help: &'static str, value: impl Into<Option<bool>>) {
-        self.gauge_if_known(name, help, value.into().map(u8::from));
-    }
-
-    /// Numbers that rise and fall, one for each value of `label`.
-    pub fn gauges(
+    /// Numbers as those of `put`, one for each value of `label`.
+    pub fn put_each(
         &mut self,
         name: &'static str,
-        help: &'static str,
         label: &'static str,
         values: &[(&'static str, u64)],
     ) {
-        self.family(name, "gauge", help)
-            .labelled(name, label, values);
+        self.family(name, kind(name));
+        for (value, number) in values {
+            debug_assert!(!value.contains(['\\', '\n', '"']), "{value}");
+            self.line(format_args!("{name}{{{label}=\"{value}\"}} {number}"));
+        }
     }
 
     /// Times in seconds.
-    pub fn histogram(&mut self, name: &'static str, help: &'static str, times: &Histogram) {
+    pub fn put_histogram(&mut self, name: &'static str, times: &Histogram) {
         // Read once, so that the count is that of the last bucket.
         let up_to = times.up_to();
         let bounds = Histogram::MILLIS.iter();
         let bounds = bounds.map(|&millis| (f64::from(millis) / 1e3).to_string());
         let bounds = bounds.chain([String::from("+Inf")]);
         let count = up_to.last().copied().unwrap_or_default();
-        let family = self.family(name, "histogram", help);
+        self.family(name, "histogram");
         for (bound, count) in bounds.zip(up_to) {
-            family.sample(format_args!("{name}_bucket{{le=\"{bound}\"}}"), count);
+            self.line(format_args!("{name}_bucket{{le=\"{bound}\"}} {count}"));
         }
-        family.sample(format_args!("{name}_sum"), times.seconds());
-        family.sample(format_args!("{name}_count"), count);
+        self.line(format_args!("{name}_sum {}", times.seconds()));
+        self.line(format_args!("{name}_count {count}"));
     }
 
     /// The whole text.
@@ -92,26 +73,24 @@ impl Exposition {
         self.text
     }
 
-    fn family(&mut self, name: &'static str, kind: &str, help: &'static str) -> &mut Exposition {
-        debug_assert!(!help.contains(['\\', '\n']), "{help}");
-        self.line(format_args!("# HELP {name} {help}"));
+    fn family(&mut self, name: &'static str, kind: &str) {
+        let mut lines = self.help.lines();
+        let help = lines.find(|line| line.split(' ').next() == Some(name));
+        debug_assert!(help.is_some_and(|help| !help.contains('\\')), "{name}");
+        self.line(format_args!("# HELP {}", help.unwrap_or(name)));
         self.line(format_args!("# TYPE {name} {kind}"));
-        self
-    }
-
-    fn labelled(&mut self, name: &str, label: &'static str, values: &[(&'static str, u64)]) {
-        for (value, number) in values {
-            debug_assert!(!value.contains(['\\', '\n', '"']), "{value}");
-            self.sample(format_args!("{name}{{{label}=\"{value}\"}}"), number);
-        }
-    }
-
-    fn sample(&mut self, series: impl Display, value: impl Display) {
-        self.line(format_args!("{series} {value}"));
     }
 
     fn line(&mut self, line: std::fmt::Arguments<'_>) {
         writeln!(self.text, "{line}").expect("writing to a String cannot fail");
+    }
+}
+
+fn kind(name: &str) -> &'static str {
+    if name.ends_with("_total") {
+        "counter"
+    } else {
+        "gauge"
     }
 }
 
@@ -122,12 +101,12 @@ mod tests {
 
     #[test]
     fn every_kind_is_written_under_its_help_and_type() {
-        let mut text = Exposition::default();
-        text.counter("a_total", "As.", 1_u64 << 60);
-        text.counters("b_total", "Bs.", "reason", &[("x", 1), ("y", 2)]);
-        text.gauge("c_seconds", "Cs.", 0.25);
-        text.flag("d", "Ds.", true);
-        text.gauges("e", "Es.", "state", &[("on", 0)]);
+        let mut text = Exposition::new("a_total As.\nb_total Bs.\nc_seconds Cs.\nd Ds.\ne Es.");
+        text.put("a_total", 1_u64 << 60);
+        text.put_each("b_total", "reason", &[("x", 1), ("y", 2)]);
+        text.put("c_seconds", 0.25);
+        text.put("d", u8::from(true));
+        text.put_each("e", "state", &[("on", 0)]);
         assert_eq!(
             text.finish(),
             "# HELP a_total As.\n# TYPE a_total counter\na_total 1152921504606846976\n\
@@ -141,9 +120,9 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_left_out_with_its_help() {
-        let mut text = Exposition::default();
-        text.gauge_if_known("a", "As.", None::<f64>);
-        text.flag("b", "Bs.", None);
+        let mut text = Exposition::new("a As.\nb Bs.");
+        text.put_known("a", None::<f64>);
+        text.put_known("b", None::<u8>);
         assert_eq!(text.finish(), "");
     }
 
@@ -152,8 +131,8 @@ mod tests {
         let times = Histogram::default();
         times.add(Duration::from_micros(1500));
         times.add(Duration::from_secs(2));
-        let mut text = Exposition::default();
-        text.histogram("a_seconds", "As.", &times);
+        let mut text = Exposition::new("a_seconds As.");
+        text.put_histogram("a_seconds", &times);
         let text = text.finish();
         let expected = "# HELP a_seconds As.\n# TYPE a_seconds histogram\n\
             a_seconds_bucket{le=\"0.001\"} 0\na_seconds_bucket{le=\"0.002\"} 1\n";

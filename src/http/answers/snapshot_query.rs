@@ -6,7 +6,6 @@
 use crate::{feed::frame::Frame, http::query::Query};
 use std::{
     ops::RangeInclusive,
-    str::FromStr,
     time::{Duration, Instant},
 };
 
@@ -38,13 +37,13 @@ pub struct SnapshotQuery {
 impl SnapshotQuery {
     /// Reads it from `query`, or says in a line what is wrong there.
     pub fn parse(query: &Query, asked: Instant) -> Result<SnapshotQuery, String> {
-        let sequences = "sequences, from 0 on";
-        let ages = "0 to 60000 milliseconds";
-        let max_age = number(query, "max_age", |age| MAX_AGE.contains(age), ages)?;
+        let sequences = "are sequences, from 0 on";
+        let ages = "are 0 to 60000 milliseconds";
+        let max_age = query.number("max_age", |age| MAX_AGE.contains(age), ages)?;
         Ok(SnapshotQuery {
             asked,
             is_fresh: query.get("fresh").is_some_and(|value| value != "0"),
-            after: number(query, "after", |_| true, sequences)?,
+            after: query.number("after", |_| true, sequences)?,
             max_age: max_age.map(Duration::from_millis),
         })
     }
@@ -77,29 +76,6 @@ impl SnapshotQuery {
             && is_young
             && (!self.is_fresh || captured > self.asked)
             && self.after.is_none_or(|after| frame.sequence() > after)
-    }
-}
-
-/// The number in parameter `name`, if there is one.
-fn number<T: FromStr>(
-    query: &Query,
-    name: &str,
-    is_allowed: impl Fn(&T) -> bool,
-    allowed: &str,
-) -> Result<Option<T>, String> {
-    let Some(text) = query.get(name) else {
-        return Ok(None);
-    };
-    match text.parse().ok().filter(is_allowed) {
-        Some(number) => Ok(Some(number)),
-        None => {
-            let text: String = text
-                .chars()
-                .filter(|letter| !letter.is_control())
-                .take(40)
-                .collect();
-            Err(format!("{name}=`{text}`: allowed are {allowed}\n"))
-        }
     }
 }
 

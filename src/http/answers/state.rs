@@ -1,139 +1,14 @@
 //! `/state`, the numbers as JSON, and `/healthz`, one line for scripts.
 
 use crate::{
-    feed::{
-        camera::{State, Status},
-        frame::CaptureTime,
-        health::{Health, Observation},
-    },
+    feed::{camera::State, frame::CaptureTime, health::Health},
     http::{app::App, response::Response},
-    system::machine::MachineHealth,
 };
-use serde::Serialize;
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// The clock of the newest picture is shown while that picture is younger than this.
 const CURRENT: Duration = Duration::from_secs(5);
-
-#[derive(Serialize)]
-struct StateAnswer {
-    version: &'static str,
-    uptime_s: f64,
-    /// The clock of the capture times, Unix seconds: pages compare them with it. It is the
-    /// server's own, unless the pictures come from a server with another one.
-    now: f64,
-    name: String,
-    access: AccessAnswer,
-    camera: CameraAnswer,
-    encoder: EncoderAnswer,
-    stream: StreamAnswer,
-    connections: ConnectionsAnswer,
-    /// Left out where nothing of it is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    health: Option<HealthAnswer>,
-    viewers: Vec<ViewerAnswer>,
-}
-
-/// What everybody is asked for: the page shows commands that bring it.
-#[derive(Serialize)]
-struct AccessAnswer {
-    password: bool,
-}
-
-#[derive(Serialize)]
-struct CameraAnswer {
-    state: &'static str,
-    /// As `/healthz` says it.
-    healthy: bool,
-    since_s: f64,
-    source: String,
-    /// The node's name that does not change with its number.
-    stable: Option<String>,
-    backend: String,
-    format: String,
-    width: u32,
-    height: u32,
-    /// As measured; as the source says it, before there is a measure.
-    fps: f64,
-    captured: u64,
-    skipped: u64,
-    dropped: u64,
-    reopened: u64,
-    reason: Option<String>,
-    /// The very same picture comes again and again.
-    frozen: bool,
-    /// The test pattern stands in for a camera that was not found.
-    fallback: bool,
-    asked: AskedAnswer,
-}
-
-/// What the camera was asked for; null leaves it to the camera.
-#[derive(Serialize)]
-struct AskedAnswer {
-    format: Option<String>,
-    width: Option<u32>,
-    height: Option<u32>,
-    fps: Option<f64>,
-}
-
-#[derive(Serialize)]
-struct EncoderAnswer {
-    workers: usize,
-    quality: i32,
-    pass_through: bool,
-    encoded: u64,
-    late: u64,
-    encode_ms: f64,
-}
-
-#[derive(Serialize)]
-struct StreamAnswer {
-    viewers: usize,
-    max_viewers: usize,
-    sequence: u64,
-    /// Age of the newest picture, watched or not.
-    age_ms: Option<f64>,
-    bytes_sent: u64,
-    /// Viewers that took no byte for too long and were let go.
-    evicted: u64,
-}
-
-/// Everybody, viewers included.
-#[derive(Serialize)]
-struct ConnectionsAnswer {
-    open: usize,
-    max: usize,
-    accepted: u64,
-    /// Of an address that had as many as it may have.
-    refused: u64,
-    /// Asked for nothing and made room for new ones.
-    displaced: u64,
-    /// Said nothing, or took nothing of an answer, for too long.
-    timed_out: u64,
-    /// Sent no request, or one that was too long.
-    malformed: u64,
-}
-
-/// The machine; null is unknown.
-#[derive(Serialize)]
-struct HealthAnswer {
-    temperature_c: Option<f64>,
-    under_voltage: Option<bool>,
-    under_voltage_since_boot: Option<bool>,
-    throttled: Option<bool>,
-    wifi_signal_dbm: Option<i32>,
-}
-
-#[derive(Serialize)]
-struct ViewerAnswer {
-    id: u64,
-    peer: String,
-    since_s: f64,
-    fps: f64,
-    sent: u64,
-    missed: u64,
-    bytes: u64,
-}
 
 /// Answers `/state`.
 pub fn state(app: &App) -> Response {
@@ -158,119 +33,113 @@ pub fn health(app: &App) -> Response {
     Response::text(200, text)
 }
 
-fn describe(app: &App) -> StateAnswer {
+/// All numbers; null is unknown.
+fn describe(app: &App) -> Value {
     let now = Instant::now();
-    let (camera, connections) = (&app.camera, &app.connections);
-    let snapshot = camera.observe(now);
-    let (healthy, age) = (snapshot.health().is_well(), snapshot.age());
-    let time_in_state = snapshot.since();
-    let Observation {
-        status,
-        measured_fps,
-        ..
-    } = snapshot;
-    let Status {
-        state,
-        reason,
-        facts,
-        ..
-    } = status;
+    let (camera, stats, connections) = (&app.camera, &app.camera.stats, &app.connections);
+    let observation = camera.observe(now);
+    let (healthy, age) = (observation.health().is_well(), observation.age());
+    let time_in_state = observation.since();
+    let (status, measured_fps) = (observation.status, observation.measured_fps);
+    let facts = status.facts;
     let is_new = time_in_state < Duration::from_secs(2);
-    let fps = if state == State::Online && is_new && measured_fps == 0.0 {
+    // As measured; as the source says it, before there is a measure.
+    let fps = if status.state == State::Online && is_new && measured_fps == 0.0 {
         facts.fps.unwrap_or(0.0)
     } else {
         measured_fps
     };
     // Of the picture as it is served.
     let size = facts.size.map(|size| camera.config.turn.of(size));
-    let viewers: Vec<_> = app
-        .viewers
-        .viewers()
-        .iter()
-        .map(|viewer| ViewerAnswer {
-            id: viewer.id,
-            peer: viewer.peer.clone(),
-            since_s: rounded(viewer.since.elapsed().as_secs_f64()),
-            fps: rounded(viewer.fps()),
-            sent: viewer.sent.get(),
-            missed: viewer.missed.get(),
-            bytes: viewer.bytes.get(),
-        })
-        .collect();
-    StateAnswer {
-        version: env!("CARGO_PKG_VERSION"),
-        uptime_s: rounded(app.started.elapsed().as_secs_f64()),
-        now: clock(app).as_secs_f64(),
-        name: rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned(),
-        access: AccessAnswer {
-            password: app.access.has_password(),
-        },
-        camera: CameraAnswer {
-            state: state.name(),
-            healthy,
-            since_s: rounded(time_in_state.as_secs_f64()),
-            source: facts.source,
-            stable: facts.stable.map(|name| name.display().to_string()),
-            backend: facts.backend,
-            format: facts.format,
-            width: size.map_or(0, |size| size.width),
-            height: size.map_or(0, |size| size.height),
-            fps: rounded(fps),
-            captured: camera.stats.captured.get(),
-            skipped: camera.stats.skipped.get(),
-            dropped: camera.stats.dropped.get(),
-            reopened: camera.stats.reopened.get(),
-            reason,
-            frozen: camera.is_frozen(),
-            fallback: facts.is_fallback,
-            asked: AskedAnswer {
-                format: facts.asked.format,
-                width: facts.asked.size.map(|size| size.width),
-                height: facts.asked.size.map(|size| size.height),
-                fps: facts.asked.fps,
+    let viewers = app.viewers.viewers();
+    let mut state = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "uptime_s": rounded(app.started.elapsed().as_secs_f64()),
+        // The clock of the capture times, Unix seconds: pages compare them with it. It is the
+        // server's own, unless the pictures come from a server with another one.
+        "now": clock(app).as_secs_f64(),
+        "name": rustix::system::uname().nodename().to_string_lossy(),
+        // What everybody is asked for: the page shows commands that bring it.
+        "access": { "password": app.access.has_password() },
+        "camera": {
+            "state": status.state.name(),
+            // As `/healthz` says it.
+            "healthy": healthy,
+            "since_s": rounded(time_in_state.as_secs_f64()),
+            "source": facts.source,
+            // The node's name that does not change with its number.
+            "stable": facts.stable.map(|name| name.display().to_string()),
+            "backend": facts.backend,
+            "format": facts.format,
+            "width": size.map_or(0, |size| size.width),
+            "height": size.map_or(0, |size| size.height),
+            "fps": rounded(fps),
+            "captured": stats.captured.get(),
+            "skipped": stats.skipped.get(),
+            "dropped": stats.dropped.get(),
+            "reopened": stats.reopened.get(),
+            "reason": status.reason,
+            // The very same picture comes again and again.
+            "frozen": camera.is_frozen(),
+            // The test pattern stands in for a camera that was not found.
+            "fallback": facts.is_fallback,
+            // What the camera was asked for; null leaves it to the camera.
+            "asked": {
+                "format": facts.asked.format,
+                "width": facts.asked.size.map(|size| size.width),
+                "height": facts.asked.size.map(|size| size.height),
+                "fps": facts.asked.fps,
             },
         },
-        encoder: EncoderAnswer {
-            workers: camera.config.workers,
-            quality: camera.quality(),
-            pass_through: facts.pass_through,
-            encoded: camera.stats.encoded.get(),
-            late: camera.stats.late.get(),
-            encode_ms: rounded(camera.stats.encode_time.millis()),
+        "encoder": {
+            "workers": camera.config.workers,
+            "quality": camera.quality(),
+            "pass_through": facts.pass_through,
+            "encoded": stats.encoded.get(),
+            "late": stats.late.get(),
+            "encode_ms": rounded(stats.encode_time.millis()),
         },
-        stream: StreamAnswer {
-            viewers: viewers.len(),
-            max_viewers: app.viewers.max_viewers(),
-            sequence: camera.slot.latest().map_or(0, |frame| frame.sequence()),
-            age_ms: age.map(|age| rounded(age.as_secs_f64() * 1e3)),
-            bytes_sent: app.viewers.totals().bytes,
-            evicted: app.viewers.evicted.get(),
+        "stream": {
+            "viewers": viewers.len(),
+            "max_viewers": app.viewers.max_viewers(),
+            "sequence": camera.slot.latest().map_or(0, |frame| frame.sequence()),
+            // Of the newest picture, watched or not.
+            "age_ms": age.map(|age| rounded(age.as_secs_f64() * 1e3)),
+            "bytes_sent": app.viewers.totals().bytes,
+            // Viewers that took no byte for too long and were let go.
+            "evicted": app.viewers.evicted.get(),
         },
-        connections: ConnectionsAnswer {
-            open: connections.open(),
-            max: connections.max(),
-            accepted: connections.accepted.get(),
-            refused: connections.refused.get(),
-            displaced: connections.displaced.get(),
-            timed_out: connections.timed_out.get(),
-            malformed: connections.malformed.get(),
+        // Everybody's, viewers included; the fields say what became of them.
+        "connections": {
+            "open": connections.limit.open(),
+            "max": connections.limit.max(),
+            "accepted": connections.accepted(),
+            "refused": connections.refused.get(),
+            "displaced": connections.displaced.get(),
+            "timed_out": connections.timed_out.get(),
+            "malformed": connections.malformed.get(),
         },
-        health: describe_health(app.health.get()),
-        viewers,
+        "viewers": viewers.iter().map(|viewer| json!({
+            "id": viewer.id,
+            "peer": viewer.peer,
+            "since_s": rounded(viewer.since.elapsed().as_secs_f64()),
+            "fps": rounded(viewer.fps()),
+            "sent": viewer.sent.get(),
+            "missed": viewer.missed.get(),
+            "bytes": viewer.bytes.get(),
+        })).collect::<Vec<_>>(),
+    });
+    let health = app.health.get();
+    if health.is_known() {
+        state["health"] = json!({
+            "temperature_c": health.temperature.map(rounded),
+            "under_voltage": health.under_voltage,
+            "under_voltage_since_boot": health.under_voltage_since_boot,
+            "throttled": health.throttled,
+            "wifi_signal_dbm": health.wifi_signal,
+        });
     }
-}
-
-fn describe_health(health: MachineHealth) -> Option<HealthAnswer> {
-    health.is_known().then_some(HealthAnswer {
-        temperature_c: health.temperature.map(rounded),
-        under_voltage: health.under_voltage,
-        under_voltage_since_boot: health.under_voltage_since_boot,
-        throttled: health.throttled,
-        wifi_signal_dbm: health.wifi_signal,
-    })
+    state
 }
 
 /// What the newest picture's clock shows now.

@@ -14,11 +14,13 @@ use crate::{
         viewers::{Admission, LeaveReason},
     },
     http::{
+        answers::pace::Pace,
         app::App,
         net::{
-            backlog::Backlog,
             connection::{Connection, Written},
+            viewer_backlog::ViewerBacklog,
         },
+        query,
         request::{Method, Request},
         response::Response,
     },
@@ -66,23 +68,14 @@ pub struct Stream {
 ///
 /// The response that says so; also the head alone, where a HEAD asks for it.
 pub fn answer(request: &Request, app: &App) -> Result<Stream, Response> {
-    let query = &request.target.query;
-    let fps = match query.get("fps").map(|text| (text.parse::<f64>(), text)) {
-        None => None,
-        Some((Ok(fps), _)) if FPS.contains(&fps) => Some(fps),
-        Some((_, text)) => {
-            let text = quotable(&text);
-            let line = format!("fps=`{text}`: allowed are 0.1 to 120 frames a second\n");
-            return Err(Response::text(400, line));
-        }
-    };
-    let media_type = match query.get("type").as_deref() {
+    let asked = &request.target.query;
+    let rates = "are 0.1 to 120 frames a second";
+    let fps = asked.number("fps", |fps| FPS.contains(fps), rates);
+    let fps = fps.map_err(|line| Response::text(400, line))?;
+    let media_type = match asked.get("type").as_deref() {
         None => "multipart/x-mixed-replace",
         Some("bytes") => "application/octet-stream",
-        Some(text) => {
-            let line = format!("type=`{}`: allowed is bytes\n", quotable(text));
-            return Err(Response::text(400, line));
-        }
+        Some(text) => return Err(Response::text(400, query::wrong("type", text, "is bytes"))),
     };
     let head = Response::endless(&format!("{media_type}; boundary={}", multipart::BOUNDARY))
         .with(
@@ -112,31 +105,21 @@ pub fn answer(request: &Request, app: &App) -> Result<Stream, Response> {
 impl Stream {
     /// Streams to the viewer until it leaves or the program ends.
     pub fn run(self, connection: Connection, request: &Request, app: &App) {
-        let mut head = self.head.head(request, false, app.allow_origin.as_ref());
-        head.extend_from_slice(multipart::DELIMITER.as_bytes());
-        let viewer = StreamWriter {
-            connection,
-            patience: app.client_timeout,
-        };
-        let outcome = viewer
-            .connection
-            .write_all(&head, viewer.patience)
-            .and_then(|_| viewer.feed(&app.camera, &self.admission, self.pace));
+        let head = self
+            .head
+            .head(request.is_http_1_0, false, app.allow_origin.as_ref());
+        let outcome = connection
+            .write_both(&head, multipart::DELIMITER.as_bytes())
+            .and_then(|()| feed(&connection, &app.camera, &self.admission, self.pace));
         match outcome {
             Ok(()) => self.admission.leave(LeaveReason::Ending),
             Err(failure) => {
                 // Closed before its place is free, and with what it did not take.
-                viewer.connection.reset();
+                connection.reset();
                 self.admission.leave(LeaveReason::Gone(failure.kind()));
             }
         }
     }
-}
-
-/// The beginning of a bad value, fit for a line of text.
-fn quotable(text: &str) -> String {
-    let letters = text.chars().filter(|letter| !letter.is_control());
-    letters.take(40).collect()
 }
 
 /// What a viewer was sent last.
@@ -153,235 +136,112 @@ impl LastSent {
     }
 }
 
-/// A viewer's connection.
-struct StreamWriter {
-    connection: Connection,
-    /// It has stalled when it takes nothing for so long.
-    patience: Duration,
-}
-
-impl StreamWriter {
-    /// Writes parts until the viewer is gone (an error) or the program ends.
-    fn feed(
-        &self,
-        camera: &Camera,
-        admission: &Admission,
-        mut pace: Option<Pace>,
-    ) -> io::Result<()> {
-        let slot = &camera.slot;
-        let _watch = slot.watch();
-        let mut backlog = Backlog::default();
-        let mut last: Option<LastSent> = None;
-        // The newest frame, when the viewer was behind.
-        let mut held_back: Option<Arc<Frame>> = None;
-        // The newest frame considered, sent or not.
-        let mut seen = match slot.latest() {
-            Some(frame) if frame.age() < STALE => frame.sequence() - 1,
-            Some(frame) => frame.sequence(),
-            None => 0,
-        };
-        let mut repeat_at = Instant::now() + REPEAT;
-        loop {
-            let opens_at = pace.as_ref().map(Pace::opens_at);
-            let waited = match opens_at {
-                Some(opens_at) if opens_at > repeat_at => {
-                    if slot.wait_closed(repeat_at) {
-                        WaitOutcome::Closed
-                    } else {
-                        WaitOutcome::TimedOut
-                    }
-                }
-                Some(opens_at) => {
-                    slot.wait_closed(opens_at);
-                    // Frames that passed meanwhile are not missed: nobody wanted them.
-                    let newest = slot.latest().map_or(0, |frame| frame.sequence());
-                    seen = seen.max(newest);
-                    if let Some(last) = &mut last {
-                        last.unwanted = newest.saturating_sub(last.frame.sequence());
-                    }
-                    slot.wait_newer(seen, repeat_at)
-                }
-                None => slot.wait_newer(seen, repeat_at),
-            };
-            let frame = match waited {
-                WaitOutcome::Newer(frame) => Some(frame),
-                // One that was not sent because the viewer was behind, or none.
-                WaitOutcome::TimedOut => held_back.take(),
-                WaitOutcome::Closed => {
-                    let farewell = multipart::CLOSE.as_bytes();
-                    return self
-                        .connection
-                        .write_all(farewell, self.patience)
-                        .map(|_| ());
-                }
-            };
-            if !backlog.may_send(|| Some((self.connection.tcp_info()?, Instant::now()))) {
-                held_back = frame.or(held_back);
-                seen = seen.max(held_back.as_ref().map_or(0, |frame| frame.sequence()));
-                repeat_at = Instant::now() + LOOK_AGAIN;
-                continue;
+/// Writes parts to a viewer until it is gone (an error) or the program ends.
+fn feed(
+    connection: &Connection,
+    camera: &Camera,
+    admission: &Admission,
+    mut pace: Option<Pace>,
+) -> io::Result<()> {
+    let slot = &camera.slot;
+    let _watch = slot.watch();
+    let mut backlog = ViewerBacklog::default();
+    let mut last: Option<LastSent> = None;
+    // The newest frame, when the viewer was behind.
+    let mut held_back: Option<Arc<Frame>> = None;
+    // The newest frame considered, sent or not.
+    let mut seen = match slot.latest() {
+        Some(frame) if frame.age() < STALE => frame.sequence() - 1,
+        Some(frame) => frame.sequence(),
+        None => 0,
+    };
+    let mut repeat_at = Instant::now() + REPEAT;
+    loop {
+        let opens_at = pace.as_ref().map(Pace::opens_at);
+        if let Some(opens_at) = opens_at {
+            slot.wait_closed(opens_at.min(repeat_at));
+        }
+        let is_open = opens_at.is_none_or(|opens_at| opens_at <= repeat_at);
+        if opens_at.is_some() && is_open {
+            // Frames that passed meanwhile are not missed: nobody wanted them.
+            let newest = slot.latest().map_or(0, |frame| frame.sequence());
+            seen = seen.max(newest);
+            if let Some(last) = &mut last {
+                last.unwanted = newest.saturating_sub(last.frame.sequence());
             }
-            let is_new = |frame: &Arc<Frame>| {
-                last.as_ref()
-                    .is_none_or(|last| frame.sequence() > last.frame.sequence())
-            };
-            match frame.filter(is_new) {
-                Some(frame) => {
-                    held_back = None;
-                    let (frame, written) = self.send_newest(slot, frame)?;
-                    let missed = last.as_ref().map_or(0, |last| last.missed_until(&frame));
-                    let (bytes, now) = (frame.part().len(), Instant::now());
+        }
+        // A pace that opens after the repeat has no place for any frame until then.
+        let newer_than = if is_open { seen } else { u64::MAX };
+        let frame = match slot.wait_newer(newer_than, repeat_at) {
+            WaitOutcome::Newer(frame) => Some(frame),
+            // One that was not sent because the viewer was behind, or none.
+            WaitOutcome::TimedOut => held_back.take(),
+            WaitOutcome::Closed => {
+                let farewell = multipart::CLOSE.as_bytes();
+                return connection.write_all(farewell).map(drop);
+            }
+        };
+        if !backlog.may_send(|| Some((connection.tcp_info()?, Instant::now()))) {
+            held_back = frame.or(held_back);
+            seen = seen.max(held_back.as_ref().map_or(0, |frame| frame.sequence()));
+            repeat_at = Instant::now() + LOOK_AGAIN;
+            continue;
+        }
+        let is_new = |frame: &Arc<Frame>| {
+            last.as_ref()
+                .is_none_or(|last| frame.sequence() > last.frame.sequence())
+        };
+        match frame.filter(is_new) {
+            Some(frame) => {
+                held_back = None;
+                let (frame, written) = send_newest(connection, slot, frame)?;
+                let missed = last.as_ref().map_or(0, |last| last.missed_until(&frame));
+                let (bytes, now) = (frame.part().len(), Instant::now());
+                backlog.note_sent(written, now);
+                admission.note_frame(bytes, missed, now);
+                repeat_at = now + FIRST_REPEAT;
+                if let Some(pace) = &mut pace {
+                    pace.sent(now, camera.stats.rate.per_second(now));
+                    if pace.interval > REPEAT {
+                        repeat_at = now + FIRST_REPEAT_OF_SLOW;
+                    }
+                }
+                seen = frame.sequence();
+                last = Some(LastSent { frame, unwanted: 0 });
+            }
+            None => {
+                let mut now = Instant::now();
+                if let Some(last) = &last {
+                    let part = last.frame.part();
+                    let written = connection.write_all(part)?;
+                    now = Instant::now();
                     backlog.note_sent(written, now);
-                    admission.note_frame(bytes, missed, now);
-                    repeat_at = now + FIRST_REPEAT;
-                    if let Some(pace) = &mut pace {
-                        pace.sent(now, camera.stats.rate.per_second(now));
-                        if pace.interval > REPEAT {
-                            repeat_at = now + FIRST_REPEAT_OF_SLOW;
-                        }
-                    }
-                    seen = frame.sequence();
-                    last = Some(LastSent { frame, unwanted: 0 });
+                    admission.note_repeat(part.len());
                 }
-                None => {
-                    let mut now = Instant::now();
-                    if let Some(last) = &last {
-                        let part = last.frame.part();
-                        let written = self.connection.write_all(part, self.patience)?;
-                        now = Instant::now();
-                        backlog.note_sent(written, now);
-                        admission.note_repeat(part.len());
-                    }
-                    repeat_at = now + REPEAT;
-                }
+                repeat_at = now + REPEAT;
             }
-        }
-    }
-
-    /// Sends `frame`, or the newest there is by the time the kernel takes bytes; gives what it sent and
-    /// whether it had to wait.
-    fn send_newest(&self, slot: &Slot, mut frame: Arc<Frame>) -> io::Result<(Arc<Frame>, Written)> {
-        let mut outcome = Written::AtOnce;
-        loop {
-            if let Some(written) = self.connection.try_write(frame.part())? {
-                let rest = &frame.part()[written..];
-                if self.connection.write_all(rest, self.patience)? == Written::Waiting {
-                    outcome = Written::Waiting;
-                }
-                return Ok((frame, outcome));
-            }
-            outcome = Written::Waiting;
-            self.connection.wait_writable(self.patience)?;
-            frame = slot.latest().unwrap_or(frame);
         }
     }
 }
 
-/// At most so many frames a second, evenly spaced.
-///
-/// A plan of moments, one interval apart: the frame nearest to each is sent. The plan does not
-/// drift with the frames, so the rate is exact on average; it is begun anew when the viewer or the
-/// source has fallen behind by more than an interval.
-#[derive(Debug)]
-struct Pace {
-    interval: Duration,
-    next: Instant,
-    /// A frame may be sent so long before its moment.
-    slack: Duration,
-}
-
-impl Pace {
-    fn new(fps: f64, now: Instant) -> Pace {
-        Pace {
-            interval: Duration::from_secs_f64(1.0 / fps),
-            next: now,
-            slack: Duration::ZERO,
-        }
-    }
-
-    fn opens_at(&self) -> Instant {
-        self.next.checked_sub(self.slack).unwrap_or(self.next)
-    }
-
-    /// Notes that a frame was sent, of a source with `rate` frames a second (0: unknown).
-    fn sent(&mut self, now: Instant, rate: f64) {
-        self.next += self.interval;
-        if now > self.next {
-            self.next = now + self.interval;
-        }
-        // Half a period of the source, whose next frame is then nearer to the next moment; never
-        // half an interval, where the frames of a source twice as fast would fall on the edge.
-        let most = self.interval.mul_f64(0.4);
-        self.slack = if rate > 0.0 {
-            most.min(Duration::from_secs_f64(0.45 / rate))
-        } else {
-            self.interval / 4
-        };
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Sends a source of `source_fps` through a pace of `fps` for `seconds`; times in ms.
-    fn sent(source_fps: f64, fps: f64, seconds: f64) -> Vec<f64> {
-        let start = Instant::now();
-        let mut pace = Pace::new(fps, start);
-        let mut times = Vec::new();
-        for number in 0..(seconds * source_fps) as u32 {
-            // One millisecond of jitter, in turns early and late.
-            let jitter = if number % 2 == 0 { 0.0 } else { 0.001 };
-            let at = f64::from(number) / source_fps + jitter;
-            let now = start + Duration::from_secs_f64(at);
-            if now >= pace.opens_at() {
-                pace.sent(now, source_fps);
-                times.push(at * 1e3);
+/// Sends `frame`, or the newest there is by the time the kernel takes bytes; gives what it sent and
+/// whether it had to wait.
+fn send_newest(
+    connection: &Connection,
+    slot: &Slot,
+    mut frame: Arc<Frame>,
+) -> io::Result<(Arc<Frame>, Written)> {
+    let mut outcome = Written::AtOnce;
+    loop {
+        if let Some(written) = connection.try_write(frame.part())? {
+            let rest = &frame.part()[written..];
+            if connection.write_all(rest)? == Written::Waiting {
+                outcome = Written::Waiting;
             }
+            return Ok((frame, outcome));
         }
-        times
-    }
-
-    #[test]
-    fn a_pace_gives_its_rate_evenly() {
-        for (source, fps) in [
-            (30.0, 15.0),
-            (30.0, 10.0),
-            (30.0, 5.0),
-            (25.0, 2.0),
-            (30.0, 0.5),
-        ] {
-            let times = sent(source, fps, 20.0);
-            let expected = 20.0 * fps;
-            assert!(
-                (times.len() as f64 - expected).abs() <= 1.0,
-                "{fps}: {}",
-                times.len()
-            );
-            for pair in times.windows(2) {
-                let gap = pair[1] - pair[0];
-                assert!(
-                    (gap - 1e3 / fps).abs() <= 1e3 / source / 2.0 + 2.0,
-                    "{fps}: {gap}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn a_pace_the_source_does_not_divide_by_keeps_its_mean() {
-        let times = sent(30.0, 7.0, 30.0);
-        assert!((times.len() as f64 - 210.0).abs() <= 2.0, "{}", times.len());
-        assert!(
-            times
-                .windows(2)
-                .all(|pair| pair[1] - pair[0] < 1e3 / 7.0 + 35.0)
-        );
-    }
-
-    #[test]
-    fn a_pace_faster_than_the_source_lets_every_frame_pass() {
-        assert_eq!(sent(30.0, 60.0, 10.0).len(), 300);
-        assert_eq!(sent(30.0, 30.0, 10.0).len(), 300);
+        outcome = Written::Waiting;
+        connection.wait_writable()?;
+        frame = slot.latest().unwrap_or(frame);
     }
 }

@@ -4,7 +4,7 @@
 //! Bearer (RFC 6750), which keeps it out of logs. What cannot be read is as good as nothing: it
 //! is no guess either.
 
-use crate::http::auth::AccessRequest;
+use crate::http::request::Request;
 use base64::{
     Engine, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
@@ -12,19 +12,19 @@ use base64::{
 use std::borrow::Cow;
 
 /// `user:password` of a request.
-pub fn basic(ask: &AccessRequest<'_>) -> Option<Vec<u8>> {
-    let given = BASE64.decode(of_scheme(ask, "Basic")?).ok()?;
+pub fn basic(request: &Request) -> Option<Vec<u8>> {
+    let given = BASE64.decode(of_scheme(request, "Basic")?).ok()?;
     given.contains(&b':').then_some(given)
 }
 
 /// The token of a request.
-pub fn token<'a>(ask: &AccessRequest<'a>) -> Option<Cow<'a, str>> {
-    let header = of_scheme(ask, "Bearer").map(Cow::Borrowed);
-    header.or_else(|| ask.query.get("token"))
+pub fn token(request: &Request) -> Option<Cow<'_, str>> {
+    let header = of_scheme(request, "Bearer").map(Cow::Borrowed);
+    header.or_else(|| request.target.query.get("token"))
 }
 
-fn of_scheme<'a>(ask: &AccessRequest<'a>, scheme: &str) -> Option<&'a str> {
-    let (given, rest) = ask.authorization?.trim().split_once(' ')?;
+fn of_scheme<'a>(request: &'a Request, scheme: &str) -> Option<&'a str> {
+    let (given, rest) = request.header("Authorization")?.trim().split_once(' ')?;
     given.eq_ignore_ascii_case(scheme).then(|| rest.trim())
 }
 
@@ -39,7 +39,6 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::query::Query;
 
     #[test]
     fn base64_is_decoded() {
@@ -73,13 +72,10 @@ mod tests {
             ("Bearer YTpi", None),
             ("YTpi", None),
         ] {
-            let ask = AccessRequest {
-                authorization: Some(header),
-                ..AccessRequest::example("/")
-            };
+            let ask = Request::example("/", Some(header));
             assert_eq!(basic(&ask).as_deref(), given, "{header}");
         }
-        assert_eq!(basic(&AccessRequest::example("/")), None);
+        assert_eq!(basic(&Request::example("/", None)), None);
     }
 
     #[test]
@@ -92,12 +88,7 @@ mod tests {
             (Some("Bearer abc"), "token=def", Some("abc")),
             (Some("Basic YTpi"), "token=def", Some("def")),
         ] {
-            let query = Query::new(query);
-            let ask = AccessRequest {
-                authorization: header,
-                query: &query,
-                ..AccessRequest::example("/")
-            };
+            let ask = Request::example(&format!("/?{query}"), header);
             assert_eq!(token(&ask).as_deref(), given, "{header:?} {query:?}");
         }
     }

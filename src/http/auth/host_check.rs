@@ -9,7 +9,7 @@
 
 use crate::{
     config::{HostPattern, is_under},
-    http::auth::{AccessRequest, Denied},
+    http::{request::Request, response::Response},
     system::log_limit::LogLimiter,
 };
 use argh::FromArgValue;
@@ -97,46 +97,35 @@ fn advice(name: &str) -> String {
 
 /// Refuses a request that asks for a name which is not ours, and notes that name in `refused`.
 pub fn check(
-    ask: &AccessRequest<'_>,
+    request: &Request,
     allowed: &[HostPattern],
     refused: &RefusedNames,
-) -> Result<(), Denied> {
-    let Some(peer) = ask.peer else {
+) -> Result<(), Response> {
+    let Some(peer) = request.peer.ip() else {
         return Ok(()); // A Unix socket has no name, and browsers do not get at it.
     };
-    let header = match ask.hosts.as_slice() {
-        [] => "",
-        [host] => host,
-        _ => return Err(Denied::new(400, "more than one Host header\n")),
-    };
-    if header.is_empty() && !ask.is_http_1_0 {
-        return Err(Denied::new(400, "no Host header\n"));
+    let mut hosts = request.header_values("Host");
+    let header = hosts.next().unwrap_or_default();
+    if hosts.next().is_some() {
+        return Err(Response::text(400, "more than one Host header\n"));
     }
-    let host = ask.authority.unwrap_or(header);
+    if header.is_empty() && !request.is_http_1_0 {
+        return Err(Response::text(400, "no Host header\n"));
+    }
+    let host = request.target.authority.as_deref().unwrap_or(header);
     let uname = rustix::system::uname();
     if host.is_empty() || is_ours(host, &uname.nodename().to_string_lossy(), allowed) {
         return Ok(());
     }
-    let name: String = without_port(host)
-        .unwrap_or(host)
-        .chars()
-        .map(|letter| {
-            if letter.is_ascii_graphic() {
-                letter
-            } else {
-                '?'
-            }
-        })
-        .take(MOST_NAME_BYTES + 2)
-        .collect();
+    let name = without_port(host).unwrap_or(host);
+    let mut name = name.replace(|letter: char| !letter.is_ascii_graphic(), "?");
+    name.truncate(MOST_NAME_BYTES + 2);
     refused.note(&name, peer);
-    Err(Denied::new(
-        421,
-        &format!(
-            "`{name}` is not known as a name of this machine{}\n",
-            advice(&name)
-        ),
-    ))
+    let line = format!(
+        "`{name}` is not known as a name of this machine{}\n",
+        advice(&name)
+    );
+    Err(Response::text(421, line))
 }
 
 /// True when `host`, which may carry a port, is an address or a name of the machine `nodename`.
@@ -198,6 +187,7 @@ fn without_port(host: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::net::listener::Peer;
 
     const LONGEST_LABEL: &str = "a23456789012345678901234567890123456789012345678901234567890123";
 
@@ -298,32 +288,30 @@ mod tests {
             (&[evil], Some("localhost:80"), false, 0),
             (&[], Some(evil), true, 421),
         ] {
-            let ask = AccessRequest {
-                hosts: hosts.to_vec(),
-                authority,
-                is_http_1_0,
-                ..AccessRequest::example("/stream")
-            };
+            let mut ask = Request::example("/stream", None);
+            ask.set_hosts(hosts);
+            ask.target.authority = authority.map(str::to_owned);
+            ask.is_http_1_0 = is_http_1_0;
             let names = RefusedNames::default();
-            let refused = check(&ask, &[], &names).map_or_else(|refusal| refusal.status, |()| 0);
+            let refused = check(&ask, &[], &names).map_or_else(|refusal| refusal.status(), |()| 0);
             assert_eq!(refused, status, "{ask:?}");
-            let on_unix = AccessRequest { peer: None, ..ask };
+            let on_unix = Request {
+                peer: Peer::Unix,
+                ..ask
+            };
             assert!(check(&on_unix, &[], &names).is_ok());
         }
     }
 
     #[test]
     fn the_refusal_names_the_host_and_the_way_out() {
-        let ask = AccessRequest {
-            hosts: vec!["evil.example:80"],
-            ..AccessRequest::example("/")
-        };
+        let mut ask = Request::example("/", None);
+        ask.set_hosts(&["evil.example:80"]);
         let refusal = check(&ask, &[], &RefusedNames::default()).expect_err("not ours");
+        let line = String::from_utf8_lossy(refusal.body());
         assert!(
-            refusal.line.contains("`evil.example`")
-                && refusal.line.contains("--allow-host evil.example\n"),
-            "{}",
-            refusal.line
+            line.contains("`evil.example`") && line.contains("--allow-host evil.example\n"),
+            "{line}"
         );
     }
 
@@ -338,12 +326,12 @@ mod tests {
             "wéb.x",
             &format!("{}x", "x.".repeat(127)),
         ] {
-            let ask = AccessRequest {
-                hosts: vec![host],
-                ..AccessRequest::example("/")
-            };
+            // In the target, where it may be no ASCII.
+            let mut ask = Request::example("/", None);
+            ask.target.authority = Some(host.to_owned());
             let refusal = check(&ask, &[], &RefusedNames::default()).expect_err("not ours");
-            assert!(!refusal.line.contains("--allow-host"), "{}", refusal.line);
+            let line = String::from_utf8_lossy(refusal.body());
+            assert!(!line.contains("--allow-host"), "{line}");
         }
     }
 

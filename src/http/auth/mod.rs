@@ -17,7 +17,11 @@ mod secrets;
 use crate::{
     config::{AccessConfig, HostPattern},
     error::Error,
-    http::{query::Query, response::Response},
+    http::{
+        query::Query,
+        request::{Method, Request},
+        response::Response,
+    },
     system::log_limit::LogLimiter,
 };
 use host_check::RefusedNames;
@@ -39,35 +43,6 @@ pub struct AccessControl {
     wrong_lines: LogLimiter,
     allow_hosts: Vec<HostPattern>,
     refused_names: RefusedNames,
-}
-
-/// What access control needs to know of a request.
-#[derive(Debug, Clone)]
-pub struct AccessRequest<'a> {
-    /// It is a GET or HEAD and changes nothing.
-    pub only_looks: bool,
-    /// The target's path and query.
-    pub path: &'a str,
-    /// See `path`.
-    pub query: &'a Query,
-    /// The host in the target, as clients of a proxy send it.
-    pub authority: Option<&'a str>,
-    /// All its Host headers.
-    pub hosts: Vec<&'a str>,
-    /// Its Authorization header.
-    pub authorization: Option<&'a str>,
-    /// Its HTTP is older than 1.1.
-    pub is_http_1_0: bool,
-    /// Who asks; `None` on a Unix socket.
-    pub peer: Option<IpAddr>,
-}
-
-/// Why a request is not answered.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Denied {
-    status: u16,
-    line: String,
-    header: Option<(&'static str, String)>,
 }
 
 impl AccessControl {
@@ -106,25 +81,30 @@ impl AccessControl {
         self.keys.reload();
     }
 
-    /// Lets a request pass, or says how to refuse it.
-    pub fn check(&self, ask: &AccessRequest<'_>) -> Result<(), Denied> {
-        if ask.path == OPEN_PATH {
+    /// Lets a request pass, or gives the answer that refuses it.
+    pub fn check(&self, request: &Request) -> Result<(), Response> {
+        if request.target.path == OPEN_PATH {
             return Ok(());
         }
         if !self.keys.has_password() && !self.keys.has_token() {
-            return host_check::check(ask, &self.allow_hosts, &self.refused_names);
+            return host_check::check(request, &self.allow_hosts, &self.refused_names);
         }
-        match self.keys.judge(ask) {
+        let only_looks = matches!(request.method, Method::Get | Method::Head);
+        match self.keys.judge(request, only_looks) {
             Verdict::Password => Ok(()),
-            Verdict::Token if ask.only_looks => Ok(()),
-            Verdict::Token => Err(Denied::new(
-                403,
-                "the token lets look only; changing something needs the password \
-                 (--password-file)\n",
-            )),
+            Verdict::Token if only_looks => Ok(()),
+            Verdict::Token => {
+                let line = "the token lets look only; changing something needs the password \
+                    (--password-file)\n";
+                Err(Response::text(403, line))
+            }
             Verdict::Nothing => Err(self.challenge()),
             Verdict::Wrong => {
-                self.log_wrong(ask.peer);
+                if let Some(suppressed) = self.wrong_lines.permit() {
+                    let peer = request.peer.ip();
+                    let peer = peer.map_or("unix".to_owned(), |ip| ip.to_string());
+                    warn!("wrong password or token peer={peer}{suppressed}");
+                }
                 Err(self.challenge())
             }
         }
@@ -136,7 +116,7 @@ impl AccessControl {
         self.keys.is_token(&given).then(|| given.into_owned())
     }
 
-    fn challenge(&self) -> Denied {
+    fn challenge(&self) -> Response {
         let (challenge, line) = if self.keys.has_password() {
             (
                 "Basic realm=\"camfeed\", charset=\"UTF-8\"",
@@ -148,56 +128,7 @@ impl AccessControl {
                 "a token is asked for here: put ?token=… behind the address\n",
             )
         };
-        Denied {
-            header: Some(("WWW-Authenticate", challenge.to_owned())),
-            ..Denied::new(401, line)
-        }
-    }
-
-    fn log_wrong(&self, peer: Option<IpAddr>) {
-        if let Some(suppressed) = self.wrong_lines.permit() {
-            let peer = peer.map_or("unix".to_owned(), |ip| ip.to_canonical().to_string());
-            warn!("wrong password or token peer={peer}{suppressed}");
-        }
-    }
-}
-
-impl Denied {
-    fn new(status: u16, line: &str) -> Denied {
-        Denied {
-            status,
-            line: line.to_owned(),
-            header: None,
-        }
-    }
-
-    /// The answer that says so.
-    pub(super) fn response(&self) -> Response {
-        let response = Response::text(self.status, &*self.line);
-        match &self.header {
-            Some((name, value)) => response.with(name, value),
-            None => response,
-        }
-    }
-}
-
-#[cfg(test)]
-static NO_QUERY: Query = Query(String::new());
-
-#[cfg(test)]
-impl AccessRequest<'static> {
-    /// A plain request from another machine.
-    fn example(path: &'static str) -> AccessRequest<'static> {
-        AccessRequest {
-            only_looks: true,
-            path,
-            query: &NO_QUERY,
-            authority: None,
-            hosts: vec!["192.0.2.7:8080"],
-            authorization: None,
-            is_http_1_0: false,
-            peer: Some(IpAddr::from([192, 0, 2, 1])),
-        }
+        Response::text(401, line).with("WWW-Authenticate", challenge)
     }
 }
 
@@ -217,10 +148,10 @@ mod tests {
     }
 
     /// 0 when it passes.
-    fn status(access: &AccessControl, ask: &AccessRequest<'_>) -> u16 {
+    fn status(access: &AccessControl, ask: &Request) -> u16 {
         access
             .check(ask)
-            .map_or_else(|refusal| refusal.status, |()| 0)
+            .map_or_else(|refusal| refusal.status(), |()| 0)
     }
 
     #[test]
@@ -250,28 +181,20 @@ mod tests {
             (None, token, right, "", 401, 401),
             (None, token, right, good, 0, 403),
         ] {
-            let query = Query::new(query);
-            for (only_looks, expected) in [(true, look), (false, change)] {
-                let ask = AccessRequest {
-                    only_looks,
-                    authorization,
-                    query: &query,
-                    ..AccessRequest::example("/controls")
-                };
+            for (method, expected) in [("GET", look), ("POST", change)] {
+                let mut ask = Request::example(&format!("/controls?{query}"), authorization);
+                ask.method = method.parse().expect(method);
                 let access = access(password, token);
                 assert_eq!(status(&access, &ask), expected, "{access:?} {ask:?}");
-                let health = AccessRequest {
-                    path: "/healthz",
-                    ..ask
-                };
-                assert_eq!(status(&access, &health), 0);
+                ask.target.path = "/healthz".to_owned();
+                assert_eq!(status(&access, &ask), 0);
             }
         }
     }
 
     #[test]
     fn the_refusal_says_what_to_bring() {
-        let ask = AccessRequest::example("/");
+        let ask = Request::example("/", None);
         for (password, token, challenge, word) in [
             (
                 Some("x"),
@@ -288,24 +211,19 @@ mod tests {
             (None, Some(TOKEN), "Bearer realm=\"camfeed\"", "?token="),
         ] {
             let refusal = access(password, token).check(&ask).expect_err("refused");
-            let expected = Some(("WWW-Authenticate", challenge.to_owned()));
-            assert_eq!(refusal.header, expected);
-            assert!(refusal.line.contains(word), "{}", refusal.line);
+            let head = String::from_utf8(refusal.head(false, false, None)).expect("text");
+            let expected = format!("\r\nWWW-Authenticate: {challenge}\r\n");
+            assert!(head.contains(&expected), "{head}");
+            let line = String::from_utf8_lossy(refusal.body());
+            assert!(line.contains(word), "{line}");
         }
     }
 
     #[test]
     fn a_right_password_is_let_in_after_any_number_of_wrong_ones() {
         let access = access(Some("sesame"), Some(TOKEN));
-        let with = |authorization| AccessRequest {
-            authorization: Some(authorization),
-            ..AccessRequest::example("/")
-        };
-        let good = Query::new("token=0123456789abcdef");
-        let right_token = AccessRequest {
-            query: &good,
-            ..AccessRequest::example("/")
-        };
+        let with = |authorization| Request::example("/", Some(authorization));
+        let right_token = Request::example("/?token=0123456789abcdef", None);
         for _ in 0..50 {
             assert_eq!(status(&access, &with("Basic YW5uOnNlc2Ft")), 401);
             assert_eq!(status(&access, &with("Basic YW5uOnNlc2FtZQ==")), 0);
@@ -319,17 +237,12 @@ mod tests {
 
     #[test]
     fn a_name_from_elsewhere_is_refused_only_without_a_password() {
-        let ask = AccessRequest {
-            hosts: vec!["evil.example"],
-            ..AccessRequest::example("/")
-        };
+        let mut ask = Request::example("/", None);
+        ask.set_hosts(&["evil.example"]);
         assert_eq!(status(&access(None, None), &ask), 421);
         assert_eq!(status(&access(Some("sesame"), None), &ask), 401);
-        let health = AccessRequest {
-            path: "/healthz",
-            ..ask
-        };
-        assert_eq!(status(&access(None, None), &health), 0);
+        ask.target.path = "/healthz".to_owned();
+        assert_eq!(status(&access(None, None), &ask), 0);
     }
 
     #[test]

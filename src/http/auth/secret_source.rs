@@ -53,7 +53,7 @@ impl SecretSource {
         }
         if let Some(folder) = credentials_folder(variable) {
             let path = folder.join(names.credential);
-            let content = read_start(&path);
+            let content = fs::File::open(&path).and_then(start);
             let source = SecretSource::Credential(path);
             match content {
                 Ok(bytes) if bytes == NO_FILE => {}
@@ -124,10 +124,6 @@ fn credentials_folder(variable: &dyn Fn(&str) -> Option<OsString>) -> Option<Pat
     variable("CREDENTIALS_DIRECTORY")
         .filter(|folder| !folder.is_empty())
         .map(PathBuf::from)
-}
-
-fn read_start(path: &Path) -> io::Result<Vec<u8>> {
-    start(fs::File::open(path)?)
 }
 
 /// Enough of a file to see that it is too long.

@@ -1,21 +1,23 @@
 //! The password and the token: what they must look like, and what a request's credentials are
 //! worth.
 //!
-//! Each is a shared pointer that reading again replaces. What cannot be read or is no good leaves
-//! the one before in force.
+//! Reading again replaces them. What cannot be read or is no good leaves the one before in force.
 
 use crate::{
     config::AccessConfig,
     error::Error,
-    http::auth::{
-        AccessRequest, credentials,
-        secret::{MAX_SECRET_BYTES, Secret},
-        secret_source::{Names, SecretSource},
+    http::{
+        auth::{
+            credentials,
+            secret::{MAX_SECRET_BYTES, Secret},
+            secret_source::{Names, SecretSource},
+        },
+        request::Request,
     },
 };
 use log::{error, info, warn};
 use parking_lot::RwLock;
-use std::{env, path::Path, sync::Arc};
+use std::{env, path::Path};
 
 /// Shortest token. It stands in addresses, which are copied more often than typed.
 const SHORTEST_TOKEN: usize = 16;
@@ -59,8 +61,8 @@ pub enum Verdict {
 #[derive(Debug)]
 struct Key<T> {
     source: SecretSource,
-    /// Held to copy the pointer or to put another there.
-    current: RwLock<Arc<T>>,
+    /// Held to compare a guess with it, or to put another there.
+    current: RwLock<T>,
 }
 
 /// A password, with or without a user's name.
@@ -86,12 +88,8 @@ impl Secrets {
 
     /// Reads the files again.
     pub fn reload(&self) {
-        if let Some(key) = &self.password {
-            key.reload();
-        }
-        if let Some(key) = &self.token {
-            key.reload();
-        }
+        self.password.iter().for_each(Key::reload);
+        self.token.iter().for_each(Key::reload);
     }
 
     /// True when a password lets in.
@@ -107,25 +105,20 @@ impl Secrets {
     /// True when `given` is the token.
     pub fn is_token(&self, given: &str) -> bool {
         let key = self.token.as_ref();
-        key.is_some_and(|key| key.get().0.is(given.as_bytes()))
+        key.is_some_and(|key| key.current.read().0.is(given.as_bytes()))
     }
 
-    /// What the credentials of `ask` are worth. Those nobody asks for are not looked at: they may
+    /// What the credentials of `request` are worth. Those nobody asks for are not looked at: they may
     /// be meant for a proxy.
-    pub fn judge(&self, ask: &AccessRequest<'_>) -> Verdict {
-        let password = self
-            .password
-            .as_ref()
-            .and_then(|key| Some(key.get().is(&credentials::basic(ask)?)));
-        let token = self
-            .has_token()
-            .then(|| credentials::token(ask))
-            .flatten()
-            .map(|token| self.is_token(&token));
-        match (password, token) {
+    pub fn judge(&self, request: &Request, only_looks: bool) -> Verdict {
+        let password = self.password.as_ref();
+        let password =
+            password.and_then(|key| Some(key.current.read().is(&credentials::basic(request)?)));
+        let token = credentials::token(request).filter(|_| self.has_token());
+        match (password, token.map(|token| self.is_token(&token))) {
             (Some(true), _) => Verdict::Password,
-            // Who has the token shall not guess the password uncounted.
-            (Some(false), _) if !ask.only_looks => Verdict::Wrong,
+            // Who has the token shall not guess the password unnoticed.
+            (Some(false), _) if !only_looks => Verdict::Wrong,
             (_, Some(true)) => Verdict::Token,
             (None, None) => Verdict::Nothing,
             _ => Verdict::Wrong,
@@ -135,27 +128,21 @@ impl Secrets {
 
 impl<T: Parse> Key<T> {
     fn read(names: &Names, file: Option<&Path>) -> Result<Option<Key<T>>, Error> {
-        let Some(source) = SecretSource::find(names, file, &|name: &str| env::var_os(name))? else {
-            return Ok(None);
+        let source = SecretSource::find(names, file, &|name: &str| env::var_os(name))?;
+        let key = |source| {
+            let current = RwLock::new(T::read(&source)?);
+            Ok(Key { source, current })
         };
-        let secret = source.read(T::parse)?;
-        secret.complain(&source);
-        let current = RwLock::new(Arc::new(secret));
-        Ok(Some(Key { source, current }))
-    }
-
-    fn get(&self) -> Arc<T> {
-        Arc::clone(&self.current.read())
+        source.map(key).transpose()
     }
 
     fn reload(&self) {
         if !self.source.is_file() {
             return;
         }
-        match self.source.read(T::parse) {
+        match T::read(&self.source) {
             Ok(secret) => {
-                secret.complain(&self.source);
-                *self.current.write() = Arc::new(secret);
+                *self.current.write() = secret;
                 info!("read again: {}", self.source);
             }
             Err(error) => error!("{error}; what was read before stays in force"),
@@ -167,8 +154,9 @@ impl<T: Parse> Key<T> {
 trait Parse: Sized {
     fn parse(line: &[u8]) -> Result<Self, String>;
 
-    /// Says in the log what is not good about it.
-    fn complain(&self, _source: &SecretSource) {}
+    fn read(source: &SecretSource) -> Result<Self, Error> {
+        source.read(Self::parse)
+    }
 }
 
 impl Password {
@@ -199,10 +187,12 @@ impl Parse for Password {
         })
     }
 
-    fn complain(&self, source: &SecretSource) {
-        if self.is_short {
+    fn read(source: &SecretSource) -> Result<Password, Error> {
+        let password = source.read(Password::parse)?;
+        if password.is_short {
             warn!("the password of {source} is shorter than {SHORT_PASSWORD} and soon guessed");
         }
+        Ok(password)
     }
 }
 
@@ -226,25 +216,24 @@ fn too_long() -> String {
 }
 
 #[cfg(test)]
-impl Secrets {
-    /// These, as if read from the environment.
-    pub fn of(password: Option<&str>, token: Option<&str>) -> Secrets {
-        fn key<T: Parse>(line: &str) -> Key<T> {
-            Key {
-                source: SecretSource::Variable("TEST"),
-                current: RwLock::new(Arc::new(T::parse(line.as_bytes()).expect("good"))),
-            }
-        }
-        Secrets {
-            password: password.map(key),
-            token: token.map(key),
-        }
-    }
-}
-
-#[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Secrets {
+        /// These, as if read from the environment.
+        pub fn of(password: Option<&str>, token: Option<&str>) -> Secrets {
+            fn key<T: Parse>(line: &str) -> Key<T> {
+                Key {
+                    source: SecretSource::Variable("TEST"),
+                    current: RwLock::new(T::parse(line.as_bytes()).expect("good")),
+                }
+            }
+            Secrets {
+                password: password.map(key),
+                token: token.map(key),
+            }
+        }
+    }
 
     #[test]
     fn a_password_lets_in_with_its_user_or_with_any() {

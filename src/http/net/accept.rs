@@ -9,10 +9,7 @@ use crate::{
     error::Error,
     http::{
         app::App,
-        net::{
-            connection::Connection, connection_limit::ConnectionLimit, listener::Listener,
-            open_connection::ConnectionPhase,
-        },
+        net::{connection::Connection, connection_limit::ConnectionLimit, listener::Listener},
         serve,
     },
     system::{fault_injection, log_limit::LogLimiter},
@@ -32,7 +29,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Stack of a client thread. It formats a little text and writes buffers it does not own.
+/// Stack of a client thread. It formats a little text and writes buffers it does not own. While the client
+/// says nothing, three pages are touched: the thread-local data of OpenCV's libraries, most of all.
 const CLIENT_STACK: usize = 128 * 1024;
 
 /// A pause when the system has no descriptor or memory for another connection.
@@ -42,7 +40,7 @@ const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
 const FULL_PAUSE: Duration = Duration::from_millis(250);
 
 /// Connections that make room for one for which there is no thread, at most.
-const MOST_EVICTED: u32 = 4;
+const MOST_DISPLACED: u32 = 4;
 
 /// Between two tries to start a thread in place of one that ends: it ends a moment after it has closed its
 /// connection, and nothing tells when the system counts it no more.
@@ -55,7 +53,6 @@ const PANIC_PAUSE: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub struct Acceptor {
     listening: Arc<Listener>,
-    limit: Arc<ConnectionLimit>,
     app: Arc<App>,
     /// Ends the wait for connections.
     wake: OwnedFd,
@@ -68,15 +65,14 @@ pub struct Acceptor {
 impl Acceptor {
     /// Starts the accept thread.
     pub fn start(listening: Arc<Listener>, app: Arc<App>) -> Result<Arc<Acceptor>, Error> {
-        let name = "accept".to_owned();
+        let name = "accept";
         let thread_error = |source| Error::Thread {
-            name: "accept".to_owned(),
+            name: name.to_owned(),
             source,
         };
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
         let acceptor = Arc::new(Acceptor {
             listening,
-            limit: Arc::clone(&app.connections),
             app,
             wake: wake.map_err(|errno| thread_error(errno.into()))?,
             full_lines: LogLimiter::per_minute(1),
@@ -84,7 +80,7 @@ impl Acceptor {
         });
         let running = Arc::clone(&acceptor);
         thread::Builder::new()
-            .name(name)
+            .name(name.to_owned())
             .spawn(move || running.run())
             .map_err(thread_error)?;
         Ok(acceptor)
@@ -92,33 +88,43 @@ impl Acceptor {
 
     /// Ends accepting; whoever connects from now on waits in the kernel.
     pub fn end(&self) {
-        self.limit.end();
+        self.limit().end();
         let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
+    }
+
+    /// What it accepts from.
+    pub fn listening(&self) -> Arc<Listener> {
+        Arc::clone(&self.listening)
+    }
+
+    fn limit(&self) -> &ConnectionLimit {
+        &self.app.connections.limit
     }
 
     /// Runs until the program ends; a panic begins it again.
     fn run(&self) {
         while panic::catch_unwind(AssertUnwindSafe(|| self.accept_all())).is_err() {
             error!("accepting failed and is begun again");
-            self.limit.wait_end(Instant::now() + PANIC_PAUSE);
+            self.limit().wait_end(Instant::now() + PANIC_PAUSE);
         }
     }
 
     fn accept_all(&self) {
         while self.wait_for_connection() {
-            if self.limit.is_full() {
+            if self.limit().is_full() {
                 self.make_room();
                 continue;
             }
             match self.listening.accept() {
                 Ok(Some((socket, peer))) => {
-                    let (open, permit, is_allowed) = self.limit.add(socket, peer);
-                    let connection = Connection::new(open, permit);
+                    let app = &self.app;
+                    let connection =
+                        Connection::new(&app.connections, socket, peer, app.client_timeout);
                     assert!(
                         !fault_injection::is_due_after_request("accept"),
                         "a fault on purpose"
                     );
-                    self.spawn(connection, is_allowed);
+                    self.spawn(connection);
                 }
                 Ok(None) => {}
                 // It left while it waited.
@@ -135,21 +141,20 @@ impl Acceptor {
             PollFd::new(&self.wake, PollFlags::IN),
         ];
         let _ = poll(&mut fds, None);
-        !self.limit.is_ending()
+        !self.limit().is_ending()
     }
 
-    /// Evicts a connection, or waits until one is closed.
+    /// Displaces a connection, and waits until one is closed.
     fn make_room(&self) {
-        if !self.limit.evict() {
+        let max = self.limit().max();
+        if !self.app.connections.displace(None) {
             if let Some(suppressed) = self.full_lines.permit() {
                 warn!(
-                    "all {} connections are in a request and new ones wait (--max-connections){suppressed}",
-                    self.limit.max()
+                    "all {max} connections are in a request and new ones wait (--max-connections){suppressed}"
                 );
             }
         }
-        let max = self.limit.max();
-        self.limit.wait_below(max, Instant::now() + FULL_PAUSE);
+        self.limit().wait_below(max, Instant::now() + FULL_PAUSE);
     }
 
     fn note_failure(&self, errno: Errno) {
@@ -157,42 +162,40 @@ impl Acceptor {
             let error = io::Error::from(errno);
             error!("cannot accept a connection, trying on: {error}{suppressed}");
         }
-        let is_shortage = matches!(
+        if matches!(
             errno,
             Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM
-        );
-        if is_shortage {
-            self.limit.evict();
+        ) {
+            self.app.connections.displace(None);
         }
         // A connection that is closed gives its descriptor back.
-        let open = self.limit.open();
-        self.limit.wait_below(open, Instant::now() + SHORTAGE_PAUSE);
+        let open = self.limit().open();
+        self.limit()
+            .wait_below(open, Instant::now() + SHORTAGE_PAUSE);
     }
 
-    /// Serves `connection` on a thread of its own. When the system has none, the connection that can
-    /// best be done without makes room; when there is none either, says so.
-    fn spawn(&self, connection: Connection, is_allowed: bool) {
+    /// Serves `connection` on a thread of its own. When the system has none, the connections that can
+    /// best be done without make room; when there is none either, says so.
+    fn spawn(&self, connection: Connection) {
+        let id = connection.id();
         // The thread takes it out, or we do when there is no thread.
         let shared = Arc::new(Mutex::new(Some(connection)));
-        let Err(failure) = self.try_spawn(&shared, is_allowed) else {
+        let Err(failure) = self.try_spawn(id, &shared) else {
             return;
         };
         debug!("no thread for a client: {failure}");
-        if let Some(connection) = &*shared.lock() {
-            connection.enter(ConnectionPhase::Answering); // It makes no room for itself.
-        }
-        for _ in 0..MOST_EVICTED {
-            let open = self.limit.open();
-            if !self.limit.evict() {
+        for _ in 0..MOST_DISPLACED {
+            let open = self.limit().open();
+            if !self.app.connections.displace(Some(id)) {
                 break;
             }
             let deadline = Instant::now() + SHORTAGE_PAUSE;
-            self.limit.wait_below(open, deadline);
-            while Instant::now() < deadline && !self.limit.is_ending() {
-                if self.try_spawn(&shared, is_allowed).is_ok() {
+            self.limit().wait_below(open, deadline);
+            while Instant::now() < deadline && !self.limit().is_ending() {
+                if self.try_spawn(id, &shared).is_ok() {
                     return;
                 }
-                self.limit.wait_end(Instant::now() + SPAWN_PAUSE);
+                self.limit().wait_end(Instant::now() + SPAWN_PAUSE);
             }
         }
         // Apart, so that the lock is not held while writing.
@@ -202,23 +205,16 @@ impl Acceptor {
         }
     }
 
-    fn try_spawn(
-        &self,
-        shared: &Arc<Mutex<Option<Connection>>>,
-        is_allowed: bool,
-    ) -> io::Result<()> {
-        let id = shared.lock().as_ref().map_or(0, Connection::id);
-        let (taken, app) = (Arc::clone(shared), Arc::clone(&self.app));
+    fn try_spawn(&self, id: u64, shared: &Arc<Mutex<Option<Connection>>>) -> io::Result<()> {
+        let (shared, app) = (Arc::clone(shared), Arc::clone(&self.app));
         let thread = thread::Builder::new()
             .name(format!("client-{id}"))
             .stack_size(CLIENT_STACK);
         let spawned = thread.spawn(move || {
-            let connection = taken.lock().take();
-            drop(taken);
-            match connection {
-                Some(connection) if is_allowed => serve::serve(connection, &app),
-                Some(connection) => serve::refuse_address(&connection),
-                None => {}
+            let connection = shared.lock().take();
+            drop(shared);
+            if let Some(connection) = connection {
+                serve::serve(connection, &app);
             }
         });
         spawned.map(drop)

@@ -1,12 +1,13 @@
 //! One client's socket, from the moment it is accepted until it is closed.
 //!
-//! The client's thread holds the [`Connection`]; the list of all connections shares the
-//! [`OpenConnection`] in it and may evict it. The socket never blocks: whoever must wait for it does so
-//! with a deadline. Dropping the connection closes the socket and gives its permit back.
+//! The client's thread holds the [`Connection`]; the list of [`OpenConnections`] shares its socket and may
+//! close it. The socket never blocks: whoever must wait for it does so with a deadline. Dropping the
+//! connection closes the socket and gives its permit back.
 
 use crate::http::net::{
     connection_limit::ConnectionPermit,
-    open_connection::{ConnectionPhase, OpenConnection, Peer},
+    listener::Peer,
+    open_connections::{ConnectionPhase, OpenConnections},
     tcp_info::{TcpInfo, tcp_info},
 };
 use rustix::{
@@ -14,7 +15,7 @@ use rustix::{
     io::Errno,
     net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, recv, send, sendmsg, shutdown},
 };
-use socket2::SockRef;
+use socket2::Socket;
 use std::{
     io::{self, IoSlice},
     os::fd::AsFd,
@@ -28,8 +29,13 @@ const PROGRESS: Duration = Duration::from_millis(500);
 /// A connection in the hands of its client's thread.
 #[derive(Debug)]
 pub struct Connection {
-    /// Before the permit: what it shares must be gone when its place is given back.
-    open: Arc<OpenConnection>,
+    id: u64,
+    peer: Peer,
+    open: Arc<OpenConnections>,
+    /// Writing fails when the peer takes nothing for so long.
+    timeout: Duration,
+    /// Before the permit: the descriptor must be free when the connection's place is given back.
+    socket: Arc<Socket>,
     permit: ConnectionPermit,
 }
 
@@ -43,34 +49,47 @@ pub enum Written {
 }
 
 impl Connection {
-    /// A connection with its permit.
-    pub fn new(open: Arc<OpenConnection>, permit: ConnectionPermit) -> Connection {
-        Connection { open, permit }
+    /// Puts an accepted `socket` on the list of `open` connections. Writing to it fails with `TimedOut`
+    /// when the peer takes nothing for as long as `timeout`.
+    pub fn new(
+        open: &Arc<OpenConnections>,
+        socket: Socket,
+        peer: Peer,
+        timeout: Duration,
+    ) -> Connection {
+        let permit = open.limit.permit(peer.ip());
+        if !permit.is_allowed {
+            open.refused.increment();
+        }
+        let socket = Arc::new(socket);
+        Connection {
+            id: open.add(Arc::clone(&socket)),
+            peer,
+            open: Arc::clone(open),
+            timeout,
+            socket,
+            permit,
+        }
     }
 
     /// Its number, as in its thread's name.
     pub fn id(&self) -> u64 {
-        self.permit.id()
+        self.id
     }
 
     /// Who is at the other end.
     pub fn peer(&self) -> Peer {
-        self.open.peer()
+        self.peer
     }
 
-    /// What it is in.
-    pub fn phase(&self) -> ConnectionPhase {
-        self.open.phase()
+    /// False when its address has as many connections as it may have.
+    pub fn is_allowed(&self) -> bool {
+        self.permit.is_allowed
     }
 
-    /// When its phase began.
-    pub fn phase_since(&self) -> Instant {
-        self.open.phase_since()
-    }
-
-    /// Enters `phase` now, unless it was evicted.
+    /// Enters `phase` now, unless it was displaced.
     pub fn enter(&self, phase: ConnectionPhase) {
-        self.open.enter(phase);
+        self.open.enter(self.id, phase);
     }
 
     /// Reads what has come, or comes until `deadline`, at most `buffer`. Zero is the end.
@@ -81,7 +100,7 @@ impl Connection {
     pub fn read(&self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
         loop {
             self.wait_readable(deadline)?;
-            match recv(self.open.socket(), &mut *buffer, RecvFlags::DONTWAIT) {
+            match recv(&*self.socket, &mut *buffer, RecvFlags::DONTWAIT) {
                 Ok((count, _)) => return Ok(count),
                 Err(Errno::AGAIN | Errno::INTR) => {}
                 Err(errno) => return Err(errno.into()),
@@ -97,69 +116,67 @@ impl Connection {
     pub fn wait_readable(&self, deadline: Instant) -> io::Result<()> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let mut fds = [PollFd::new(self.open.socket(), PollFlags::IN)];
-            match poll(&mut fds, Timespec::try_from(left).ok().as_ref()) {
-                Ok(0) if left.is_zero() => return Err(io::ErrorKind::TimedOut.into()),
-                Ok(0) | Err(Errno::INTR) => {}
-                Ok(_) => return Ok(()),
-                Err(errno) => return Err(errno.into()),
+            if self.is_ready(PollFlags::IN, left)? {
+                return Ok(());
+            }
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
             }
         }
     }
 
+    /// Waits for `event` or `time`, or less; an error of the socket is an event, too, and shows at the
+    /// next read or write.
+    fn is_ready(&self, event: PollFlags, time: Duration) -> io::Result<bool> {
+        let mut fds = [PollFd::new(&*self.socket, event)];
+        match poll(&mut fds, Timespec::try_from(time).ok().as_ref()) {
+            Ok(count) => Ok(count > 0),
+            Err(Errno::INTR) => Ok(false),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
     /// Writes `head` and `body`, as one where the kernel takes them at once. Waits while the peer makes
-    /// progress at least once per `timeout`.
+    /// progress at least once per time-out.
     ///
     /// # Errors
     ///
     /// `TimedOut` when nothing was taken for so long, else what the system says.
-    pub fn write_both(&self, head: &[u8], body: &[u8], timeout: Duration) -> io::Result<()> {
+    pub fn write_both(&self, head: &[u8], body: &[u8]) -> io::Result<()> {
         let both = [IoSlice::new(head), IoSlice::new(body)];
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-        let sent = sendmsg(
-            self.open.socket(),
-            &both,
-            &mut SendAncillaryBuffer::default(),
-            flags,
-        );
-        let sent = match sent {
-            Ok(sent) => sent,
-            Err(Errno::AGAIN | Errno::INTR | Errno::NOBUFS) => 0,
-            Err(errno) => return Err(errno.into()),
-        };
-        self.write_all(&head[sent.min(head.len())..], timeout)?;
-        self.write_all(&body[sent.saturating_sub(head.len())..], timeout)?;
+        let mut no_control = SendAncillaryBuffer::default();
+        let sent = sendmsg(&*self.socket, &both, &mut no_control, flags);
+        let sent = taken(sent)?.unwrap_or(0);
+        self.write_all(&head[sent.min(head.len())..])?;
+        self.write_all(&body[sent.saturating_sub(head.len())..])?;
         Ok(())
     }
 
     /// Writes as much of `bytes` as the kernel takes at once; `None` when it takes nothing.
     pub fn try_write(&self, bytes: &[u8]) -> io::Result<Option<usize>> {
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-        match send(self.open.socket(), bytes, flags) {
-            Ok(written) => Ok(Some(written)),
-            Err(Errno::AGAIN | Errno::INTR | Errno::NOBUFS) => Ok(None),
-            Err(errno) => Err(errno.into()),
-        }
+        taken(send(&*self.socket, bytes, flags))
     }
 
-    /// Writes all of `bytes`. Waits while the peer makes progress at least once per `timeout`; returns
+    /// Writes all of `bytes`. Waits while the peer makes progress at least once per time-out; returns
     /// whether it had to wait.
     ///
     /// # Errors
     ///
     /// `TimedOut` when nothing was taken for so long, else what the system says.
-    pub fn write_all(&self, mut bytes: &[u8], timeout: Duration) -> io::Result<Written> {
+    pub fn write_all(&self, mut bytes: &[u8]) -> io::Result<Written> {
         let mut outcome = Written::AtOnce;
         while !bytes.is_empty() {
             match self.try_write(bytes)? {
                 Some(written) => {
                     bytes = &bytes[written..];
                     if outcome == Written::Waiting {
-                        self.note_progress();
+                        self.open.note_progress(self.id);
                     }
                 }
                 None => {
-                    self.wait_writable(timeout)?;
+                    self.wait_writable()?;
                     outcome = Written::Waiting;
                 }
             }
@@ -167,46 +184,35 @@ impl Connection {
         Ok(outcome)
     }
 
-    /// Waits until the kernel takes bytes again, as long as the peer takes some at least once per `timeout`.
+    /// Waits until the kernel takes bytes again, as long as the peer takes some at least once per time-out.
     ///
     /// # Errors
     ///
     /// `TimedOut` when it took none, else what the system says.
-    pub fn wait_writable(&self, timeout: Duration) -> io::Result<()> {
-        let mut deadline = Instant::now() + timeout;
+    pub fn wait_writable(&self) -> io::Result<()> {
+        let mut deadline = Instant::now() + self.timeout;
         let mut before = self.receive_limit();
         loop {
-            let mut fds = [PollFd::new(self.open.socket(), PollFlags::OUT)];
             let left = deadline.saturating_duration_since(Instant::now());
             // The kernel wakes us for many bytes only; a slow peer takes few.
-            let pause = Timespec::try_from(left.min(PROGRESS)).ok();
-            match poll(&mut fds, pause.as_ref()) {
-                Ok(0) if self.receive_limit() != before => {
-                    before = self.receive_limit();
-                    deadline = Instant::now() + timeout;
-                    self.note_progress();
-                }
-                Ok(0) if left.is_zero() => return Err(io::ErrorKind::TimedOut.into()),
-                Ok(0) => {}
-                // An error of the socket shows at the next write.
-                Ok(_) => return Ok(()),
-                Err(Errno::INTR) => {}
-                Err(errno) => return Err(errno.into()),
+            if self.is_ready(PollFlags::OUT, left.min(PROGRESS))? {
+                return Ok(());
             }
-        }
-    }
-
-    /// An answer that is being taken is not stalled.
-    fn note_progress(&self) {
-        if self.phase() == ConnectionPhase::Sending {
-            self.enter(ConnectionPhase::Sending);
+            let limit = self.receive_limit();
+            if limit != before {
+                before = limit;
+                deadline = Instant::now() + self.timeout;
+                self.open.note_progress(self.id);
+            } else if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
         }
     }
 
     /// What the kernel tells of it; `None` for a Unix socket.
     pub fn tcp_info(&self) -> Option<TcpInfo> {
-        match self.open.peer() {
-            Peer::Tcp(_) => tcp_info(self.open.socket().as_fd()),
+        match self.peer {
+            Peer::Tcp(_) => tcp_info(self.socket.as_fd()),
             Peer::Unix => None,
         }
     }
@@ -218,12 +224,27 @@ impl Connection {
 
     /// Ends the writing half: the peer sees the end of the answer, and can still be listened to.
     pub fn end_writing(&self) {
-        let _ = shutdown(self.open.socket(), Shutdown::Write);
+        let _ = shutdown(&*self.socket, Shutdown::Write);
     }
 
     /// Throws away what the peer has not taken, and closes: without it the kernel would keep
     /// megabytes for a peer that takes none.
     pub fn reset(self) {
-        let _ = SockRef::from(self.open.socket()).set_linger(Some(Duration::ZERO));
+        let _ = self.socket.set_linger(Some(Duration::ZERO));
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.open.remove(self.id);
+    }
+}
+
+/// What the kernel took; `None` when it took nothing for want of room.
+fn taken(sent: rustix::io::Result<usize>) -> io::Result<Option<usize>> {
+    match sent {
+        Ok(count) => Ok(Some(count)),
+        Err(Errno::AGAIN | Errno::INTR | Errno::NOBUFS) => Ok(None),
+        Err(errno) => Err(errno.into()),
     }
 }

@@ -3,15 +3,15 @@
 //! systemd may have bound it already and pass it; then it outlives the program, and whoever
 //! connects meanwhile waits for the next one. Never blocks: the accept loop waits for connections.
 
-use crate::{config::Listen, http::net::open_connection::Peer};
+use crate::config::Listen;
 use rustix::{
     io::Errno,
     net::{SocketFlags, acceptfrom_with},
 };
 use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 use std::{
-    fs, io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs, UdpSocket},
+    fmt, fs, io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket},
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
         unix::{
@@ -24,10 +24,7 @@ use std::{
 };
 
 /// Connections that may wait in the kernel to be accepted; the kernel's own cap is usually the same.
-const BACKLOG: i32 = 4096;
-
-/// Probes for peers that vanished while nothing was sent to them.
-const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(10), Duration::from_secs(3), 3);
+const ACCEPT_QUEUE: i32 = 4096;
 
 /// Bytes the kernel may hold unsent for a viewer before its writer waits: a slow viewer sees the
 /// present, not a backlog of megabytes.
@@ -35,11 +32,38 @@ const UNSENT_BYTES: u32 = 16 * 1024;
 
 /// A bound socket.
 #[derive(Debug)]
-pub enum Listener {
-    /// With the address it really has.
-    Tcp(TcpListener, SocketAddr),
-    /// With its path.
-    Unix(UnixListener, PathBuf),
+pub struct Listener {
+    socket: Socket,
+    /// As it really is.
+    address: SockAddr,
+}
+
+/// The other end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Peer {
+    /// Its address.
+    Tcp(SocketAddr),
+    /// A Unix socket's peer has no name.
+    Unix,
+}
+
+impl Peer {
+    /// Its address; a Unix socket's has none. An IPv4 address is one, also on an IPv6 socket.
+    pub fn ip(self) -> Option<IpAddr> {
+        match self {
+            Peer::Tcp(address) => Some(address.ip().to_canonical()),
+            Peer::Unix => None,
+        }
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Peer::Tcp(address) => address.fmt(f),
+            Peer::Unix => f.write_str("unix"),
+        }
+    }
 }
 
 /// Binds `listen` and begins to listen.
@@ -54,22 +78,16 @@ fn bind_tcp(address: &str) -> io::Result<Listener> {
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for address in address.to_socket_addrs()? {
         match listen_on(address) {
-            Ok(listener) => {
-                let address = listener.local_addr()?;
-                return Ok(Listener::Tcp(listener, address));
-            }
+            Ok(socket) => return Listener::new(socket),
             Err(error) => failure = error,
         }
     }
     Err(failure)
 }
 
-fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
+fn listen_on(address: SocketAddr) -> io::Result<Socket> {
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         // `[::]` is everybody, IPv4 included, whatever the system's default.
         socket.set_only_v6(false)?;
@@ -77,9 +95,8 @@ fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuse_address(true)?;
     set_options(&socket)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
+    socket.listen(ACCEPT_QUEUE)?;
+    Ok(socket)
 }
 
 /// What every accepted connection inherits.
@@ -87,11 +104,11 @@ fn set_options(socket: &Socket) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
     socket.set_keepalive(true)?;
-    let (time, interval, retries) = KEEPALIVE;
+    // Probes for peers that vanished while nothing was sent to them.
     let keepalive = TcpKeepalive::new()
-        .with_time(time)
-        .with_interval(interval)
-        .with_retries(retries);
+        .with_time(Duration::from_secs(10))
+        .with_interval(Duration::from_secs(3))
+        .with_retries(3);
     socket.set_tcp_keepalive(&keepalive)
 }
 
@@ -103,19 +120,12 @@ pub fn from_systemd(passed: OwnedFd) -> io::Result<Listener> {
     if socket.r#type()? != Type::STREAM || !socket.is_listener()? {
         return wrong("it is no listening stream socket (ListenStream= and Accept=no make one)");
     }
-    socket.set_nonblocking(true)?;
-    let address = socket.local_addr()?;
-    match (socket.domain()?, address.as_socket(), address.as_pathname()) {
-        (Domain::IPV4 | Domain::IPV6, Some(address), _) => {
-            set_options(&socket)?;
-            Ok(Listener::Tcp(socket.into(), address))
-        }
-        (Domain::UNIX, _, Some(path)) => {
-            let path = path.to_owned();
-            Ok(Listener::Unix(socket.into(), path))
-        }
-        _ => wrong("it has neither a port nor a path"),
+    match (socket.domain()?, socket.local_addr()?.as_pathname()) {
+        (Domain::IPV4 | Domain::IPV6, _) => set_options(&socket)?,
+        (Domain::UNIX, Some(_)) => {}
+        _ => return wrong("it has neither a port nor a path"),
     }
+    Listener::new(socket)
 }
 
 fn bind_unix(path: &Path) -> io::Result<Listener> {
@@ -132,12 +142,17 @@ fn bind_unix(path: &Path) -> io::Result<Listener> {
             _ => return Err(io::ErrorKind::AddrInUse.into()),
         }
     }
-    let listener = UnixListener::bind(path)?;
-    listener.set_nonblocking(true)?;
-    Ok(Listener::Unix(listener, path.to_owned()))
+    Listener::new(UnixListener::bind(path)?.into())
 }
 
 impl Listener {
+    /// Takes over a listening socket.
+    pub fn new(socket: Socket) -> io::Result<Listener> {
+        socket.set_nonblocking(true)?;
+        let address = socket.local_addr()?;
+        Ok(Listener { socket, address })
+    }
+
     /// The next connection that waits, without waiting for one.
     pub fn accept(&self) -> rustix::io::Result<Option<(Socket, Peer)>> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
@@ -146,52 +161,43 @@ impl Listener {
             Err(Errno::AGAIN) => return Ok(None),
             Err(errno) => return Err(errno),
         };
-        let peer = match self {
-            Listener::Tcp(..) => address
-                .and_then(|address| SocketAddr::try_from(address).ok())
-                .map_or(Err(Errno::CONNABORTED), |address| Ok(Peer::Tcp(address)))?,
-            Listener::Unix(..) => Peer::Unix,
-        };
+        if self.address.is_unix() {
+            return Ok(Some((socket.into(), Peer::Unix)));
+        }
+        let address = address.and_then(|address| SocketAddr::try_from(address).ok());
+        let peer = Peer::Tcp(address.ok_or(Errno::CONNABORTED)?);
         Ok(Some((socket.into(), peer)))
     }
 
     /// The path of a Unix socket, to be taken away in the end.
     pub fn unix_path(&self) -> Option<PathBuf> {
-        match self {
-            Listener::Tcp(..) => None,
-            Listener::Unix(_, path) => Some(path.clone()),
-        }
+        self.address.as_pathname().map(Path::to_owned)
     }
 
     /// The address listened on; a Unix socket has none.
     pub fn ip(&self) -> Option<IpAddr> {
-        match self {
-            Listener::Tcp(_, address) => Some(address.ip()),
-            Listener::Unix(..) => None,
-        }
+        self.address.as_socket().map(|address| address.ip())
     }
 
     /// Where it is reached from this machine.
-    pub fn own_address(&self) -> io::Result<SockAddr> {
-        match self {
-            Listener::Tcp(_, address) => Ok(reachable(*address).into()),
-            Listener::Unix(_, path) => SockAddr::unix(path),
+    pub fn own_address(&self) -> SockAddr {
+        match self.address.as_socket() {
+            Some(address) => reachable(address).into(),
+            None => self.address.clone(),
         }
     }
 
     /// The address to open on this machine.
     pub fn address(&self) -> String {
-        match self {
-            Listener::Tcp(_, address) => format!("http://{}/", reachable(*address)),
-            Listener::Unix(_, path) => format!("unix:{}", path.display()),
+        match self.address.as_socket() {
+            Some(address) => format!("http://{}/", reachable(address)),
+            None => format!("unix:{}", self.unix_path().unwrap_or_default().display()),
         }
     }
 
     /// The address to open on other machines, when every interface is served.
     pub fn address_elsewhere(&self) -> Option<String> {
-        let Listener::Tcp(_, address) = self else {
-            return None;
-        };
+        let address = self.address.as_socket()?;
         if !address.ip().is_unspecified() {
             return None;
         }
@@ -215,9 +221,6 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 
 impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Listener::Tcp(listener, _) => listener.as_fd(),
-            Listener::Unix(listener, _) => listener.as_fd(),
-        }
+        self.socket.as_fd()
     }
 }

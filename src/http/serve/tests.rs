@@ -8,7 +8,10 @@ use crate::{
     },
     http::{
         auth::AccessControl,
-        net::{accept::Acceptor, connection_limit::ConnectionLimit, listener},
+        net::{
+            accept::Acceptor, connection_limit::ConnectionLimit, listener,
+            open_connections::OpenConnections,
+        },
         waiter_limit::WaiterLimit,
     },
     system::machine::LatestHealth,
@@ -40,7 +43,7 @@ impl Stand {
             viewers: Viewers::new(max),
             access: Arc::new(AccessControl::open(&config.server.access).expect("no secrets")),
             health: Arc::new(LatestHealth::default()),
-            connections: ConnectionLimit::new(max, max_per_address),
+            connections: OpenConnections::new(max, max_per_address),
             waiters: WaiterLimit::new(max),
             allow_origin: None,
             frame_ancestors: config.server.frame_ancestors,
@@ -67,7 +70,7 @@ impl Stand {
 
     fn wait_until(&self, is_so: impl Fn(&ConnectionLimit) -> bool) {
         let deadline = Instant::now() + SOON;
-        while !is_so(&self.app.connections) {
+        while !is_so(&self.app.connections.limit) {
             assert!(Instant::now() < deadline, "{:?}", self.app.connections);
             thread::yield_now();
         }
@@ -128,7 +131,7 @@ fn a_kept_connection_asks_again_and_pipelined_requests_come_in_order() {
         .map(|(at, _)| &text[at + 9..at + 12]);
     assert_eq!(statuses.collect::<Vec<_>>(), ["503", "404"], "{text}");
     stand.wait_until(|connections| connections.open() == 0);
-    assert_eq!(stand.app.connections.accepted.get(), 1);
+    assert_eq!(stand.app.connections.accepted(), 1);
 }
 
 #[test]

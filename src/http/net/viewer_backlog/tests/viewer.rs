@@ -198,7 +198,7 @@ impl Viewer {
     /// Streams to it for `millis`, as `stream` does.
     pub fn watch(mut self, millis: u32) -> Seen {
         let (begun, mut seen) = (Instant::now(), Seen::default());
-        let mut backlog = Backlog::default();
+        let mut backlog = ViewerBacklog::default();
         // Ends of the frames that were sent, in bytes, and when each was taken.
         let mut sent: Vec<(f64, u32)> = Vec::new();
         // Bytes of a frame that the kernel did not take yet.

@@ -137,11 +137,11 @@ fn a_viewer_that_never_blocks_is_never_asked() {
 const LARGEST: u32 = 64 * 1024;
 
 /// A backlog of a viewer whose write has just blocked, and when.
-fn blocked() -> (Backlog, Instant) {
+fn blocked() -> (ViewerBacklog, Instant) {
     let now = Instant::now();
-    let mut backlog = Backlog {
+    let mut backlog = ViewerBacklog {
         largest_window: LARGEST,
-        ..Backlog::default()
+        ..ViewerBacklog::default()
     };
     backlog.note_sent(Written::Waiting, now);
     (backlog, now)
@@ -211,7 +211,7 @@ fn a_window_that_opens_no_more_silences_nobody() {
     assert!(backlog.may_send(|| Some((window(1_000_000), now))));
     backlog.note_sent(Written::AtOnce, now);
     // Its kernel has taken most of the buffer back.
-    let shut = |backlog: &mut Backlog, bytes, after| {
+    let shut = |backlog: &mut ViewerBacklog, bytes, after| {
         !backlog.may_send(|| Some((window(bytes), now + SILENCE.mul_f64(after))))
     };
     assert!(!shut(&mut backlog, 380_000, 0.1));
@@ -233,7 +233,7 @@ fn a_viewer_is_asked_until_it_has_accepted_enough_in_a_row() {
     let shut = TcpInfo::default();
     let (mut backlog, now) = blocked();
     let mut asked = 0;
-    let mut look = |backlog: &mut Backlog, info| {
+    let mut look = |backlog: &mut ViewerBacklog, info| {
         backlog.may_send(|| {
             asked += 1;
             Some((info, now))

@@ -27,7 +27,7 @@ const SILENCE: Duration = Duration::from_secs(2);
 
 /// What is known of one viewer's backlog.
 #[derive(Debug, Default)]
-pub struct Backlog {
+pub struct ViewerBacklog {
     /// Set for a slow viewer: what is known since its write blocked.
     slow: Option<Slow>,
     /// The largest window seen, in bytes.
@@ -46,7 +46,7 @@ struct Slow {
     changed: Instant,
 }
 
-impl Backlog {
+impl ViewerBacklog {
     /// Notes that a frame was sent at `now`.
     pub fn note_sent(&mut self, written: Written, now: Instant) {
         let accepted = match (written, self.slow) {

@@ -1,0 +1,207 @@
+//! The open connections: what each is in, and which of them makes room for a new one.
+
+use crate::{feed::stats::Counter, http::net::connection_limit::ConnectionLimit};
+use parking_lot::Mutex;
+use rustix::net::{Shutdown, shutdown};
+use socket2::Socket;
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// A client that has taken nothing of its answer for so long may make room.
+const STALLED: Duration = Duration::from_secs(1);
+
+/// The open connections, and what became of those that are gone.
+#[derive(Debug)]
+pub struct OpenConnections {
+    /// Held to add, to remove, to look at one or to look through them.
+    by_id: Mutex<HashMap<u64, OpenConnection>>,
+    /// Number of the last one.
+    last_id: AtomicU64,
+    /// How many there may be.
+    pub limit: Arc<ConnectionLimit>,
+    /// Connections of an address that had as many as it may have.
+    pub refused: Counter,
+    /// Connections that made room for new ones: they asked for nothing, or took nothing of an answer.
+    pub displaced: Counter,
+    /// Connections whose request or next request did not come in time, or that took nothing of an
+    /// answer.
+    pub timed_out: Counter,
+    /// Connections that sent no HTTP request, or one that was too long.
+    pub malformed: Counter,
+}
+
+#[derive(Debug)]
+struct OpenConnection {
+    socket: Arc<Socket>,
+    phase: ConnectionPhase,
+    since: Instant,
+}
+
+/// What a connection is in. Of the first five, the earlier in this list the sooner it makes room for
+/// another; the last three never do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ConnectionPhase {
+    /// It has had its last answer; what still comes is thrown away.
+    Closing,
+    /// Its first request is not whole.
+    Silent,
+    /// It has been answered and may ask again.
+    Idle,
+    /// A later request is not whole.
+    Asking,
+    /// It has not taken all of an answer. It makes room only when it has taken nothing for a while.
+    Sending,
+    /// A handler is at work.
+    Answering,
+    /// A stream is sent.
+    Streaming,
+    /// It has made room.
+    Displaced,
+}
+
+impl OpenConnection {
+    fn may_make_room(&self, now: Instant) -> bool {
+        match self.phase {
+            ConnectionPhase::Sending => now.saturating_duration_since(self.since) > STALLED,
+            phase => phase < ConnectionPhase::Sending,
+        }
+    }
+}
+
+impl OpenConnections {
+    /// None yet; for `max` connections, and `max_per_address` of one address.
+    pub fn new(max: usize, max_per_address: Option<usize>) -> Arc<OpenConnections> {
+        Arc::new(OpenConnections {
+            by_id: Mutex::default(),
+            last_id: AtomicU64::new(0),
+            limit: ConnectionLimit::new(max, max_per_address),
+            refused: Counter::default(),
+            displaced: Counter::default(),
+            timed_out: Counter::default(),
+            malformed: Counter::default(),
+        })
+    }
+
+    /// How many were accepted since the start.
+    pub fn accepted(&self) -> u64 {
+        self.last_id.load(Ordering::Relaxed)
+    }
+
+    /// Puts an accepted socket on the list; its number, as in its thread's name.
+    pub fn add(&self, socket: Arc<Socket>) -> u64 {
+        let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
+        let connection = OpenConnection {
+            socket,
+            phase: ConnectionPhase::Silent,
+            since: Instant::now(),
+        };
+        self.by_id.lock().insert(id, connection);
+        id
+    }
+
+    /// Takes connection `id` off the list.
+    pub fn remove(&self, id: u64) {
+        let connection = self.by_id.lock().remove(&id);
+        drop(connection); // Its socket may be closed here: not under the lock.
+    }
+
+    /// Notes that connection `id` enters `phase` now, unless it was displaced.
+    pub fn enter(&self, id: u64, phase: ConnectionPhase) {
+        if let Some(connection) = self.by_id.lock().get_mut(&id) {
+            connection.since = Instant::now();
+            if connection.phase != ConnectionPhase::Displaced {
+                connection.phase = phase;
+            }
+        }
+    }
+
+    /// Notes that connection `id` is taking what it is sent, and so has not stalled.
+    pub fn note_progress(&self, id: u64) {
+        if let Some(connection) = self.by_id.lock().get_mut(&id) {
+            connection.since = Instant::now();
+        }
+    }
+
+    /// Closes the connection that can best be done without, but not `kept`, and says whether there was
+    /// one. Its thread finds it at its end, and the kernel keeps nothing for it but a last answer that is
+    /// on its way.
+    pub fn displace(&self, kept: Option<u64>) -> bool {
+        let now = Instant::now();
+        let mut by_id = self.by_id.lock();
+        let victim = by_id
+            .iter_mut()
+            .filter(|(id, connection)| Some(**id) != kept && connection.may_make_room(now))
+            .min_by_key(|(_, connection)| (connection.phase, connection.since));
+        let Some((_, victim)) = victim else {
+            return false;
+        };
+        let is_closing = victim.phase == ConnectionPhase::Closing;
+        victim.phase = ConnectionPhase::Displaced;
+        let socket = Arc::clone(&victim.socket);
+        drop(by_id);
+        self.displaced.increment();
+        if is_closing {
+            let _ = shutdown(&socket, Shutdown::Read);
+        } else {
+            let _ = socket.set_linger(Some(Duration::ZERO));
+            let _ = shutdown(&socket, Shutdown::Both);
+        }
+        true
+    }
+
+    /// Lets those connections find their end that no request is coming from.
+    pub fn close_unasking(&self) {
+        for connection in self.by_id.lock().values() {
+            if matches!(
+                connection.phase,
+                ConnectionPhase::Silent | ConnectionPhase::Idle
+            ) {
+                let _ = shutdown(&connection.socket, Shutdown::Read);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::net::{connection::Connection, listener::Peer};
+    use socket2::{Domain, Type};
+
+    #[test]
+    fn the_longest_silent_one_goes_first_and_nobody_who_is_answered() {
+        let open = OpenConnections::new(4, None);
+        let add = |_| {
+            let (ours, _theirs) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("sockets");
+            Connection::new(&open, ours, Peer::Unix, STALLED)
+        };
+        let all: Vec<_> = (0..4).map(add).collect();
+        all[0].enter(ConnectionPhase::Answering);
+        all[1].enter(ConnectionPhase::Idle);
+        let phase = |number: usize| open.by_id.lock()[&all[number].id()].phase;
+        let is_displaced = |number| phase(number) == ConnectionPhase::Displaced;
+        assert!(open.displace(None));
+        assert!(is_displaced(2), "silent, and longer than the next");
+        assert!(open.displace(None));
+        assert!(is_displaced(3));
+        assert!(
+            !open.displace(Some(all[1].id())),
+            "the only one that may go"
+        );
+        assert!(open.displace(None));
+        assert!(is_displaced(1), "kept: it asked once");
+        assert!(
+            !open.displace(None),
+            "one is answered, the others are gone already"
+        );
+        assert_eq!(open.displaced.get(), 3);
+        all[0].enter(ConnectionPhase::Sending);
+        assert!(!open.displace(None), "it has just been sent something");
+    }
+}
