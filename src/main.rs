@@ -12,7 +12,7 @@
 //! socket <─ http/answers/stream.rs: wait for newer, write <──┘
 //! ```
 //!
-//! The path of a request: `http/net/accept.rs` accepts and starts a thread, `http/serve.rs` reads and
+//! The path of a request: `http/accept.rs` accepts and starts a thread, `http/serve.rs` reads and
 //! answers on it, `http/routes.rs` chooses the answer, `http/answers/` makes it.
 //!
 //! `config` holds the options, `jpeg` reads and repairs JPEGs, `system` talks with systemd, the kernel and

@@ -6,12 +6,12 @@
 //!                                └ stream: takes the connection over
 //! ```
 //!
-//! `net` has the sockets: the listener, the accept loop, the open connections; `serve` is one connection's
-//! loop; `head` reads a request; `auth` says who may look and `routes` which answer belongs to which
+//! `accept` is the accept loop, `serve` the loop of one connection; `net` has the sockets; `head` reads a request; `auth` says who may look and `routes` which answer belongs to which
 //! address; the handlers in `answers` make them out of an `app`, as a value of `response`; `self_probe`
 //! asks the server something from outside. Knows nothing of OpenCV, and sees the camera only through its
 //! slot, its numbers, its status and its controls.
 
+mod accept;
 mod answers;
 mod app;
 mod auth;
@@ -31,11 +31,11 @@ use crate::{
     feed::{camera::Camera, viewers::Viewers},
     system::{limits::Limits, machine::LatestHealth},
 };
+use accept::Acceptor;
 use app::App;
 pub use auth::AccessControl;
 use log::info;
 use net::{
-    accept::Acceptor,
     listener::{self, Listener},
     open_connections::OpenConnections,
 };

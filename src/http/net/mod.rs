@@ -1,6 +1,5 @@
-//! Sockets: the listener, the accept loop, the open connections and what Linux tells of them.
+//! Sockets: the listener, the open connections and what Linux tells of them.
 
-pub mod accept;
 pub mod connection;
 pub mod connection_limit;
 pub mod listener;
