@@ -48,10 +48,22 @@ impl Target {
 impl Query {
     /// The first value of parameter `name`, decoded; empty when it stands without one.
     pub fn get(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.0.split('&').find_map(|pair| {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (key == name).then(|| decode(value))
-        })
+        self.pairs()
+            .find_map(|(key, value)| (key == name).then(|| decode(value)))
+    }
+
+    /// The value of mjpg-streamer's `action`, written in any case of letters. Some programs append a
+    /// question mark and a number to any address.
+    pub fn action(&self) -> Option<Cow<'_, str>> {
+        let (_, value) = self
+            .pairs()
+            .find(|(key, _)| key.eq_ignore_ascii_case("action"))?;
+        value.split('?').next().map(decode)
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        let pairs = self.0.split('&');
+        pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
     }
 
     /// The number in parameter `name`, if there is one. Of another value, a line says what is `allowed`.

@@ -8,6 +8,7 @@ use crate::{
     http::{
         answers::{controls, metrics, pages, snapshot, state, stream},
         app::App,
+        query::{Target, wrong},
         request::Request,
         response::Response,
         self_probe,
@@ -51,7 +52,11 @@ pub fn answer(request: &Request, app: &App) -> Answer {
     if let Err(refusal) = app.access.check(request) {
         return refusal.into();
     }
-    let allowed = match &*target.path {
+    let path = match canonical_path(target) {
+        Ok(path) => path,
+        Err(refusal) => return Response::text(404, refusal).into(),
+    };
+    let allowed = match &*path {
         "/controls" => "GET, HEAD, POST",
         _ => "GET, HEAD",
     };
@@ -61,24 +66,79 @@ pub fn answer(request: &Request, app: &App) -> Answer {
             .with("Allow", allowed)
             .into();
     }
-    let action = target.query.get("action");
-    match (&*target.path, action.as_deref()) {
-        ("/", Some("stream")) | ("/stream" | "/stream.mjpg" | "/video_feed", _) => {
-            match stream::answer(request, app) {
-                Ok(stream) => Answer::Stream(stream),
-                Err(response) => response.into(),
-            }
-        }
-        ("/", Some("snapshot")) | ("/snapshot" | "/snapshot.jpg", _) => {
-            snapshot::answer(request, app).into()
-        }
-        ("/controls", _) => controls::answer(request, app).into(),
-        ("/state", _) => state::state(app).into(),
-        ("/metrics", _) => metrics::answer(app).into(),
-        ("/healthz", _) => state::health(app).into(),
-        (path, _) => match pages::find(path) {
+    match &*path {
+        "/stream" | "/stream.mjpg" | "/video_feed" => match stream::answer(request, app) {
+            Ok(stream) => Answer::Stream(stream),
+            Err(response) => response.into(),
+        },
+        "/snapshot" | "/snapshot.jpg" => snapshot::answer(request, app).into(),
+        "/controls" => controls::answer(request, app).into(),
+        "/state" => state::state(app).into(),
+        "/metrics" => metrics::answer(app).into(),
+        "/healthz" => state::health(app).into(),
+        path => match pages::find(path) {
             Some(page) => page.answer(&target.query, app).into(),
             None => Response::text(404, "there is nothing here; / is the page\n").into(),
         },
+    }
+}
+
+/// The path that a target means, as its users may write it: in any case of letters, with slashes too
+/// many, or as mjpg-streamer's `action`; else a line on what actions there are.
+fn canonical_path(target: &Target) -> Result<String, String> {
+    let lower = target.path.to_ascii_lowercase();
+    let segments: Vec<_> = lower.split('/').filter(|name| !name.is_empty()).collect();
+    let Some(action) = target.query.action().filter(|_| segments.is_empty()) else {
+        return Ok(format!("/{}", segments.join("/")));
+    };
+    let name = action.trim_end_matches('/').to_ascii_lowercase();
+    // The only camera is mjpg-streamer's first input.
+    match name.strip_suffix("_0").unwrap_or(&name) {
+        name @ ("stream" | "snapshot") => Ok(format!("/{name}")),
+        _ => Err(wrong("action", &action, "stream, snapshot")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_means_what_its_user_wrote() {
+        for (target, path) in [
+            ("/", "/"),
+            ("//", "/"),
+            ("/?fps=5", "/"),
+            ("/?action=stream", "/stream"),
+            ("/?action=stream?nonce=1", "/stream"),
+            ("/?action=snapshot?1679189181050", "/snapshot"),
+            ("/?action=stream&_=1", "/stream"),
+            ("/?_=1&action=Stream", "/stream"),
+            ("/?ACTION=SNAPSHOT", "/snapshot"),
+            ("/?action=stream/", "/stream"),
+            ("/?action=stream_0", "/stream"),
+            ("//?action=snapshot_0&x", "/snapshot"),
+            ("/Snapshot.JPG?action=stream", "/snapshot.jpg"),
+            ("/stream/", "/stream"),
+            ("//video_feed//", "/video_feed"),
+            ("/static//app.js", "/static/app.js"),
+        ] {
+            let found = canonical_path(&Target::parse(target));
+            assert_eq!(found.as_deref(), Ok(path), "{target}");
+        }
+        for (target, said) in [
+            (
+                "/?action=command",
+                "action=`command`: allowed stream, snapshot\n",
+            ),
+            (
+                "/?action=stream_1",
+                "action=`stream_1`: allowed stream, snapshot\n",
+            ),
+            ("/?action", "action=``: allowed stream, snapshot\n"),
+        ] {
+            let found = canonical_path(&Target::parse(target));
+            assert_eq!(found, Err(said.to_owned()), "{target}");
+        }
     }
 }

@@ -23,6 +23,8 @@ fn a_snapshot_carries_its_capture_time() {
         "/snapshot",
         "/snapshot.jpg",
         "/?action=snapshot",
+        "/?action=snapshot?1679189181050",
+        "/?action=snapshot_0",
         "/snapshot?bypassCache=17",
     ] {
         let answer = get(camfeed.address, path);

@@ -7,11 +7,9 @@ use crate::{
         viewers::Viewers,
     },
     http::{
+        accept::Acceptor,
         auth::AccessControl,
-        net::{
-            accept::Acceptor, connection_limit::ConnectionLimit, listener,
-            open_connections::OpenConnections,
-        },
+        net::{connection_limit::ConnectionLimit, listener, open_connections::OpenConnections},
         waiter_limit::WaiterLimit,
     },
     system::machine::LatestHealth,
