@@ -151,6 +151,7 @@ impl Capture {
         let config = &self.camera.config;
         let pass_through = facts.pass_through;
         let shown = facts.source.clone();
+        let mut size = facts.size;
         self.tell_online(facts);
         let mut left_to_warm_up = self.warmup;
         let mut last_whole = Instant::now();
@@ -196,6 +197,7 @@ impl Capture {
             match inspect(&picture, &mut missing_eoi) {
                 Ok(layout) => {
                     last_whole = Instant::now();
+                    self.tell_size(&mut size, &picture, layout.as_ref());
                     buffer =
                         self.publish_or_encode(picture, layout.filter(|_| pass_through), captured);
                 }
@@ -250,13 +252,7 @@ impl Capture {
                 }
             };
             let is_jpeg = layout.is_some();
-            let size = match (&picture, layout) {
-                (_, Some(layout)) => size_of(layout.width.into(), layout.height.into()),
-                (Picture::Raw(mat, _) | Picture::Jpeg(mat), None) => {
-                    size_of(mat.cols(), mat.rows())
-                }
-            };
-            facts.size = size.or(facts.size);
+            facts.size = size_of(&picture, layout.as_ref()).or(facts.size);
             facts.pass_through = is_jpeg && self.camera.config.passes_through();
             if facts.format.is_empty() {
                 facts.format = if is_jpeg { "JPEG" } else { "BGR" }.to_owned();
@@ -343,6 +339,16 @@ impl Capture {
         }
     }
 
+    /// Reports the size of `picture` where it is not that of the one before.
+    fn tell_size(&self, last: &mut Option<Size>, picture: &Picture, layout: Option<&JpegLayout>) {
+        let lease = self.lease.id;
+        if let Some(size) = size_of(picture, layout).filter(|size| *last != Some(*size)) {
+            *last = Some(size);
+            // Nobody listens any more when the program ends.
+            let _ = self.events.send(CaptureEvent::Resized { lease, size });
+        }
+    }
+
     fn tell_online(&self, facts: SourceInfo) {
         let (lease, facts) = (self.lease.id, Box::new(facts));
         // Nobody listens any more when the program ends.
@@ -368,7 +374,11 @@ fn inspect(
     }
 }
 
-fn size_of(width: i32, height: i32) -> Option<Size> {
+fn size_of(picture: &Picture, layout: Option<&JpegLayout>) -> Option<Size> {
+    let (width, height) = match (picture, layout) {
+        (_, Some(layout)) => (layout.width.into(), layout.height.into()),
+        (Picture::Raw(mat, _) | Picture::Jpeg(mat), None) => (mat.cols(), mat.rows()),
+    };
     Some(Size {
         width: u32::try_from(width).ok()?,
         height: u32::try_from(height).ok()?,

@@ -64,6 +64,13 @@ pub enum Pixels {
     Uyvy,
 }
 
+impl Pixels {
+    /// True when two pixels beside each other have one colour: their width is even.
+    pub fn shares_colours(self) -> bool {
+        matches!(self, Pixels::Yuyv | Pixels::Uyvy)
+    }
+}
+
 /// A picture on its way to its frame. Its stripes are encoded apart, each by whichever worker is
 /// free; who drops it last joins them.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use std::{collections::BTreeMap, fs, sync::Mutex, thread, time::Instant};
 const CLOSE: f64 = 12.0;
 
 /// The picture that is served, or the 503 that says why there is none.
-fn outcome(camfeed: &Camfeed) -> Result<Mat, String> {
+pub fn outcome(camfeed: &Camfeed) -> Result<Mat, String> {
     let deadline = Instant::now() + SOON * 3;
     loop {
         assert!(Instant::now() < deadline, "neither a picture nor a reason");
@@ -46,7 +46,7 @@ fn advised_for(text: &str, pipeline: &str) -> String {
 }
 
 /// The source of the command in a refusal.
-fn advised(text: &str) -> &str {
+pub fn advised(text: &str) -> &str {
     let command = text.split_once("--source \"");
     let source = command.and_then(|(_, rest)| rest.split_once('"'));
     source.unwrap_or_else(|| panic!("no command in {text}")).0
@@ -60,7 +60,7 @@ fn grey(mat: &Mat) -> Mat {
 }
 
 /// Runs `check` for each of `rows`, some at a time, and shows all complaints.
-fn each<T: Sync>(rows: &[T], check: impl Fn(&T) -> Result<(), String> + Sync) {
+pub fn each<T: Sync>(rows: &[T], check: impl Fn(&T) -> Result<(), String> + Sync) {
     let complaints = Mutex::new(Vec::new());
     let next = Mutex::new(rows.iter());
     let worker = || loop {

@@ -6,7 +6,10 @@
 //! how long the failure took.
 
 use crate::{
-    capture::source::{Opened, Source, raw, v4l2_devices},
+    capture::source::{
+        Opened, Source, raw, v4l2_devices,
+        v4l2_driver::{self, Driver, Layout},
+    },
     config::{CameraConfig, Device, Size},
     encode::Picture,
     error::{Cause, Error},
@@ -17,7 +20,7 @@ use crate::{
     system::shutdown::ShutdownFlag,
 };
 use opencv::{
-    core::{self, Mat, Vector},
+    core::{Mat, Vector},
     prelude::*,
     videoio::{self, VideoCapture, VideoWriter},
 };
@@ -54,7 +57,10 @@ struct V4l2Source {
     node: PathBuf,
     /// How to read its pictures; `None` for JPEGs.
     raw: Option<&'static raw::Format>,
-    size: Size,
+    /// How they lay when it was opened.
+    layout: Layout,
+    /// Who is asked about each; `None` where nobody answers.
+    driver: Option<Driver>,
     /// The camera's own bytes, where they are converted.
     bytes: Mat,
     /// Time between two pictures, as the camera says it.
@@ -85,6 +91,7 @@ pub fn open(
         return Err(refused(reason));
     }
     let wanted = raw::wanted(&config.format, &offered);
+    let before = v4l2_driver::descriptors(&path);
     // OpenCV throws for some causes and returns a closed capture for others.
     let mut capture = match try_open(&path, wanted.as_deref(), config) {
         Ok(capture) if capture.is_opened().unwrap_or(false) => capture,
@@ -94,12 +101,22 @@ pub fn open(
         read_back(&capture, &path, config, wanted).map_err(|error| other(error.message))?;
     let code = facts.format.as_str();
     let raw = raw::format_of(code);
+    let driver = Driver::opened_since(&before, &path);
+    let layout = Layout {
+        format: code.to_owned(),
+        size,
+        line_bytes: 0,
+    };
+    // Where OpenCV's descriptor was not found, another one is asked for this much.
+    let layout = (driver.as_ref().and_then(Driver::layout))
+        .or_else(|| v4l2_driver::would_lie(&path, code, size))
+        .unwrap_or(layout);
     match raw {
         Some(raw) => {
-            if let Some(line) =
-                v4l2_devices::line_bytes(&path).filter(|&line| line > raw.line_bytes(size.width))
-            {
-                return Err(refused(raw::padded(code, line, size, &device.to_string())));
+            if let Some(flaw) = raw.flaw(&layout) {
+                let other = readable_size(raw, &path, size);
+                let device = device.to_string();
+                return Err(refused(raw::misread(code, &flaw, other, &offered, &device)));
             }
             if raw.is_opencvs() {
                 let is_set = capture.set(videoio::CAP_PROP_CONVERT_RGB, 1.0);
@@ -113,7 +130,8 @@ pub fn open(
         capture,
         node: facts.node.clone().unwrap_or(path),
         raw,
-        size,
+        layout,
+        driver,
         bytes: Mat::default(),
         period: Duration::from_secs_f64(1.0 / facts.fps.unwrap_or(30.0)),
         usual_age: Duration::ZERO,
@@ -148,6 +166,18 @@ fn try_open(
         .flat_map(|(key, value)| [key, value])
         .collect();
     VideoCapture::from_file_with_params(&path.to_string_lossy(), videoio::CAP_V4L2, &params)
+}
+
+/// The size next to `size` that the camera has in that format and OpenCV reads rightly.
+fn readable_size(raw: &raw::Format, path: &Path, size: Size) -> Option<Size> {
+    let pixels = |size: Size| u64::from(size.width) * u64::from(size.height);
+    let mut sizes = v4l2_devices::sizes(path, raw.code);
+    sizes.sort_by_key(|other| pixels(*other).abs_diff(pixels(size)));
+    sizes.into_iter().find(|&other| {
+        v4l2_driver::would_lie(path, raw.code, other).is_some_and(|layout| {
+            layout.format == raw.code && layout.size == other && raw.flaw(&layout).is_none()
+        })
+    })
 }
 
 /// What the camera really gives: it promises formats and sizes it does not keep.
@@ -213,13 +243,18 @@ impl Source for V4l2Source {
                 Err(_) => Picture::Jpeg(Mat::default()),
             });
         };
+        self.check_layout()?;
         // An empty or cut-off picture is no error: the next one may be well.
-        let is_whole = if raw.is_kept() {
+        let is_whole = if !self.is_filled(raw) {
+            false
+        } else if raw.is_kept() {
             self.capture.retrieve(&mut buffer, 0).is_ok() && self.is_whole(&buffer)
         } else {
             let bytes = &mut self.bytes;
             self.capture.retrieve(bytes, 0).is_ok()
-                && raw.convert(bytes, self.size, &mut buffer).unwrap_or(false)
+                && raw
+                    .convert(bytes, &self.layout, &mut buffer)
+                    .unwrap_or(false)
         };
         Ok(match is_whole {
             true => Picture::Raw(buffer, raw.pixels),
@@ -228,14 +263,34 @@ impl Source for V4l2Source {
     }
 
     fn may_lose_bytes(&self) -> bool {
-        opencv_loses_bytes()
+        raw::opencv_is_before(4, 11)
     }
 }
 
 impl V4l2Source {
+    /// An error when the pictures lie otherwise than when the camera was opened: OpenCV does not see
+    /// it, and opening it again helps.
+    fn check_layout(&self) -> Result<(), Error> {
+        match self.driver.as_ref().and_then(Driver::layout) {
+            Some(now) if now != self.layout => {
+                let (format, size) = (&now.format, now.size);
+                let reason = format!("its pictures have become `{format}` of {size}");
+                Err(self.lost(Cause::Silent, &reason))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// False when the driver says that the picture grabbed last is short, or may be broken. OpenCV fills
+    /// it up with the picture before.
+    fn is_filled(&self, raw: &raw::Format) -> bool {
+        let filled = self.driver.as_ref().and_then(Driver::filled);
+        filled.is_none_or(|filled| !filled.may_be_broken && filled.bytes >= raw.bytes(&self.layout))
+    }
+
     /// Whether `pixels` has the size that the camera said.
     fn is_whole(&self, pixels: &Mat) -> bool {
-        let Size { width, height } = self.size;
+        let Size { width, height } = self.layout.size;
         pixels.cols() == width as i32 && pixels.rows() == height as i32
     }
 
@@ -283,9 +338,4 @@ impl V4l2Source {
             reason: reason.to_owned(),
         }
     }
-}
-
-/// Whether the OpenCV in use loses bytes of raw V4L2 pictures.
-fn opencv_loses_bytes() -> bool {
-    (core::get_version_major(), core::get_version_minor()) < (4, 11)
 }
