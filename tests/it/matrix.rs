@@ -5,7 +5,7 @@ use crate::{
     camfeed::{Camfeed, Folder, SOON, eventually, run},
     fakecam::{FakeCamera, decoded, size_of},
     formats::{advised, each, outcome},
-    http::{Parts, get},
+    http::{Parts, find, get},
     status::state,
 };
 use opencv::{
@@ -139,7 +139,7 @@ fn error(mat: &Mat, is_grey: bool) -> f64 {
             } else {
                 *colour
             };
-            let (column, row) = (at as i32 % 3, (at / 3 ^ frame) as i32);
+            let (column, row) = (at as i32 % 3, ((at / 3) ^ frame) as i32);
             let (left, top) = ((3 * column + 1) * width / 9, (3 * row + 1) * height / 6);
             let mut sums = [0; 3];
             let mut count = 0;
@@ -233,6 +233,7 @@ fn cell(folder: &Folder, format: &str, case: &Case) -> Cell {
     if now["state"] == "offline" {
         return Err(now["reason"].as_str().expect("a reason").to_owned());
     }
+    assert_eq!(now["format"], format.to_uppercase());
     let first = outcome(&camfeed)?;
     let worst = error_of(&first, format, case);
     match case.name {
@@ -333,6 +334,24 @@ fn every_format_is_shown_rightly_or_refused_by_name_whatever_the_camera_does() {
     show(&seen.lock().unwrap(), begun.elapsed());
     if let Err(complaints) = all {
         std::panic::resume_unwind(complaints);
+    }
+}
+
+#[test]
+fn state_and_placeholder_have_the_size_of_the_newest_pictures() {
+    let folder = Folder::new();
+    ring(&folder);
+    let plain = &CASES[0];
+    for (format, options) in [("mjpg", &[][..]), ("mjpg", &["--encode", "always"]), ("yuyv", &[])] {
+        let camera = camera(&folder, format, plain, "");
+        let camfeed = camera.online(&[&["--source", "/dev/video0"], options].concat());
+        resized(&camera, &camfeed, format, plain).unwrap();
+        camera.set(&control(format, plain, "plugged no"));
+        let mut parts = Parts::open(camfeed.address, "/stream");
+        let placeholder = std::iter::repeat_with(|| parts.next_part().jpeg)
+            .find(|jpeg| find(jpeg, b"camfeed placeholder: ").is_some());
+        let placeholder = decoded(&placeholder.expect("sooner or later")).expect("a JPEG");
+        assert_eq!(size_of(&placeholder), NEW_SIZE, "{format} {options:?}");
     }
 }
 

@@ -6,7 +6,7 @@
 //! colours.
 
 use crate::{
-    capture::source::v4l2_driver::Layout,
+    capture::source::v4l2_driver::PictureLayout,
     config::{PixelFormat, Size},
     encode::Pixels,
 };
@@ -209,7 +209,7 @@ impl Format {
     }
 
     /// Why OpenCV reads pictures wrongly that lie as `layout` says; `None` where it does not.
-    pub fn flaw(&self, layout: &Layout) -> Option<String> {
+    pub fn flaw(&self, layout: &PictureLayout) -> Option<String> {
         let Size { width, height } = layout.size;
         let line = self.line_bytes(width);
         let shares_colours = matches!(self.way, Way::Planes(_)) || self.pixels.shares_colours();
@@ -240,7 +240,7 @@ impl Format {
     }
 
     /// Bytes of a picture that lies as `layout` says, but for padding behind its last line.
-    pub fn bytes(&self, layout: &Layout) -> u32 {
+    pub fn bytes(&self, layout: &PictureLayout) -> u32 {
         let line = self.line_bytes(layout.size.width);
         let lines = self.lines(layout.size.height);
         layout.line_bytes.max(line) * lines.saturating_sub(1) + line
@@ -272,7 +272,12 @@ impl Format {
 
     /// Turns the camera's bytes of a picture that lies as `layout` says into pixels for the encoders;
     /// false when there are more or fewer bytes than such a picture has.
-    pub fn convert(&self, raw: &Mat, layout: &Layout, pixels: &mut Mat) -> opencv::Result<bool> {
+    pub fn convert(
+        &self,
+        raw: &Mat,
+        layout: &PictureLayout,
+        pixels: &mut Mat,
+    ) -> opencv::Result<bool> {
         let size = layout.size;
         let lines = self.lines(size.height);
         let bytes = raw.total() * raw.elem_size()?;
@@ -311,8 +316,8 @@ pub fn opencv_is_before(major: i32, minor: i32) -> bool {
 mod tests {
     use super::*;
 
-    fn layout(format: &str, width: u32, height: u32, line_bytes: u32) -> Layout {
-        Layout {
+    fn layout(format: &str, width: u32, height: u32, line_bytes: u32) -> PictureLayout {
+        PictureLayout {
             format: format.to_owned(),
             size: Size { width, height },
             line_bytes,

@@ -8,7 +8,7 @@
 use crate::{
     capture::source::{
         Opened, Source, raw, v4l2_devices,
-        v4l2_driver::{self, Driver, Layout},
+        v4l2_driver::{self, Driver, PictureLayout},
     },
     config::{CameraConfig, Device, Size},
     encode::Picture,
@@ -58,7 +58,7 @@ struct V4l2Source {
     /// How to read its pictures; `None` for JPEGs.
     raw: Option<&'static raw::Format>,
     /// How they lay when it was opened.
-    layout: Layout,
+    layout: PictureLayout,
     /// Who is asked about each; `None` where nobody answers.
     driver: Option<Driver>,
     /// The camera's own bytes, where they are converted.
@@ -102,14 +102,14 @@ pub fn open(
     let code = facts.format.as_str();
     let raw = raw::format_of(code);
     let driver = Driver::opened_since(&before, &path);
-    let layout = Layout {
+    let layout = PictureLayout {
         format: code.to_owned(),
         size,
         line_bytes: 0,
     };
     // Where OpenCV's descriptor was not found, another one is asked for this much.
     let layout = (driver.as_ref().and_then(Driver::layout))
-        .or_else(|| v4l2_driver::would_lie(&path, code, size))
+        .or_else(|| v4l2_driver::would_lie(&path, code, size).filter(|now| now.size == size))
         .unwrap_or(layout);
     match raw {
         Some(raw) => {

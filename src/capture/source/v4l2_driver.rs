@@ -34,7 +34,7 @@ const TRY_FMT: u64 = 64;
 
 /// How a camera's pictures lie in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layout {
+pub struct PictureLayout {
     /// V4L2's code.
     pub format: String,
     /// In pixels.
@@ -71,7 +71,7 @@ impl Driver {
     }
 
     /// How its pictures lie at present.
-    pub fn layout(&self) -> Option<Layout> {
+    pub fn layout(&self) -> Option<PictureLayout> {
         layout(self.0, G_FMT, [0; 52])
     }
 
@@ -105,7 +105,7 @@ pub fn descriptors(node: &Path) -> Vec<RawFd> {
 }
 
 /// How the camera's pictures would lie if it were asked for `size`, and which size that would be.
-pub fn would_lie(node: &Path, format: &str, size: Size) -> Option<Layout> {
+pub fn would_lie(node: &Path, format: &str, size: Size) -> Option<PictureLayout> {
     let node = linuxvideo::Device::open(node).ok()?;
     let mut code = [b' '; 4];
     for (letter, byte) in code.iter_mut().zip(format.bytes()) {
@@ -116,11 +116,11 @@ pub fn would_lie(node: &Path, format: &str, size: Size) -> Option<Layout> {
     layout(node.as_raw_fd(), TRY_FMT, asked)
 }
 
-fn layout(descriptor: RawFd, question: u64, mut format: RawFormat) -> Option<Layout> {
+fn layout(descriptor: RawFd, question: u64, mut format: RawFormat) -> Option<PictureLayout> {
     format[0] = CAPTURE;
     let has_answer = ask(descriptor, question, &mut format);
     let [_, _, width, height, code, _, line_bytes, ..] = format;
-    has_answer.then(|| Layout {
+    has_answer.then(|| PictureLayout {
         format: v4l2_devices::fourcc_text(code),
         size: Size { width, height },
         line_bytes,

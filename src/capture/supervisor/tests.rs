@@ -208,6 +208,44 @@ fn failure() -> Error {
 const NODE: [&str; 2] = ["--source", "/dev/video0"];
 
 #[test]
+fn a_new_size_is_noted_of_the_camera_that_is_online() {
+    let mut bench = Bench::online(&["--source", "0"]);
+    let size = |bench: &Bench| bench.camera.status().facts.size;
+    let (before, new) = (
+        size(&bench),
+        Size {
+            width: 240,
+            height: 320,
+        },
+    );
+    bench.supervisor.report(
+        CaptureEvent::Resized {
+            lease: 7,
+            size: new,
+        },
+        bench.now,
+    );
+    assert_eq!(size(&bench), before, "another thread's");
+    bench.supervisor.report(
+        CaptureEvent::Resized {
+            lease: 1,
+            size: new,
+        },
+        bench.now,
+    );
+    assert_eq!(size(&bench), Some(new));
+    bench.fail(1);
+    bench.supervisor.report(
+        CaptureEvent::Resized {
+            lease: 1,
+            size: before.unwrap_or(new),
+        },
+        bench.now,
+    );
+    assert_eq!(size(&bench), Some(new), "it is lost");
+}
+
+#[test]
 fn it_opens_at_once_and_is_online_with_the_first_picture() {
     let mut bench = Bench::new(&NODE);
     assert_eq!(bench.wait(), Duration::ZERO);
