@@ -181,6 +181,20 @@ fn a_refused_format_is_checked_in_the_same_words_and_another_one_is_named() {
     }
 }
 
+#[test]
+fn films_and_what_no_program_can_feed_are_no_pictures() {
+    let camera = FakeCamera::new("format h264,hevc");
+    let text = outcome(&camera.serve(&["--source", "/dev/video0"])).expect_err("a film");
+    assert!(text.contains("its format `H264` cannot be shown"), "{text}");
+    // A Raspberry Pi's raw sensor node is no camera of its own.
+    for (driver, is_listed) in [("unicam", false), ("rp1-cfe", false), ("uvcvideo", true)] {
+        let camera = FakeCamera::new(&format!("driver {driver}"));
+        let listed = camera.run(&["--list"]);
+        let said = String::from_utf8_lossy(&listed.stdout);
+        assert_eq!(said.contains("/dev/video0"), is_listed, "{driver}: {said}");
+    }
+}
+
 /// What a pipeline serves.
 fn served(pipeline: &str) -> Result<Mat, String> {
     outcome(&Camfeed::start(&["--source", &format!("gst:{pipeline}")]))

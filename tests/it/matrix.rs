@@ -342,7 +342,11 @@ fn state_and_placeholder_have_the_size_of_the_newest_pictures() {
     let folder = Folder::new();
     ring(&folder);
     let plain = &CASES[0];
-    for (format, options) in [("mjpg", &[][..]), ("mjpg", &["--encode", "always"]), ("yuyv", &[])] {
+    for (format, options) in [
+        ("mjpg", &[][..]),
+        ("mjpg", &["--encode", "always"]),
+        ("yuyv", &[]),
+    ] {
         let camera = camera(&folder, format, plain, "");
         let camfeed = camera.online(&[&["--source", "/dev/video0"], options].concat());
         resized(&camera, &camfeed, format, plain).unwrap();
