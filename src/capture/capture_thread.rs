@@ -135,6 +135,7 @@ impl CaptureThread {
         let config = &self.context.camera.config;
         let pass_through = facts.pass_through;
         let shown = facts.source.clone();
+        let mut size = facts.size;
         self.report(CaptureEvent::Online {
             lease: self.lease.id,
             facts: Box::new(facts),
@@ -183,6 +184,7 @@ impl CaptureThread {
             match inspect(&picture, &mut missing_eoi) {
                 Ok(layout) => {
                     last_whole = Instant::now();
+                    self.tell_size(&mut size, &picture, layout.as_ref());
                     buffer =
                         self.publish_or_encode(picture, layout.filter(|_| pass_through), captured);
                 }
@@ -237,16 +239,7 @@ impl CaptureThread {
                 }
             };
             let is_jpeg = layout.is_some();
-            facts.size = Some(match layout {
-                Some(layout) => Size {
-                    width: layout.width.into(),
-                    height: layout.height.into(),
-                },
-                None => Size {
-                    width: picture.mat().cols().unsigned_abs(),
-                    height: picture.mat().rows().unsigned_abs(),
-                },
-            });
+            facts.size = size_of(&picture, layout.as_ref()).or(facts.size);
             facts.pass_through = is_jpeg && self.context.camera.config.passes_through();
             if facts.format.is_empty() {
                 facts.format = if is_jpeg { "JPEG" } else { "BGR" }.to_owned();
@@ -321,6 +314,15 @@ impl CaptureThread {
         }
     }
 
+    /// Reports the size of `picture` where it is not that of the one before.
+    fn tell_size(&self, last: &mut Option<Size>, picture: &Picture, layout: Option<&JpegLayout>) {
+        let lease = self.lease.id;
+        if let Some(size) = size_of(picture, layout).filter(|size| *last != Some(*size)) {
+            *last = Some(size);
+            self.report(CaptureEvent::Resized { lease, size });
+        }
+    }
+
     fn report(&self, event: CaptureEvent) {
         // Nobody listens any more when the program ends.
         let _ = self.context.events.send(event);
@@ -343,6 +345,17 @@ fn inspect(
         Some(reason) => Err(Unusable::Placeholder(source::no_picture_there(&reason))),
         None => Ok(Some(layout)),
     }
+}
+
+fn size_of(picture: &Picture, layout: Option<&JpegLayout>) -> Option<Size> {
+    let (width, height) = match (picture, layout) {
+        (_, Some(layout)) => (layout.width.into(), layout.height.into()),
+        (picture, None) => (picture.mat().cols(), picture.mat().rows()),
+    };
+    Some(Size {
+        width: u32::try_from(width).ok()?,
+        height: u32::try_from(height).ok()?,
+    })
 }
 
 /// The bytes of a JPEG; none of raw pixels.

@@ -4,7 +4,7 @@
 //! abandons the thread. A thread that returns from a long hang finds its lease revoked and ends
 //! without touching anything. However a thread ends, even by a panic, the supervisor is told.
 
-use crate::{error::Error, feed::camera::SourceInfo};
+use crate::{config::Size, error::Error, feed::camera::SourceInfo};
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::{Duration, Instant},
@@ -78,6 +78,13 @@ pub enum CaptureEvent {
         lease: u64,
         /// What the device gives.
         facts: Box<SourceInfo>,
+    },
+    /// The pictures have another size now.
+    Resized {
+        /// Whose report it is.
+        lease: u64,
+        /// The new size.
+        size: Size,
     },
     /// The thread is over and has closed its device.
     Ended {

@@ -16,7 +16,7 @@ use crate::{
         outage_log::OutageLog,
         source,
     },
-    config::Device,
+    config::{Device, Size},
     error::Error,
     feed::{
         camera::{Camera, SourceInfo, State},
@@ -162,6 +162,7 @@ impl<W: Environment> Supervisor<W> {
     pub fn report(&mut self, event: CaptureEvent, now: Instant) {
         match event {
             CaptureEvent::Online { lease, facts } => self.online(lease, &facts, now),
+            CaptureEvent::Resized { lease, size } => self.resized(lease, size),
             CaptureEvent::Ended { lease, reason } => self.ended(lease, &reason, now),
         }
     }
@@ -273,6 +274,14 @@ impl<W: Environment> Supervisor<W> {
         }
         let is_known = known == *facts;
         log_online(facts, if is_known { Level::Debug } else { Level::Info });
+    }
+
+    /// The pictures of the camera that is online have another size now.
+    fn resized(&mut self, id: u64, size: Size) {
+        if matches!(&self.phase, Phase::Online { lease, .. } if lease.id == id) {
+            self.camera.status().facts.size = Some(size);
+            info!("the camera's pictures are {size} now");
+        }
     }
 
     fn ended(&mut self, id: u64, reason: &EndReason, now: Instant) {

@@ -53,6 +53,11 @@ pub struct EncodeJob {
 }
 
 impl Pixels {
+    /// True when two pixels beside each other have one colour: their width is even.
+    pub fn shares_colours(self) -> bool {
+        matches!(self, Pixels::Yuyv | Pixels::Uyvy)
+    }
+
     /// What they are after they were turned or written on.
     pub fn converted(self) -> Pixels {
         match self {

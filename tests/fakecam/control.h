@@ -29,8 +29,8 @@ static const char *const FAULT_NAMES[] = {
 
 struct size { int w, h; };
 
-/* What a camera may offer. `bits` of a pixel on a line; 0 for JPEGs. 4:2:0 formats have half as many
- * bytes of colour behind the lines. */
+/* What a camera may offer. `bits` of a pixel on a line; 0 for JPEGs and films. 4:2:0 formats have the
+ * colours of each two pixels by two behind the lines. */
 struct format {
 	const char *name;
 	uint32_t fourcc;
@@ -56,6 +56,19 @@ static const struct format FORMATS[] = {
 	{"ba81", V4L2_PIX_FMT_SBGGR8, "8-bit Bayer BGBG/GRGR", 8, false},
 	{"gbrg", V4L2_PIX_FMT_SGBRG8, "8-bit Bayer GBGB/RGRG", 8, false},
 	{"rgbp", V4L2_PIX_FMT_RGB565, "16-bit RGB 5-6-5", 16, false},
+	{"yvyu", V4L2_PIX_FMT_YVYU, "YVYU 4:2:2", 16, false},
+	{"grbg", V4L2_PIX_FMT_SGRBG8, "8-bit Bayer GRGR/BGBG", 8, false},
+	{"rggb", V4L2_PIX_FMT_SRGGB8, "8-bit Bayer RGRG/GBGB", 8, false},
+	{"h264", V4L2_PIX_FMT_H264, "H.264", 0, false},
+	{"hevc", V4L2_PIX_FMT_HEVC, "HEVC", 0, false},
+};
+
+/* The calls that can be made to fail, and with what. */
+enum call { CALL_S_FMT, CALL_STREAMON, CALL_DQBUF, CALLS };
+static const char *const CALL_KEYS[CALLS] = {"fail_s_fmt", "fail_streamon", "fail_dqbuf"};
+static const struct { const char *name; int number; } ERRNOS[] = {
+	{"no", 0}, {"ENOSPC", ENOSPC}, {"EBUSY", EBUSY}, {"EACCES", EACCES}, {"EIO", EIO}, {"EPROTO", EPROTO},
+	{"EPIPE", EPIPE}, {"ENODEV", ENODEV}, {"EINVAL", EINVAL},
 };
 
 static const struct format *format_of(uint32_t fourcc)
@@ -78,11 +91,17 @@ struct settings {
 	int nformats;
 	uint32_t formats[MAX_FORMATS]; /* in this order */
 	int line_padding;   /* bytes behind each line of a raw picture */
+	int line_align;     /* lines of a raw picture begin at multiples of it */
+	bool patches;       /* six fields of colour instead of bars */
+	struct size stream_size; /* of the frames from now on, whatever was negotiated; 0x0: as negotiated */
+	int lead_bytes;     /* before a JPEG's SOI */
+	bool lead_line;     /* the same: CR LF */
+	int fail[CALLS];    /* errno of each call; 0: it works */
 	int slow_ms, padding_bytes, padding_value, open_ms, start_ms, latency_ms;
 	int nsizes, nrates;
 	struct size sizes[MAX_SIZES];
 	double rates[MAX_RATES];
-	char name[32], serial[16];
+	char name[32], serial[16], driver[16];
 };
 
 static struct settings settings[MAX_CAMERAS];
@@ -94,11 +113,13 @@ static void default_settings(struct settings *s, int i)
 	*s = (struct settings){
 		.exists = i < atoi(env_or("FAKECAM_COUNT", "1")), .plugged = true, .node = i, .fault_every = 1,
 		.nformats = 2, .formats = {V4L2_PIX_FMT_YUYV, V4L2_PIX_FMT_MJPEG}, .slow_ms = 2000, .padding_bytes = 512,
+		.line_align = 1,
 		.nsizes = 3, .sizes = {{640, 480}, {1280, 720}, {1920, 1080}},
 		.nrates = 4, .rates = {30, 15, 10, 5},
 	};
 	snprintf(s->name, sizeof s->name, "Fake Camera");
 	snprintf(s->serial, sizeof s->serial, "%04d", i + 1);
+	snprintf(s->driver, sizeof s->driver, "uvcvideo");
 }
 
 static bool yes(const char *v)
@@ -116,6 +137,7 @@ static bool set_one(struct settings *s, const char *key, const char *v)
 		{"slow_ms", offsetof(struct settings, slow_ms), 1},
 		{"padding_bytes", offsetof(struct settings, padding_bytes), 0},
 		{"line_padding", offsetof(struct settings, line_padding), 0},
+		{"line_align", offsetof(struct settings, line_align), 1},
 		{"padding_value", offsetof(struct settings, padding_value), 0},
 		{"open_ms", offsetof(struct settings, open_ms), 0},
 		{"start_ms", offsetof(struct settings, start_ms), 0},
@@ -140,6 +162,15 @@ static bool set_one(struct settings *s, const char *key, const char *v)
 		if (!strcmp(key, BOOLS[i].key)) {
 			*(bool *)((char *)s + BOOLS[i].at) = yes(v);
 			return true;
+		}
+	for (int i = 0; i < CALLS; i++)
+		if (!strcmp(key, CALL_KEYS[i])) {
+			for (size_t k = 0; k < sizeof ERRNOS / sizeof *ERRNOS; k++)
+				if (!strcmp(v, ERRNOS[k].name)) {
+					s->fail[i] = ERRNOS[k].number;
+					return true;
+				}
+			return false;
 		}
 	if (!strcmp(key, "busy")) {
 		s->busy = !strcmp(v, "open") ? 2 : yes(v);
@@ -173,12 +204,24 @@ static bool set_one(struct settings *s, const char *key, const char *v)
 		struct size z;
 		int used;
 		for (s->nsizes = 0; s->nsizes < MAX_SIZES && sscanf(v, "%dx%d%n", &z.w, &z.h, &used) == 2;) {
-			if (z.w < 16 || z.h < 16 || z.w > 8192 || z.h > 8192 || z.w % 2)
+			if (z.w < 16 || z.h < 16 || z.w > 8192 || z.h > 8192)
 				return false;
 			s->sizes[s->nsizes++] = z;
 			v += used + (v[used] == ',');
 		}
 		return s->nsizes > 0 && !*v;
+	} else if (!strcmp(key, "stream_size")) {
+		struct size *z = &s->stream_size;
+		return sscanf(v, "%dx%d", &z->w, &z->h) == 2 && z->w >= 16 && z->h >= 16 && z->w <= 8192 && z->h <= 8192;
+	} else if (!strcmp(key, "picture")) {
+		s->patches = !strcmp(v, "patches");
+		return s->patches || !strcmp(v, "bars");
+	} else if (!strcmp(key, "lead")) {
+		s->lead_line = !strcmp(v, "line");
+		s->lead_bytes = s->lead_line ? 0 : (int)strtol(v, &end, 10);
+		return s->lead_line || (end != v && s->lead_bytes >= 0 && s->lead_bytes <= 4096);
+	} else if (!strcmp(key, "driver")) {
+		snprintf(s->driver, sizeof s->driver, "%.15s", v);
 	} else if (!strcmp(key, "rates")) {
 		for (s->nrates = 0; s->nrates < MAX_RATES; v = end + (*end == ',')) {
 			double r = strtod(v, &end);

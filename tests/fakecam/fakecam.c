@@ -39,7 +39,11 @@
  *   format NAME,…       yuyv,mjpg    what the camera offers, in this order: V4L2's code in lower case (FORMATS
  *                       in control.h has those there are); `both` is the default
  *   line_padding N      0            bytes behind each line of a raw picture, which bytesperline tells
+ *   line_align N        1            the lines of a raw picture begin at multiples of N bytes: narrow ones are padded
+ *   picture NAME        bars         bars: scrolling; patches: red, green, blue above white, black, grey, and each
+ *                       second frame upside down. Not of JPEGs
  *   sizes WxH,…         640x480,1280x720,1920x1080     the first is the default
+ *   stream_size WxH                  the frames and G_FMT have this size from now on, whatever was negotiated
  *   rates R,…           30,15,10,5   frames per second offered; the first is the default
  *   fps R               0            the true pace, whatever was negotiated (0: as negotiated)
  *   fault NAME          none         see below
@@ -49,6 +53,10 @@
  *   padding_bytes N, padding_value N   512, 0        of `fault padding`
  *   open_ms N           0            open() takes this long
  *   start_ms N          0            the first frame after STREAMON is this late
+ *   fail_s_fmt, fail_streamon, fail_dqbuf NAME   no   the call fails with ENOSPC, EBUSY, EACCES, EIO, EPROTO, EPIPE,
+ *                       ENODEV or EINVAL (DQBUF: once a frame)
+ *   lead N|line         0            N zero bytes, or an empty line (CR LF), before a JPEG's SOI
+ *   driver NAME         uvcvideo     what QUERYCAP calls the driver, such as unicam or rp1-cfe
  *   latency_ms N        0            a frame's time is this long before it is delivered
  *   metadata_node yes|no  no         a second node, N+1, that captures no pictures, as UVC cameras have
  *   name TEXT, serial TEXT           Fake Camera, 0001   (/dev/v4l/by-id/usb-Fake_Camera_0001-video-index0)

@@ -3,8 +3,9 @@
  * Included by fakecam.c only. Called by the camera thread (v4l2.h) with the lock held.
  * MJPG: a ring of JPEG files from $FAKECAM_FRAMES, or, for a size that has none, a coarse
  * mosaic made here. Each frame costs one memcpy; a COM segment with the capture time goes
- * in after SOI. YUYV: frames of a file in $FAKECAM_RAW, or scrolling bars, with the time in black
- * and white blocks on top. Every other raw format is made of the YUYV picture.
+ * in after SOI. YUYV: frames of a file in $FAKECAM_RAW, scrolling bars or fields of colour, with the
+ * time in black and white blocks on top. Every other raw format is made of the YUYV picture, whose
+ * width is even. Films (H264, HEVC) are noise.
  * A picture is a pure function of (struct shot, fault, size), so that `freeze` can repeat
  * one to the byte. Must never write past the capacity it is given.
  */
@@ -338,6 +339,12 @@ static size_t compose_mjpg(uint8_t *dst, size_t cap, int w, int h, const struct 
 	return len;
 }
 
+/* The width of the YUYV picture of which one of this width is made. */
+static int even(int w)
+{
+	return w + w % 2;
+}
+
 /* 40 bits, most significant first, as a row of blocks; white 1 (Y 235), black 0 (Y 16). */
 static void stamp_row(uint8_t *dst, int w, int row, int block, uint64_t bits)
 {
@@ -362,6 +369,27 @@ static uint8_t *make_bars(int w, int h)
 			px[1] = uv[x * 8 / w][x & 1];
 		}
 	return bars;
+}
+
+/* Six fields, three beside each other: red, green, blue above white, black, grey; and a second frame with
+ * the rows exchanged, so that a picture of parts of two frames shows. Caller frees. */
+static uint8_t *make_patches(int w, int h, uint32_t *count)
+{
+	static const uint8_t yuv[6][3] = {{81, 90, 240}, {145, 54, 34}, {41, 240, 110},
+					  {235, 128, 128}, {16, 128, 128}, {126, 128, 128}};
+	size_t len = (size_t)w * (size_t)h * 2;
+	uint8_t *frames = malloc(len * 2);
+	*count = frames ? 2 : 0;
+	for (int i = 0; frames && i < 2; i++)
+		for (int y = 0; y < h; y++)
+			for (int x = 0; x < w; x++) {
+				/* Both pixels of a pair have one colour. */
+				const uint8_t *field = yuv[(x & ~1) * 3 / w + 3 * ((y * 2 >= h) ^ i)];
+				uint8_t *px = frames + (size_t)i * len + ((size_t)y * (size_t)w + (size_t)x) * 2;
+				px[0] = field[0];
+				px[1] = field[1 + (x & 1)];
+			}
+	return frames;
 }
 
 /* The frames in $FAKECAM_RAW/WxH.yuyv, one after the other; NULL when there is none. Caller frees. */
@@ -395,15 +423,13 @@ static uint8_t *load_raw(int w, int h, uint32_t *count)
  *   row 0: 0xA5, sequence (32 bits)   row 1: mono_us mod 2^40   row 2: row 0 xor row 1
  * Blocks are 16x16 from 640 pixels of width on, else 8x8 (none under 320x24). */
 static size_t compose_yuyv(uint8_t *dst, size_t cap, int w, int h, const uint8_t *bars,
-			   uint32_t count, const struct shot *s, enum fault fault)
+			   uint32_t count, const struct shot *s)
 {
 	size_t line = (size_t)w * 2, len = line * (size_t)h;
 	size_t shift = (size_t)s->seq * 4 % (size_t)h;
 	int block = w >= 640 ? 16 : 8;
-	if (len > cap || fault == FAULT_EMPTY || !bars)
+	if (len > cap || !bars)
 		return 0;
-	if (fault == FAULT_GARBAGE)
-		return fill_random(dst, len, s->seq);
 	if (count) {
 		memcpy(dst, bars + s->seq % count * len, len);
 	} else {
@@ -416,8 +442,6 @@ static size_t compose_yuyv(uint8_t *dst, size_t cap, int w, int h, const uint8_t
 		stamp_row(dst, w, 1, block, b);
 		stamp_row(dst, w, 2, block, a ^ b);
 	}
-	if (fault == FAULT_TRUNCATED || fault == FAULT_ERRFLAG)
-		return random_of(s->seq) % len;
 	return len;
 }
 
@@ -476,6 +500,16 @@ static void line_of(uint8_t *dst, const uint8_t *yuyv, uint32_t fourcc, int w, i
 		case V4L2_PIX_FMT_SGBRG8:
 			dst[x] = bgr[row % 2 ? 2 - x % 2 : 1 - x % 2];
 			break;
+		case V4L2_PIX_FMT_SGRBG8:
+			dst[x] = bgr[row % 2 ? x % 2 : 1 + x % 2];
+			break;
+		case V4L2_PIX_FMT_SRGGB8:
+			dst[x] = bgr[2 - row % 2 - x % 2];
+			break;
+		case V4L2_PIX_FMT_YVYU:
+			dst[x * 2] = yuyv[x * 2];
+			dst[x * 2 + 1] = yuyv[(x ^ 1) * 2 + 1];
+			break;
 		case V4L2_PIX_FMT_RGB565:
 			wide = (uint16_t)(bgr[2] >> 3 << 11 | bgr[1] >> 2 << 5 | bgr[0] >> 3);
 			memcpy(dst + x * 2, &wide, 2);
@@ -489,44 +523,52 @@ static void line_of(uint8_t *dst, const uint8_t *yuyv, uint32_t fourcc, int w, i
 	}
 }
 
-/* The colours of a 4:2:0 format, behind its lines: those of every other line. */
-static void colours_of(uint8_t *dst, const uint8_t *yuyv, uint32_t fourcc, int w, int h, size_t line)
+/* The colours of a 4:2:0 format, behind its lines: those of every other line, an odd last one too.
+ * Returns their bytes; writes none without `dst`. `wide` is the even width of `yuyv`. */
+static size_t colours_of(uint8_t *dst, const uint8_t *yuyv, uint32_t fourcc, int w, int wide, int h, size_t line)
 {
 	bool v_first = fourcc == V4L2_PIX_FMT_NV21 || fourcc == V4L2_PIX_FMT_YVU420;
 	bool mixed = fourcc == V4L2_PIX_FMT_NV12 || fourcc == V4L2_PIX_FMT_NV21;
-	size_t rows = (size_t)h / 2;
-	for (size_t row = 0; row < rows; row++)
-		for (size_t x = 0; x < (size_t)w / 2; x++)
+	size_t rows = ((size_t)h + 1) / 2, columns = ((size_t)w + 1) / 2;
+	size_t bytes = line == (size_t)w ? columns : line / 2; /* of one colour, to the next line */
+	for (size_t row = 0; dst && row < rows; row++)
+		for (size_t x = 0; x < columns; x++)
 			for (size_t i = 0; i < 2; i++) { /* U, then V */
 				size_t plane = v_first ? 1 - i : i;
-				size_t at = mixed ? row * line + x * 2 + plane : (plane * rows + row) * (line / 2) + x;
-				dst[at] = yuyv[row * 2 * (size_t)w * 2 + x * 4 + 1 + i * 2];
+				size_t at = mixed ? row * bytes * 2 + x * 2 + plane : (plane * rows + row) * bytes + x;
+				dst[at] = yuyv[row * 2 * (size_t)wide * 2 + x * 4 + 1 + i * 2];
 			}
+	return rows * bytes * 2;
+}
+
+/* Bytes of a raw picture with lines of `line` bytes. */
+static size_t raw_bytes(const struct format *format, int w, int h, size_t line)
+{
+	return line * (size_t)h + (format->is_420 ? colours_of(NULL, NULL, format->fourcc, w, w, h, line) : 0);
 }
 
 /* A raw picture of any format, with lines of `line` bytes, made of the YUYV one. */
 static size_t compose_raw(uint8_t *dst, size_t cap, const struct format *format, int w, int h, size_t line,
 			  const uint8_t *bars, uint32_t count, const struct shot *s, enum fault fault)
 {
-	size_t lines = line * (size_t)h, len = format->is_420 ? lines * 3 / 2 : lines;
-	size_t plain = (size_t)w * 2 * (size_t)h;
-	if (format->fourcc == V4L2_PIX_FMT_YUYV && line == (size_t)w * 2)
-		return compose_yuyv(dst, cap, w, h, bars, count, s, fault);
+	int wide = even(w);
+	size_t len = raw_bytes(format, w, h, line), plain = (size_t)wide * 2 * (size_t)h;
 	if (len > cap || fault == FAULT_EMPTY)
 		return 0;
-	if (fault == FAULT_GARBAGE)
-		return fill_random(dst, len, s->seq);
-	uint8_t *yuyv = malloc(plain);
-	if (!yuyv || !compose_yuyv(yuyv, plain, w, h, bars, count, s, FAULT_NONE)) {
+	if (!format->bits || fault == FAULT_GARBAGE)
+		return fill_random(dst, format->bits ? len : cap / 8, s->seq);
+	uint8_t *yuyv = format->fourcc == V4L2_PIX_FMT_YUYV && line == plain / (size_t)h ? dst : malloc(plain);
+	bool is_made = yuyv && compose_yuyv(yuyv, plain, wide, h, bars, count, s);
+	if (yuyv != dst) {
+		for (int y = 0; is_made && y < h; y++)
+			line_of(dst + (size_t)y * line, yuyv + (size_t)y * (size_t)wide * 2, format->fourcc, w, y);
+		if (is_made && format->is_420)
+			colours_of(dst + line * (size_t)h, yuyv, format->fourcc, w, wide, h, line);
 		free(yuyv);
-		return 0;
 	}
-	for (int y = 0; y < h; y++)
-		line_of(dst + (size_t)y * line, yuyv + (size_t)y * (size_t)w * 2, format->fourcc, w, y);
-	if (format->is_420)
-		colours_of(dst + lines, yuyv, format->fourcc, w, h, line);
-	free(yuyv);
-	if (fault == FAULT_TRUNCATED || fault == FAULT_ERRFLAG)
-		return random_of(s->seq) % len;
-	return len;
+	if (!is_made || (fault != FAULT_TRUNCATED && fault != FAULT_ERRFLAG))
+		return is_made ? len : 0;
+	size_t cut = random_of(s->seq) % len;
+	memset(dst + cut, 0x5A, len - cut); /* what never came cannot be read */
+	return cut;
 }

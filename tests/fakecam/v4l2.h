@@ -231,7 +231,8 @@ static int64_t interval_ns(const struct file *f, bool slow)
 static size_t line_bytes(const struct settings *s, uint32_t fourcc, int w)
 {
 	int bits = format_of(fourcc)->bits;
-	return bits ? (size_t)w * (size_t)bits / 8 + (size_t)s->line_padding : 0;
+	size_t line = (size_t)w * (size_t)bits / 8 + (size_t)s->line_padding, align = (size_t)s->line_align;
+	return bits ? (line + align - 1) / align * align : 0;
 }
 
 /* A frame is due: it goes into the oldest queued buffer, or is lost. */
@@ -266,11 +267,16 @@ static void tick(struct file *f)
 	b->flags = fault == FAULT_ERRFLAG ? V4L2_BUF_FLAG_ERROR : 0;
 	b->state = fault == FAULT_EIO ? DONE_EIO : DONE;
 	b->used = 0;
-	if (b->state == DONE)
-		b->used = (uint32_t)(c->fourcc == V4L2_PIX_FMT_MJPEG
-			? compose_mjpg(dst, cap, c->w, c->h, &f->shot, fault, s->padding_bytes, s->padding_value)
-			: compose_raw(dst, cap, format_of(c->fourcc), c->w, c->h, line_bytes(s, c->fourcc, c->w), f->bars,
-				f->raw_frames, &f->shot, fault));
+	size_t lead = s->lead_line ? 2 : (size_t)s->lead_bytes;
+	if (b->state == DONE && c->fourcc == V4L2_PIX_FMT_MJPEG && lead < cap) {
+		memcpy(dst, "\r\n", 2);
+		if (!s->lead_line)
+			memset(dst, 0, lead);
+		b->used = (uint32_t)(lead + compose_mjpg(dst + lead, cap - lead, c->w, c->h, &f->shot, fault,
+			s->padding_bytes, s->padding_value));
+	} else if (b->state == DONE)
+		b->used = (uint32_t)compose_raw(dst, cap, format_of(c->fourcc), c->w, c->h, line_bytes(s, c->fourcc, c->w),
+			f->bars, f->raw_frames, &f->shot, fault);
 	f->delivered += b->state == DONE;
 	push(&f->done, i);
 	mirror(f, -1);
@@ -494,20 +500,19 @@ static void fill_format(const struct settings *s, struct v4l2_pix_format *p, uin
 	p->pixelformat = fourcc;
 	p->field = V4L2_FIELD_NONE;
 	p->bytesperline = (uint32_t)line_bytes(s, fourcc, w);
-	p->sizeimage = format->bits ? p->bytesperline * p->height : p->width * p->height * 2;
-	if (format->is_420)
-		p->sizeimage = p->sizeimage * 3 / 2;
+	p->sizeimage = format->bits ? (uint32_t)raw_bytes(format, w, h, p->bytesperline) : p->width * p->height * 2;
 	p->colorspace = V4L2_COLORSPACE_SRGB;
 	p->priv = V4L2_PIX_FMT_PRIV_MAGIC;
 }
 
-/* What uvcvideo makes of a wish: an unknown format becomes the first, a size the nearest. */
+/* What uvcvideo makes of a wish: an unknown format becomes the first, a size the nearest; or the one
+ * that the frames have now. */
 static void adjust(const struct settings *s, struct v4l2_pix_format *p)
 {
 	uint32_t fourcc = offers(s, p->pixelformat) ? p->pixelformat : format_at(s, 0);
 	int64_t best = INT64_MAX;
-	struct size at = s->sizes[0];
-	for (int i = 0; i < s->nsizes; i++) {
+	struct size at = s->stream_size.w ? s->stream_size : s->sizes[0];
+	for (int i = 0; !s->stream_size.w && i < s->nsizes; i++) {
 		int64_t w = s->sizes[i].w, h = s->sizes[i].h;
 		int64_t cw = w < p->width ? w : p->width, ch = h < p->height ? h : p->height;
 		int64_t off = w * h + (int64_t)p->width * p->height - 2 * cw * ch;
@@ -548,11 +553,28 @@ static void plug_in(int cam)
 	const struct settings *s = &settings[cam];
 	c->plugged = true;
 	c->fourcc = format_at(s, 0);
-	c->w = s->sizes[0].w;
-	c->h = s->sizes[0].h;
+	struct size size = s->stream_size.w ? s->stream_size : s->sizes[0];
+	c->w = size.w;
+	c->h = size.h;
 	c->rate = s->rates[0];
 	for (int i = 0; i < NCONTROLS; i++)
 		c->values[i] = CONTROLS[i].def;
+}
+
+/* Makes what the frames of the size are made of. */
+static void make_pictures(struct file *f)
+{
+	const struct camera *c = &cameras[f->cam];
+	if (c->fourcc == V4L2_PIX_FMT_MJPEG) {
+		jpeg_of(c->w, c->h, 0);
+		return;
+	}
+	free(f->bars);
+	f->bars = load_raw(even(c->w), c->h, &f->raw_frames);
+	if (!f->bars && settings[f->cam].patches)
+		f->bars = make_patches(even(c->w), c->h, &f->raw_frames);
+	if (!f->bars)
+		f->bars = make_bars(even(c->w), c->h);
 }
 
 static void settings_changed(const struct settings *before)
@@ -570,6 +592,15 @@ static void settings_changed(const struct settings *before)
 			plug_in(i);
 			if (a->exists) /* else the process has only begun to look */
 				event("plug camera=%d node=%d", i, b->node);
+		}
+		struct camera *c = &cameras[i];
+		if (b->stream_size.w && (b->stream_size.w != c->w || b->stream_size.h != c->h)) {
+			c->w = b->stream_size.w;
+			c->h = b->stream_size.h;
+			for (struct file *f = files; f; f = f->next)
+				if (f->cam == i && f->streaming)
+					make_pictures(f);
+			event("size camera=%d size=%dx%d", i, c->w, c->h);
 		}
 		if (a->exists && a->fault != b->fault)
 			event("fault camera=%d %s", i, FAULT_NAMES[b->fault]);
@@ -681,10 +712,11 @@ static int dequeue_buffer(struct file *f, int fd, struct v4l2_buffer *v)
 		if (f->done.n) {
 			int i = pop(&f->done);
 			mirror(f, fd);
-			if (f->buf[i].state == DONE_EIO) { /* the buffer stays with the camera */
+			int e = f->buf[i].state == DONE_EIO ? EIO : settings[f->cam].fail[CALL_DQBUF];
+			if (e) { /* the buffer stays with the camera */
 				f->buf[i].state = QUEUED;
 				push(&f->in, i);
-				return -EIO;
+				return -e;
 			}
 			f->buf[i].state = DEQUEUED;
 			fill_buffer(f, v, (uint32_t)i);
@@ -710,12 +742,9 @@ static int stream_on(struct file *f, int fd)
 		return -EINVAL;
 	if (f->streaming)
 		return 0;
-	if (c->fourcc != V4L2_PIX_FMT_MJPEG) {
-		f->bars = load_raw(c->w, c->h, &f->raw_frames);
-		if (!f->bars)
-			f->bars = make_bars(c->w, c->h);
-	} else
-		jpeg_of(c->w, c->h, 0);
+	if (settings[f->cam].fail[CALL_STREAMON])
+		return -settings[f->cam].fail[CALL_STREAMON];
+	make_pictures(f);
 	f->streaming = true;
 	f->seq = 0;
 	f->frozen = false;
@@ -756,7 +785,7 @@ static int query_capabilities(const struct file *f, struct v4l2_capability *q)
 {
 	const struct settings *s = &settings[f->cam];
 	memset(q, 0, sizeof *q);
-	snprintf((char *)q->driver, sizeof q->driver, "uvcvideo");
+	snprintf((char *)q->driver, sizeof q->driver, "%s", s->driver);
 	snprintf((char *)q->card, sizeof q->card, "%s", s->name);
 	snprintf((char *)q->bus_info, sizeof q->bus_info, "usb-fake-%d", f->cam + 1);
 	q->version = 6 << 16 | 1 << 8;
@@ -794,7 +823,7 @@ static int v4l2_ioctl(struct file *f, int fd, unsigned request, void *arg)
 		a->index = k;
 		a->type = type;
 		a->pixelformat = fourcc;
-		a->flags = fourcc == V4L2_PIX_FMT_MJPEG ? V4L2_FMT_FLAG_COMPRESSED : 0;
+		a->flags = format_of(fourcc)->bits ? 0 : V4L2_FMT_FLAG_COMPRESSED;
 		snprintf((char *)a->description, sizeof a->description, "%s", format_of(fourcc)->description);
 		return 0;
 	}
@@ -819,6 +848,8 @@ static int v4l2_ioctl(struct file *f, int fd, unsigned request, void *arg)
 			return -EINVAL;
 		if ((e = own(f)))
 			return e;
+		if (s->fail[CALL_S_FMT])
+			return -s->fail[CALL_S_FMT];
 		if (f->nbuffers)
 			return -EBUSY;
 		adjust(s, p);

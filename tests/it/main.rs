@@ -31,6 +31,7 @@ mod layout;
 mod limits;
 mod manager;
 mod manual;
+mod matrix;
 mod metrics;
 mod page_words;
 mod pages;

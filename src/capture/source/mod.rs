@@ -13,6 +13,7 @@ pub mod test_pattern;
 pub mod v4l2;
 pub mod v4l2_controls;
 pub mod v4l2_devices;
+pub mod v4l2_driver;
 pub mod video_capture;
 
 use crate::{

@@ -6,6 +6,7 @@
 //! colours.
 
 use crate::{
+    capture::source::{v4l2_driver::PictureLayout, video_capture::opencv_version},
     config::{Device, PixelFormat, Size},
     encode::Pixels,
 };
@@ -38,6 +39,8 @@ enum Way {
     Planes(i32),
     /// Numbers of so many bits, made eight.
     Bits(i32),
+    /// As [`Way::Colours`], of a mosaic: OpenCV hands over all bytes as one row, padding too.
+    Mosaic(i32),
     /// By OpenCV's own reader, which cannot hand over these bytes whole and converts them rightly.
     OpenCv,
 }
@@ -55,8 +58,8 @@ const FORMATS: [Format; 16] = [
     format("XR24", Pixels::Bgr, core::CV_8UC4, Way::OpenCv),
     format("AR24", Pixels::Bgr, core::CV_8UC4, Way::OpenCv),
     // OpenCV names a mosaic by the second and third pixel of its second line.
-    colours("BA81", core::CV_8UC1, imgproc::COLOR_BayerRG2BGR),
-    colours("GBRG", core::CV_8UC1, imgproc::COLOR_BayerGR2BGR),
+    mosaic("BA81", imgproc::COLOR_BayerRG2BGR),
+    mosaic("GBRG", imgproc::COLOR_BayerGR2BGR),
     format("GREY", Pixels::Gray, core::CV_8UC1, Way::Kept),
     format("Y16", Pixels::Gray, core::CV_16UC1, Way::Bits(16)),
     format("Y12", Pixels::Gray, core::CV_16UC1, Way::Bits(12)),
@@ -64,10 +67,10 @@ const FORMATS: [Format; 16] = [
 ];
 
 /// Codes of which GStreamer's `v4l2src` makes pixels that `videoconvert` knows.
-const KNOWN_TO_GSTREAMER: [&str; 28] = [
+const KNOWN_TO_GSTREAMER: [&str; 29] = [
     "411P", "422P", "AB24", "AR12", "AR15", "AR24", "BA24", "BGR3", "BGR4", "BX24", "GREY", "NV12",
     "NV16", "NV21", "NV24", "NV61", "RGB3", "RGB4", "RGBP", "RX24", "UYVY", "VYUY", "XR15", "XR24",
-    "Y16", "YU12", "YUYV", "YVYU",
+    "Y16", "YU12", "YUYV", "YV12", "YVYU",
 ];
 
 const fn format(code: &'static str, pixels: Pixels, kind: i32, way: Way) -> Format {
@@ -81,6 +84,10 @@ const fn format(code: &'static str, pixels: Pixels, kind: i32, way: Way) -> Form
 
 const fn colours(code: &'static str, kind: i32, conversion: i32) -> Format {
     format(code, Pixels::Bgr, kind, Way::Colours(conversion))
+}
+
+const fn mosaic(code: &'static str, conversion: i32) -> Format {
+    format(code, Pixels::Bgr, core::CV_8UC1, Way::Mosaic(conversion))
 }
 
 const fn planes(code: &'static str, conversion: i32) -> Format {
@@ -144,24 +151,50 @@ pub fn unserved(code: &str, offered: &[String], device: &Device) -> String {
     format!("its format `{code}` cannot be shown in its own colours{advice}")
 }
 
-/// Why pictures whose lines are `line` bytes apart are not served, and what is.
-pub fn padded(code: &str, line: u32, size: Size, device: &Device) -> String {
-    format!(
-        "its `{code}` lines of {} pixels are padded to {line} bytes, which OpenCV does not know; \
-         another `--size` may have none{}",
-        size.width,
-        pipeline(code, device)
-    )
+/// Why pictures that lie so that OpenCV reads them wrongly are not served, and what is: another `size`
+/// that the camera has, its JPEGs, or a pipeline.
+pub fn misread(
+    code: &str,
+    flaw: &str,
+    size: Option<Size>,
+    offered: &[String],
+    device: &Device,
+) -> String {
+    let jpeg = offered.iter().find(|other| is_jpeg(other));
+    let advice = match (size, jpeg) {
+        (Some(size), _) => format!(" (`--size {size}` works)"),
+        (None, Some(jpeg)) => format!(" (`--format {}` works)", jpeg.to_lowercase()),
+        (None, None) => pipeline(code, device),
+    };
+    format!("its `{code}` {flaw}{advice}")
 }
 
-/// The pipeline that shows the camera, where GStreamer knows the format.
+/// The pipeline that shows the camera, where GStreamer knows the format. Pictures of a format that is
+/// served as it is are converted there and back: `v4l2src` tells of padding to a converter alone.
 fn pipeline(code: &str, device: &Device) -> String {
-    if !KNOWN_TO_GSTREAMER.contains(&code) {
-        return String::new();
-    }
+    const BGR: &str = "videoconvert ! video/x-raw,format=BGR";
+    const GREY: &str = "videoconvert ! video/x-raw,format=GRAY8";
+    let (converter, package) = match code {
+        "BA81" | "GBRG" | "GRBG" | "RGGB" => (
+            format!("bayer2rgb ! {BGR}"),
+            ", with gstreamer1.0-plugins-bad",
+        ),
+        "BGR3" => (
+            format!("videoconvert ! video/x-raw,format=RGBx ! {BGR}"),
+            "",
+        ),
+        // As BGR it would be stretched.
+        "GREY" => (
+            format!("videoconvert ! video/x-raw,format=GRAY16_LE ! {GREY}"),
+            "",
+        ),
+        "Y16" => (GREY.to_owned(), ""),
+        _ if KNOWN_TO_GSTREAMER.contains(&code) => (BGR.to_owned(), ""),
+        _ => return String::new(),
+    };
     format!(
-        " (GStreamer converts it: `--source \"gst:v4l2src device={device} ! videoconvert ! \
-         video/x-raw,format=BGR ! appsink\"`)"
+        " (GStreamer converts it{package}: `--source \"gst:v4l2src device={device} ! {converter} ! \
+         appsink\"`)"
     )
 }
 
@@ -169,6 +202,52 @@ impl Format {
     /// Whether OpenCV's reader is to convert it.
     pub fn is_opencvs(&self) -> bool {
         self.way == Way::OpenCv
+    }
+
+    /// Why OpenCV reads pictures wrongly that lie as `layout` says; `None` where it does not.
+    pub fn flaw(&self, layout: &PictureLayout) -> Option<String> {
+        let Size { width, height } = layout.size;
+        let line = self.line_bytes(width);
+        let shares_colours = matches!(self.way, Way::Planes(_)) || self.pixels.shares_colours();
+        let has_odd_lines = height % 2 != 0 && matches!(self.way, Way::Planes(_));
+        if shares_colours && width % 2 != 0 || has_odd_lines {
+            let size = layout.size;
+            return Some(format!(
+                "pictures of {size} have an odd size: some pixels lack a colour"
+            ));
+        }
+        if matches!(self.way, Way::Mosaic(_)) {
+            return None;
+        }
+        if layout.line_bytes > line {
+            let padded = layout.line_bytes;
+            return Some(format!(
+                "lines of {width} pixels are padded to {padded} bytes, which OpenCV does not know"
+            ));
+        }
+        // It lays its own lines at multiples of four bytes, and takes others for those.
+        let line = match self.way {
+            Way::OpenCv => 3 * width,
+            _ => line,
+        };
+        (line % 4 != 0 && opencv_version() < (4, 11)).then(|| {
+            format!("lines of {line} bytes are sheared by OpenCV up to 4.10: no multiple of 4")
+        })
+    }
+
+    /// Bytes of a picture that lies as `layout` says, but for padding behind its last line.
+    pub fn bytes(&self, layout: &PictureLayout) -> u32 {
+        let line = self.line_bytes(layout.size.width);
+        let lines = self.lines(layout.size.height);
+        layout.line_bytes.max(line) * lines.saturating_sub(1) + line
+    }
+
+    /// Lines of a picture of `height`, with those of its colours.
+    fn lines(&self, height: u32) -> u32 {
+        match self.way {
+            Way::Planes(_) => height / 2 * 3,
+            _ => height,
+        }
     }
 
     /// Bytes of a line of `width` pixels that has no padding.
@@ -183,15 +262,19 @@ impl Format {
         matches!(self.way, Way::Kept | Way::OpenCv)
     }
 
-    /// Turns the camera's bytes of a picture of `size` into pixels for the encoders; false when there
-    /// are more or fewer bytes than such a picture has.
-    pub fn convert(&self, raw: &Mat, size: Size, pixels: &mut Mat) -> opencv::Result<bool> {
-        let lines = match self.way {
-            Way::Planes(_) => size.height / 2 * 3,
-            _ => size.height,
-        };
+    /// Turns the camera's bytes of a picture that lies as `layout` says into pixels for the encoders;
+    /// false when there are more or fewer bytes than such a picture has.
+    pub fn convert(
+        &self,
+        raw: &Mat,
+        layout: &PictureLayout,
+        pixels: &mut Mat,
+    ) -> opencv::Result<bool> {
+        let size = layout.size;
+        let lines = self.lines(size.height);
         let bytes = raw.total() * raw.elem_size()?;
-        let expected = self.line_bytes(size.width) as usize * lines as usize;
+        let line = self.line_bytes(size.width).max(layout.line_bytes);
+        let expected = line as usize * lines as usize;
         if bytes != expected || raw.depth() != self.kind & core::CV_MAT_DEPTH_MASK {
             return Ok(false);
         }
@@ -201,6 +284,10 @@ impl Format {
             Way::Kept | Way::OpenCv => lined.copy_to(pixels)?,
             Way::Colours(code) | Way::Planes(code) => {
                 imgproc::cvt_color_def(&lined, pixels, code)?;
+            }
+            Way::Mosaic(code) => {
+                let unpadded = lined.col_bounds(0, size.width as i32)?;
+                imgproc::cvt_color_def(&unpadded, pixels, code)?;
             }
             Way::Bits(bits) => {
                 let step = 1.0 / f64::from(1 << (bits - 8));
@@ -215,6 +302,14 @@ impl Format {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn layout(format: &str, width: u32, height: u32, line_bytes: u32) -> PictureLayout {
+        PictureLayout {
+            format: format.to_owned(),
+            size: Size { width, height },
+            line_bytes,
+        }
+    }
 
     fn codes(codes: &[&str]) -> Vec<String> {
         codes.iter().map(|&code| code.to_owned()).collect()
@@ -260,10 +355,7 @@ mod tests {
 
     #[test]
     fn a_picture_of_another_length_is_not_converted() {
-        let size = Size {
-            width: 16,
-            height: 16,
-        };
+        let layout = layout("NV12", 16, 16, 16);
         let nv12 = format_of("NV12").expect("served");
         let mut pixels = Mat::default();
         for (bytes, is_whole) in [
@@ -278,7 +370,7 @@ mod tests {
                 .try_clone()
                 .expect("copied");
             assert_eq!(
-                nv12.convert(&raw, size, &mut pixels).expect("no error"),
+                nv12.convert(&raw, &layout, &mut pixels).expect("no error"),
                 is_whole
             );
         }
@@ -286,10 +378,7 @@ mod tests {
 
     #[test]
     fn numbers_of_more_bits_keep_their_highest_eight() {
-        let size = Size {
-            width: 4,
-            height: 1,
-        };
+        let layout = layout("Y12", 4, 1, 8);
         let row = [0_u16, 0x7f, 0x80f, 0xfff];
         let raw = Mat::from_slice(&row)
             .expect("a row")
@@ -297,7 +386,7 @@ mod tests {
             .expect("copied");
         let mut pixels = Mat::default();
         let y12 = format_of("Y12").expect("served");
-        assert!(y12.convert(&raw, size, &mut pixels).expect("no error"));
+        assert!(y12.convert(&raw, &layout, &mut pixels).expect("no error"));
         assert_eq!(pixels.data_bytes().expect("bytes"), [0, 0x07, 0x80, 0xff]);
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     capture::source::{
         Opened, Source, raw,
         v4l2_devices::{self, fourcc, fourcc_text},
+        v4l2_driver::{self, Driver, PictureLayout},
         video_capture::{has_size, opencv_version, opencv_words, opened, size_and_fps},
     },
     config::{CameraConfig, Device, Size},
@@ -58,7 +59,10 @@ struct V4l2Source {
     node: PathBuf,
     /// How to read its pictures; `None` for JPEGs.
     raw: Option<&'static raw::Format>,
-    size: Size,
+    /// How they lay when it was opened.
+    layout: PictureLayout,
+    /// Who is asked about each; `None` where nobody answers.
+    driver: Option<Driver>,
     /// The camera's own bytes, where they are converted.
     bytes: Mat,
     /// Time between two pictures, as the camera says it.
@@ -84,16 +88,27 @@ pub fn open(
         return Err(refused(reason));
     }
     let wanted = raw::wanted(&config.format, &offered);
+    let before = v4l2_driver::descriptors(&path);
     let mut capture = opened(try_open(&path, wanted.as_deref(), config))
         .ok_or_else(|| v4l2_devices::diagnose_open(device, &path))?;
     let (facts, size) = read_back(&capture, &path, config, wanted).map_err(failed)?;
     let code = facts.format.as_str();
     let raw = raw::format_of(code);
+    let driver = Driver::opened_since(&before, &path);
+    let layout = PictureLayout {
+        format: code.to_owned(),
+        size,
+        line_bytes: 0,
+    };
+    // Where OpenCV's descriptor was not found, another one is asked for this much.
+    let layout = (driver.as_ref().and_then(Driver::layout))
+        .or_else(|| v4l2_driver::would_lie(&path, code, size).filter(|now| now.size == size))
+        .unwrap_or(layout);
     match raw {
         Some(raw) => {
-            let line = v4l2_devices::line_bytes(&path);
-            if let Some(line) = line.filter(|&line| line > raw.line_bytes(size.width)) {
-                return Err(refused(raw::padded(code, line, size, device)));
+            if let Some(flaw) = raw.flaw(&layout) {
+                let other = readable_size(raw, &path, size);
+                return Err(refused(raw::misread(code, &flaw, other, &offered, device)));
             }
             if raw.is_opencvs() {
                 let is_set = capture.set(videoio::CAP_PROP_CONVERT_RGB, 1.0);
@@ -107,7 +122,8 @@ pub fn open(
         capture,
         node: facts.node.clone().unwrap_or(path),
         raw,
-        size,
+        layout,
+        driver,
         bytes: Mat::default(),
         period: Duration::from_secs_f64(1.0 / facts.fps.unwrap_or(30.0)),
         usual_age: Duration::ZERO,
@@ -136,6 +152,18 @@ fn try_open(
     params.extend([videoio::CAP_PROP_CONVERT_RGB, 0]);
     let params = Vector::from_slice(&params);
     VideoCapture::from_file_with_params(&path.to_string_lossy(), videoio::CAP_V4L2, &params)
+}
+
+/// The size next to `size` that the camera has in that format and OpenCV reads rightly.
+fn readable_size(raw: &raw::Format, path: &Path, size: Size) -> Option<Size> {
+    let pixels = |size: Size| u64::from(size.width) * u64::from(size.height);
+    let mut sizes = v4l2_devices::sizes(path, raw.code);
+    sizes.sort_by_key(|other| pixels(*other).abs_diff(pixels(size)));
+    sizes.into_iter().find(|&other| {
+        v4l2_driver::would_lie(path, raw.code, other).is_some_and(|layout| {
+            layout.format == raw.code && layout.size == other && raw.flaw(&layout).is_none()
+        })
+    })
 }
 
 /// What the camera really gives: it promises formats and sizes it does not keep.
@@ -196,18 +224,24 @@ impl Source for V4l2Source {
     }
 
     fn retrieve(&mut self, mut buffer: Mat) -> Result<Picture, Error> {
+        let Some(raw) = self.raw else {
+            return Ok(match self.capture.retrieve(&mut buffer, 0) {
+                Ok(_) => Picture::Jpeg(buffer),
+                Err(_) => Picture::Jpeg(Mat::default()),
+            });
+        };
+        self.check_layout()?;
         // An empty or cut-off picture is no error: the next one may be well.
-        let is_whole = match self.raw {
-            Some(raw) if !raw.is_kept() => {
-                self.capture.retrieve(&mut self.bytes, 0).is_ok()
-                    && raw
-                        .convert(&self.bytes, self.size, &mut buffer)
-                        .unwrap_or(false)
-            }
-            raw => {
-                self.capture.retrieve(&mut buffer, 0).is_ok()
-                    && (raw.is_none() || has_size(&buffer, self.size))
-            }
+        let is_whole = if !self.is_filled(raw) {
+            false
+        } else if raw.is_kept() {
+            self.capture.retrieve(&mut buffer, 0).is_ok() && has_size(&buffer, self.layout.size)
+        } else {
+            let bytes = &mut self.bytes;
+            self.capture.retrieve(bytes, 0).is_ok()
+                && raw
+                    .convert(bytes, &self.layout, &mut buffer)
+                    .unwrap_or(false)
         };
         Ok(match self.raw {
             _ if !is_whole => Picture::Jpeg(Mat::default()),
@@ -222,6 +256,26 @@ impl Source for V4l2Source {
 }
 
 impl V4l2Source {
+    /// An error when the pictures lie otherwise than when the camera was opened: OpenCV does not see
+    /// it, and opening it again helps.
+    fn check_layout(&self) -> Result<(), Error> {
+        match self.driver.as_ref().and_then(Driver::layout) {
+            Some(now) if now != self.layout => {
+                let (format, size) = (&now.format, now.size);
+                let reason = format!("its pictures have become `{format}` of {size}");
+                Err(self.lost(Cause::Silent, &reason))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// False when the driver says that the picture grabbed last is short, or may be broken. OpenCV fills
+    /// it up with the picture before.
+    fn is_filled(&self, raw: &raw::Format) -> bool {
+        let filled = self.driver.as_ref().and_then(Driver::filled);
+        filled.is_none_or(|filled| !filled.may_be_broken && filled.bytes >= raw.bytes(&self.layout))
+    }
+
     /// Grabs the next picture and gives its age; after a pause (a machine asleep or overloaded)
     /// lets go of those the driver kept meanwhile. `None` when the grab failed.
     fn grab_newest(&mut self) -> Option<Duration> {

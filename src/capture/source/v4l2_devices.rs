@@ -114,14 +114,15 @@ pub fn formats(path: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Bytes from one line of the camera's pictures to the next, as its driver says now; `None` when it
-/// says nothing, as of JPEGs.
-pub fn line_bytes(path: &Path) -> Option<u32> {
-    let node = Node::open(path).ok()?;
-    match node.format(BufType::VIDEO_CAPTURE).ok()? {
-        Format::VideoCapture(format) => Some(format.bytes_per_line()).filter(|&bytes| bytes > 0),
-        _ => None,
-    }
+/// The sizes of one format that the camera at `path` offers, in its order.
+pub fn sizes(path: &Path, format: &str) -> Vec<Size> {
+    let formats = describe(path).map(|camera| camera.formats);
+    let formats = formats.unwrap_or_default().into_iter();
+    formats
+        .filter(|offer| offer.fourcc == format)
+        .flat_map(|offer| offer.modes)
+        .map(|(size, _)| size)
+        .collect()
 }
 
 fn offers(node: &Node) -> Vec<FormatInfo> {

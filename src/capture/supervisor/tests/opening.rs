@@ -143,3 +143,23 @@ fn a_pipeline_that_hangs_for_ever_is_let_be() {
     bench.pass(5 * SECOND);
     assert_eq!(bench.count(), 4);
 }
+
+#[test]
+fn a_new_size_is_noted_of_the_camera_that_is_online() {
+    let mut bench = Bench::online(&["--source", "0"]);
+    let size = |bench: &Bench| bench.camera.status().facts.size;
+    let before = size(&bench);
+    let new = Size {
+        width: 240,
+        height: 320,
+    };
+    let resized = |lease, size| CaptureEvent::Resized { lease, size };
+    bench.supervisor.report(resized(7, new), bench.now);
+    assert_eq!(size(&bench), before, "another thread's");
+    bench.supervisor.report(resized(1, new), bench.now);
+    assert_eq!(size(&bench), Some(new));
+    bench.fail(1);
+    let late = resized(1, before.unwrap_or(new));
+    bench.supervisor.report(late, bench.now);
+    assert_eq!(size(&bench), Some(new), "it is lost");
+}
