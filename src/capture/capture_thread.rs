@@ -41,9 +41,11 @@ enum Unusable {
 struct Ready {
     opened: Opened,
     missing_eoi: MissingEoi,
-    /// Free for the next picture.
-    buffer: Mat,
+    first: FirstPicture,
 }
+
+/// A picture, the layout of a JPEG, and when it was taken.
+type FirstPicture = (Picture, Option<JpegLayout>, CaptureTime);
 
 /// What all capture threads of a camera work with.
 #[derive(Clone)]
@@ -117,11 +119,11 @@ impl CaptureThread {
         }
         let mut missing_eoi = MissingEoi::new(opened.source.as_ref());
         let source = opened.source.as_mut();
-        let buffer = self.read_first_picture(source, &mut missing_eoi, &mut opened.facts)?;
+        let first = self.read_first_picture(source, &mut missing_eoi, &mut opened.facts)?;
         Ok(Ready {
             opened,
             missing_eoi,
-            buffer,
+            first,
         })
     }
 
@@ -130,7 +132,7 @@ impl CaptureThread {
         let Ready {
             opened: Opened { mut source, facts },
             mut missing_eoi,
-            mut buffer,
+            first: (picture, layout, captured),
         } = ready;
         let config = &self.context.camera.config;
         let pass_through = facts.pass_through;
@@ -142,6 +144,18 @@ impl CaptureThread {
         });
         let mut left_to_warm_up = self.warmup;
         let mut last_whole = Instant::now();
+        // The next one of a slow source may be far off.
+        self.lease.wait_for_activation();
+        let is_new = !self.is_shown(source.repeat(), captured, jpeg_of(&picture));
+        let mut buffer = if self.warmup > 0 || self.is_over() || !is_new {
+            picture.into_buffer()
+        } else {
+            self.context.camera.note_picture(captured.at);
+            match self.context.camera.slot.is_watched() {
+                true => self.publish_or_encode(picture, layout.filter(|_| pass_through), captured),
+                false => picture.into_buffer(),
+            }
+        };
         loop {
             if self.is_over() {
                 return Ok(());
@@ -150,6 +164,8 @@ impl CaptureThread {
                 continue;
             };
             self.lease.note_picture(Instant::now());
+            let stats = &self.context.camera.stats;
+            stats.repaired.add(source.take_repairs());
             if !self.lease.is_active() || self.is_over() {
                 continue;
             }
@@ -170,12 +186,13 @@ impl CaptureThread {
             if !pass_through {
                 if self.context.encoders.are_busy() {
                     self.context.camera.note_picture(captured.at);
-                    self.context.camera.stats.skipped.increment();
+                    stats.skipped.increment();
                     continue;
                 }
                 buffer = self.context.encoders.buffer();
             }
-            let picture = source.retrieve(buffer)?;
+            let mut picture = source.retrieve(buffer)?;
+            stats.repaired.add(u64::from(picture.cut_to_soi()));
             if self.is_shown(repeat, captured, jpeg_of(&picture)) {
                 buffer = picture.into_buffer();
                 continue;
@@ -190,10 +207,10 @@ impl CaptureThread {
                 }
                 Err(Unusable::Placeholder(reason)) => return Err(Error::silent(&shown, reason)),
                 Err(Unusable::Broken(flaw)) => {
-                    self.context.camera.stats.dropped.increment();
+                    stats.dropped.increment();
                     debug!("picture dropped: {flaw}");
                     if last_whole.elapsed() >= config.timeout {
-                        return Err(Error::silent(&shown, "it gives broken pictures only"));
+                        return Err(Error::silent(&shown, broken_only(&flaw)));
                     }
                     buffer = picture.into_buffer();
                 }
@@ -211,28 +228,35 @@ impl CaptureThread {
     }
 
     /// Reads the first whole picture and corrects `facts` by it; cameras often begin with broken
-    /// ones. Gives back the buffer.
+    /// ones.
     fn read_first_picture(
         &self,
         source: &mut dyn Source,
         missing_eoi: &mut MissingEoi,
         facts: &mut SourceInfo,
-    ) -> Result<Mat, Error> {
+    ) -> Result<FirstPicture, Error> {
         let asked = Instant::now();
+        let timeout = self.context.camera.config.timeout;
+        let stats = &self.context.camera.stats;
         let mut buffer = Mat::default();
-        let mut reason = "it gives no picture".to_owned();
-        while asked.elapsed() < self.context.camera.config.timeout && !self.is_over() {
-            if source.grab()?.is_none() {
+        let mut reason = format!(
+            "it gives no picture within {} s (`--camera-timeout`)",
+            timeout.as_secs_f64()
+        );
+        while asked.elapsed() < timeout && !self.is_over() {
+            let Some(captured) = source.grab()? else {
                 continue;
-            }
+            };
             self.lease.note_picture(Instant::now());
-            let picture = source.retrieve(buffer)?;
+            stats.repaired.add(source.take_repairs());
+            let mut picture = source.retrieve(buffer)?;
+            stats.repaired.add(u64::from(picture.cut_to_soi()));
             let layout = match inspect(&picture, missing_eoi) {
                 Ok(layout) => layout,
                 Err(unusable) => {
                     reason = match unusable {
                         Unusable::Placeholder(reason) => reason,
-                        Unusable::Broken(_) => "it gives no whole picture".to_owned(),
+                        Unusable::Broken(flaw) => broken_only(&flaw),
                     };
                     buffer = picture.into_buffer();
                     continue;
@@ -244,7 +268,7 @@ impl CaptureThread {
             if facts.format.is_empty() {
                 facts.format = if is_jpeg { "JPEG" } else { "BGR" }.to_owned();
             }
-            return Ok(picture.into_buffer());
+            return Ok((picture, layout, captured));
         }
         Err(Error::silent(&facts.source, reason))
     }
@@ -345,6 +369,11 @@ fn inspect(
         Some(reason) => Err(Unusable::Placeholder(source::no_picture_there(&reason))),
         None => Ok(Some(layout)),
     }
+}
+
+/// Said of a source whose pictures all are broken, the last one by `flaw`.
+fn broken_only(flaw: &JpegError) -> String {
+    format!("it gives broken pictures only, the last one: {flaw}")
 }
 
 fn size_of(picture: &Picture, layout: Option<&JpegLayout>) -> Option<Size> {

@@ -5,8 +5,9 @@
 //! without touching anything. However a thread ends, even by a panic, the supervisor is told.
 
 use crate::{config::Size, error::Error, feed::camera::SourceInfo};
+use parking_lot::{Condvar, Mutex};
 use std::{
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -16,12 +17,24 @@ pub struct CaptureLease {
     /// Number of the capture thread, from 1.
     pub id: u64,
     started: Instant,
-    /// Set once, by the supervisor: the pictures count.
-    is_active: AtomicBool,
-    /// Set once, by the supervisor: end, and touch nothing.
-    is_revoked: AtomicBool,
-    /// Time of the last picture, in milliseconds since `started`.
+    /// Held for the time of a comparison.
+    state: Mutex<LeaseState>,
+    changed: Condvar,
+    /// Time of the last picture, in milliseconds since `started`; 0 before the first.
     last_picture: AtomicU64,
+    /// How long a picture takes to come, in milliseconds; 0 before the second.
+    interval: AtomicU64,
+}
+
+/// What the thread is to do; each comes at most once, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LeaseState {
+    /// Open the device.
+    Pending,
+    /// Give pictures.
+    Active,
+    /// End, and touch nothing.
+    Revoked,
 }
 
 impl CaptureLease {
@@ -30,37 +43,62 @@ impl CaptureLease {
         CaptureLease {
             id,
             started: now,
-            is_active: AtomicBool::new(false),
-            is_revoked: AtomicBool::new(false),
+            state: Mutex::new(LeaseState::Pending),
+            changed: Condvar::new(),
             last_picture: AtomicU64::new(0),
+            interval: AtomicU64::new(0),
         }
     }
 
     /// From now on the pictures count.
     pub fn activate(&self) {
-        self.is_active.store(true, Ordering::Relaxed);
+        self.set(LeaseState::Active);
     }
 
     /// True when the pictures count.
     pub fn is_active(&self) -> bool {
-        self.is_active.load(Ordering::Relaxed)
+        *self.state.lock() == LeaseState::Active
+    }
+
+    /// Waits until the lease is activated or revoked; not for a picture, which may be far off.
+    pub fn wait_for_activation(&self) {
+        let mut state = self.state.lock();
+        let is_pending = |state: &mut LeaseState| *state == LeaseState::Pending;
+        self.changed.wait_while(&mut state, is_pending);
     }
 
     /// From now on nothing the thread does counts.
     pub fn revoke(&self) {
-        self.is_revoked.store(true, Ordering::Relaxed);
+        self.set(LeaseState::Revoked);
     }
 
     /// True when nothing the thread does counts any more.
     pub fn is_revoked(&self) -> bool {
-        self.is_revoked.load(Ordering::Relaxed)
+        *self.state.lock() == LeaseState::Revoked
+    }
+
+    fn set(&self, state: LeaseState) {
+        *self.state.lock() = state;
+        self.changed.notify_all();
     }
 
     /// Notes that the thread has got a picture, of whatever quality.
     pub fn note_picture(&self, now: Instant) {
         let millis = now.saturating_duration_since(self.started).as_millis();
-        let millis = u64::try_from(millis).unwrap_or(u64::MAX);
-        self.last_picture.store(millis, Ordering::Relaxed);
+        let millis = u64::try_from(millis).unwrap_or(u64::MAX).max(1);
+        let before = self.last_picture.swap(millis, Ordering::Relaxed);
+        if before > 0 {
+            // A burst does not make a slow source fast.
+            let usual = self.interval.load(Ordering::Relaxed) / 2;
+            let interval = millis.saturating_sub(before).max(usual).max(1);
+            self.interval.store(interval, Ordering::Relaxed);
+        }
+    }
+
+    /// How long a picture takes to come; `None` before the second.
+    pub fn interval(&self) -> Option<Duration> {
+        let millis = self.interval.load(Ordering::Relaxed);
+        (millis > 0).then(|| Duration::from_millis(millis))
     }
 
     /// When the thread last got a picture; when it was started, before the first.

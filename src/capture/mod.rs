@@ -18,6 +18,7 @@ mod lease;
 mod missing_eoi;
 mod online_log;
 mod outage_log;
+mod picture_timeout;
 mod placeholder;
 pub mod source;
 mod supervisor;

@@ -1,10 +1,11 @@
 //! What the log says of a camera that comes online.
 
 use crate::feed::camera::SourceInfo;
-use log::{Level, log};
+use log::{debug, info};
 
-/// One line on what the camera really gave, and what it was asked for where that differs.
-pub fn log_online(facts: &SourceInfo, level: Level) {
+/// One line on what the camera really gave, and what it was asked for where that differs;
+/// at `debug` where it `is_known` from the last time.
+pub fn log_online(facts: &SourceInfo, is_known: bool) {
     let size = facts
         .size
         .map_or_else(|| "unknown".to_owned(), |size| size.to_string());
@@ -36,7 +37,10 @@ pub fn log_online(facts: &SourceInfo, level: Level) {
             refused.join(", ")
         ));
     }
-    log!(level, "{line}");
+    match is_known {
+        true => debug!("{line}"),
+        false => info!("{line}"),
+    }
 }
 
 /// A rate as people write it: 30, 7.5.

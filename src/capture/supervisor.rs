@@ -14,16 +14,14 @@ use crate::{
         lease::{CaptureEvent, CaptureLease, EndReason},
         online_log::log_online,
         outage_log::OutageLog,
+        picture_timeout::PictureTimeout,
         source,
     },
     config::{Device, Size},
     error::Error,
-    feed::{
-        camera::{Camera, SourceInfo, State},
-        health::{INTERVALS, picture_timeout},
-    },
+    feed::camera::{Camera, SourceInfo, State},
 };
-use log::{Level, debug, info, warn};
+use log::{debug, info, warn};
 use std::{
     mem,
     sync::Arc,
@@ -54,10 +52,6 @@ const MOST_STUCK: usize = 3;
 /// Longest time between two looks when nothing is due.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// So many capture threads hang in the driver and never come back: only a new process helps.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Stuck(pub usize);
-
 /// See the module.
 pub struct Supervisor<W> {
     camera: Arc<Camera>,
@@ -83,11 +77,11 @@ enum Phase {
         lease: Arc<CaptureLease>,
         until: Instant,
     },
-    /// Pictures come, never `timeout` apart.
+    /// Pictures come.
     Online {
         lease: Arc<CaptureLease>,
         since: Instant,
-        timeout: Duration,
+        timeout: PictureTimeout,
     },
     /// The device is tried again then.
     Waiting { until: Instant },
@@ -115,14 +109,14 @@ impl<W: Environment> Supervisor<W> {
         }
     }
 
-    /// Does what is due.
-    pub fn act(&mut self, now: Instant) -> Result<(), Stuck> {
+    /// Does what is due; [`Error::Stuck`] when capture threads hang and only a new process helps.
+    pub fn act(&mut self, now: Instant) -> Result<(), Error> {
         match &self.phase {
             Phase::Waiting { until } if now >= *until => self.open(now)?,
             Phase::Opening { until, .. } if now >= *until => self.lose("it does not answer", now),
-            Phase::Online { lease, timeout, .. } if now >= lease.last_picture() + *timeout => {
-                let reason = format!("it has given no picture for {} s", timeout.as_secs());
-                self.lose(&reason, now);
+            Phase::Online { lease, timeout, .. } if now >= timeout.ends(lease) => {
+                let seconds = timeout.of(lease).as_secs_f64().round();
+                self.lose(&format!("it has given no picture for {seconds} s"), now);
             }
             Phase::Online { .. } if self.idle_at().is_some_and(|idle| now >= idle) => {
                 self.go_idle(now);
@@ -145,10 +139,11 @@ impl<W: Environment> Supervisor<W> {
     pub fn deadline(&self, now: Instant) -> Instant {
         let phase = match &self.phase {
             Phase::Waiting { until } | Phase::Opening { until, .. } => Some(*until),
-            Phase::Online { lease, timeout, .. } => {
-                let lost = lease.last_picture() + *timeout;
-                Some(self.idle_at().map_or(lost, |idle| idle.min(lost)))
-            }
+            Phase::Online { lease, timeout, .. } => self
+                .idle_at()
+                .into_iter()
+                .chain([timeout.ends(lease)])
+                .min(),
             Phase::Idle => None,
         };
         let placeholder = self.shows_placeholder().then_some(self.next_placeholder);
@@ -190,7 +185,7 @@ impl<W: Environment> Supervisor<W> {
     }
 
     /// Opens the device, unless a thread that was abandoned may still hold it.
-    fn open(&mut self, now: Instant) -> Result<(), Stuck> {
+    fn open(&mut self, now: Instant) -> Result<(), Error> {
         let letting_go = self.abandoned.iter().map(|(_, at)| *at + LETTING_GO);
         if let Some(until) = letting_go.max().filter(|until| *until > now) {
             self.phase = Phase::Waiting { until };
@@ -198,7 +193,7 @@ impl<W: Environment> Supervisor<W> {
         }
         if self.abandoned.len() >= MOST_STUCK {
             if source::is_plugged_in(&self.camera.config.device) {
-                return Err(Stuck(self.abandoned.len()));
+                return Err(Error::Stuck(self.abandoned.len()));
             }
             // A pipeline or a file that blocks is its user's to mend; more threads would only
             // hang beside those.
@@ -255,12 +250,12 @@ impl<W: Environment> Supervisor<W> {
         }
         self.candidates.note_online(facts);
         self.warmup = 0;
-        // A source slower than the time-out is not hanging between two pictures.
-        let timeout = picture_timeout(facts.fps, INTERVALS, self.camera.config.timeout);
         lease.activate();
+        let timeout = PictureTimeout::new(facts.fps, self.camera.config.timeout);
+        let since = now;
         self.phase = Phase::Online {
             lease,
-            since: now,
+            since,
             timeout,
         };
         let known = {
@@ -272,8 +267,7 @@ impl<W: Environment> Supervisor<W> {
         if self.outages.end(now) {
             self.camera.stats.reopened.increment();
         }
-        let is_known = known == *facts;
-        log_online(facts, if is_known { Level::Debug } else { Level::Info });
+        log_online(facts, known == *facts);
     }
 
     /// The pictures of the camera that is online have another size now.
@@ -302,7 +296,7 @@ impl<W: Environment> Supervisor<W> {
     }
 
     /// Somebody watches: opens the released device.
-    fn wake(&mut self, now: Instant) -> Result<(), Stuck> {
+    fn wake(&mut self, now: Instant) -> Result<(), Error> {
         self.set_status(State::Opening, "the camera is being woken", now);
         self.next_placeholder = now + PLACEHOLDER_PERIOD;
         // Kept until a thread comes online, however many tries that takes.
@@ -346,8 +340,7 @@ impl<W: Environment> Supervisor<W> {
     /// Nothing the current capture thread does counts any more; the phase is the caller's to change.
     fn abandon_capture(&mut self, now: Instant) {
         if let Phase::Opening { lease, .. } | Phase::Online { lease, .. } = &self.phase {
-            let lease = Arc::clone(lease);
-            self.abandon(&lease, now);
+            self.abandon(&Arc::clone(lease), now);
         }
     }
 

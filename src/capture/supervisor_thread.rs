@@ -6,11 +6,8 @@
 
 use crate::{
     capture::{
-        capture_thread::CaptureContext,
-        hotplug,
-        lease::CaptureEvent,
-        source,
-        supervisor::{Stuck, Supervisor},
+        capture_thread::CaptureContext, hotplug, lease::CaptureEvent, source,
+        supervisor::Supervisor,
     },
     encode::Encoders,
     error::Error,
@@ -47,9 +44,7 @@ pub fn run(camera: Arc<Camera>, encoders: Encoders, stop: Arc<ShutdownFlag>) -> 
     };
     let mut supervisor = Supervisor::new(camera, environment, Instant::now());
     while !stop.is_set() {
-        supervisor
-            .act(Instant::now())
-            .map_err(|Stuck(count)| Error::Stuck(count))?;
+        supervisor.act(Instant::now())?;
         let news = inbox.wait(supervisor.deadline(Instant::now()));
         // What capture threads report when the program ends is no outage.
         if stop.is_set() {

@@ -1,7 +1,7 @@
 //! What the encoders are given: pictures, and the jobs made of them.
 
-use crate::feed::frame::CaptureTime;
-use opencv::core::Mat;
+use crate::{feed::frame::CaptureTime, jpeg};
+use opencv::{core::Mat, prelude::*};
 
 /// What a source yields.
 #[derive(Debug)]
@@ -17,6 +17,21 @@ impl Picture {
     pub fn mat(&self) -> &Mat {
         let (Picture::Raw(mat, _) | Picture::Jpeg(mat)) = self;
         mat
+    }
+
+    /// Cuts off what comes before the SOI of a JPEG, up to a bound; true when there was something.
+    pub fn cut_to_soi(&mut self) -> bool {
+        let Picture::Jpeg(mat) = self else {
+            return false;
+        };
+        let bytes = mat.data_bytes().unwrap_or_default();
+        let begin = jpeg::find_soi(bytes).filter(|&begin| begin > 0);
+        let cut = begin.and_then(|begin| Mat::from_slice(&bytes[begin..]).ok()?.try_clone().ok());
+        let is_cut = cut.is_some();
+        if let Some(cut) = cut {
+            *mat = cut;
+        }
+        is_cut
     }
 
     /// The buffer, to use again.

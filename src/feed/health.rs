@@ -14,6 +14,9 @@ pub const INTERVALS: u32 = 3;
 /// Assumed of the first pictures of a source that does not say its rate.
 const SLOW_FPS: f64 = 1.0;
 
+/// A camera is online with its first picture, which was taken so long before at most.
+const JUST_BEFORE: Duration = Duration::from_secs(1);
+
 /// No source is so slow that its next picture is later than this.
 const LONGEST: Duration = Duration::from_secs(3600);
 
@@ -84,12 +87,17 @@ impl Observation {
 
     /// How long a camera online may take to its next counted picture, at least `least`.
     pub fn picture_timeout(&self, least: Duration) -> Duration {
-        let is_first = self.age().is_none_or(|age| age > self.since());
+        let fps = self.fps();
+        let is_first = self
+            .age()
+            .is_none_or(|age| age > self.since() + JUST_BEFORE);
+        let two_may_take = self.timeout * INTERVALS;
         if is_first {
-            let fps = self.fps().or(Some(SLOW_FPS));
-            picture_timeout(fps, self.warmup + INTERVALS, least)
+            picture_timeout(fps.or(Some(SLOW_FPS)), self.warmup + INTERVALS, least)
+        } else if fps.is_none() && self.since() < two_may_take {
+            least.max(two_may_take)
         } else {
-            picture_timeout(self.fps(), INTERVALS, least)
+            picture_timeout(fps, INTERVALS, least)
         }
     }
 
@@ -202,6 +210,22 @@ mod tests {
                 600.0,
                 Some(31.0),
                 slow_said(),
+                Overdue,
+            ),
+            Moment(
+                "one yet, unsaid",
+                Online,
+                29.0,
+                Some(29.5),
+                unsaid(),
+                Starting,
+            ),
+            Moment(
+                "one for long, unsaid",
+                Online,
+                30.0,
+                Some(30.5),
+                unsaid(),
                 Overdue,
             ),
             Moment("unsaid", Online, 60.0, Some(9.0), unsaid(), live(9.0)),

@@ -39,6 +39,9 @@ pub struct CameraStats {
     pub skipped: Counter,
     /// Pictures that were no whole JPEG and were never sent.
     pub dropped: Counter,
+    /// Pictures that came with a wrong length or with other bytes before them, and were whole all the
+    /// same.
+    pub repaired: Counter,
     /// Frames made by the encoders.
     pub encoded: Counter,
     /// Frames that came out behind a newer one.

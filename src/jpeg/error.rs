@@ -9,7 +9,10 @@ pub enum JpegError {
     /// There are no bytes at all: OpenCV hands on an empty V4L2 buffer like this.
     Empty,
     /// The bytes do not begin with SOI.
-    NotJpeg,
+    NotJpeg {
+        /// They begin with these, zeros behind a single one.
+        begin: [u8; 2],
+    },
     /// Something other than a marker stands where one is due.
     StrayByte {
         /// Its place.
@@ -58,7 +61,7 @@ impl JpegError {
     pub fn defect(&self) -> &'static str {
         match self {
             JpegError::Empty => "empty",
-            JpegError::NotJpeg => "not a JPEG",
+            JpegError::NotJpeg { .. } => "not a JPEG",
             JpegError::StrayByte { .. } => "garbage between the markers",
             JpegError::BadSegment { .. } => "with a bad segment",
             JpegError::NoFrameHeader => "without a frame header",
@@ -76,7 +79,9 @@ impl fmt::Display for JpegError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             JpegError::Empty => write!(f, "the picture is empty"),
-            JpegError::NotJpeg => write!(f, "not a JPEG: it does not begin with `FFD8`"),
+            JpegError::NotJpeg { begin: [one, two] } => {
+                write!(f, "it begins with `{one:02X}{two:02X}`, a JPEG with `FFD8`")
+            }
             JpegError::StrayByte { at } => write!(f, "no marker at byte {at}, where one is due"),
             JpegError::BadSegment { marker, at } => {
                 write!(f, "bad segment `FF{marker:02X}` at byte {at}")
@@ -89,8 +94,8 @@ impl fmt::Display for JpegError {
                 "unsupported kind of JPEG (frame header `FF{marker:02X}`)"
             ),
             JpegError::NoTables => write!(f, "a quantisation or Huffman table is missing"),
-            JpegError::Truncated { at } => write!(f, "truncated at byte {at}"),
-            JpegError::NoEoi(layout) => write!(f, "no EOI in its {} bytes", layout.len),
+            JpegError::Truncated { at } => write!(f, "cut off at byte {at}"),
+            JpegError::NoEoi(layout) => write!(f, "cut off at byte {}: no EOI", layout.len),
             JpegError::UnexpectedMarker { marker, at } => {
                 write!(f, "unexpected marker `FF{marker:02X}` at byte {at}")
             }

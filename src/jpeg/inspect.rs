@@ -17,7 +17,8 @@ pub fn inspect(bytes: &[u8]) -> Result<JpegLayout, JpegError> {
         return Err(JpegError::Empty);
     }
     if !bytes.starts_with(&[0xFF, marker::SOI]) {
-        return Err(JpegError::NotJpeg);
+        let begin = [bytes[0], bytes.get(1).copied().unwrap_or_default()];
+        return Err(JpegError::NotJpeg { begin });
     }
     let mut walk = Walk::default();
     let mut at = 2;
@@ -47,4 +48,20 @@ pub fn inspect(bytes: &[u8]) -> Result<JpegLayout, JpegError> {
             }
         }
     }
+}
+
+/// Other bytes before the SOI are passed over up to this many.
+const MOST_LEAD_BYTES: usize = 4096;
+
+/// Where the JPEG in `bytes` begins: 0, or behind a few other bytes; `None` when none begins.
+pub fn find_soi(bytes: &[u8]) -> Option<usize> {
+    let soi = [0xFF, marker::SOI];
+    if bytes.starts_with(&soi) {
+        return Some(0);
+    }
+    // With the marker behind it: two bytes alone may be anything.
+    let begin = &bytes[..bytes.len().min(MOST_LEAD_BYTES + 3)];
+    begin
+        .windows(3)
+        .position(|three| three[..2] == soi && three[2] == 0xFF)
 }

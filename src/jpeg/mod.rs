@@ -27,6 +27,6 @@ mod walk;
 
 pub use comment::{comment, with_comment};
 pub use error::JpegError;
-pub use inspect::inspect;
+pub use inspect::{find_soi, inspect};
 pub use join::join;
 pub use layout::JpegLayout;

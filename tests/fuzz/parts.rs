@@ -1,4 +1,4 @@
-//! Fuzz target: whatever a server sends, `relay/parts` does not panic, holds no more than it says, and finds the same
+//! Fuzz target: whatever a server sends, `mjpeg_http/parts` does not panic, holds no more than it says, and finds the same
 //! parts however the bytes are split.
 //!
 //! The module is included as source, as in `jpeg.rs`.
@@ -9,10 +9,10 @@
 #[allow(dead_code)]
 mod parts;
 
-use parts::{Flaw, Parts};
+use parts::{PartError, Parts};
 
 /// All parts of `pieces`, and what ended them.
-fn all<'a>(boundary: &str, pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, Option<Flaw>) {
+fn all<'a>(boundary: &str, pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, Option<PartError>) {
     let mut parts = Parts::new(boundary);
     let mut seen = Vec::new();
     for piece in pieces {

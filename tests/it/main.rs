@@ -65,6 +65,7 @@ mod threads;
 mod timelapse;
 mod trial;
 mod units;
+mod upstreams;
 mod watch;
 
 #[path = "../bench/load/mod.rs"]

@@ -32,15 +32,16 @@ fn timestamp(part: &Part) -> String {
 }
 
 /// A server that answers each connection with `answer`, and with what is sent to it afterwards.
-struct Fake {
+pub struct Fake {
     address: SocketAddr,
     /// Of the newest connection.
-    more: mpsc::Receiver<Sender<Vec<u8>>>,
+    pub more: mpsc::Receiver<Sender<Vec<u8>>>,
     requests: mpsc::Receiver<String>,
 }
 
 impl Fake {
-    fn start(answer: &'static str) -> Fake {
+    /// A server on a port of its own.
+    pub fn start(answer: &'static str) -> Fake {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("bound");
         let ((connected, more), (asked, requests)) = (mpsc::channel(), mpsc::channel());
@@ -75,31 +76,38 @@ impl Fake {
         }
     }
 
-    fn url(&self, path: &str) -> String {
+    /// Its address.
+    pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
     /// Where to write what the next connection is sent.
-    fn next(&self) -> Sender<Vec<u8>> {
+    pub fn next(&self) -> Sender<Vec<u8>> {
         self.more.recv_timeout(SOON).expect("a connection")
     }
 
-    fn request(&self) -> String {
+    /// True when no connection came that was not taken by [`Fake::next`].
+    pub fn is_unasked(&self) -> bool {
+        self.more.try_recv().is_err()
+    }
+
+    /// What the next connection asks.
+    pub fn request(&self) -> String {
         self.requests.recv_timeout(SOON).expect("a request")
     }
 }
 
 /// The head of a stream whose parts begin right behind it.
-const MULTIPART: &str = "HTTP/1.1 200 OK\r\n\
+pub const MULTIPART: &str = "HTTP/1.1 200 OK\r\n\
     Content-Type: multipart/x-mixed-replace;boundary=f\r\n\r\n--f\r\n";
 
 /// A part of it that says nothing of itself.
-fn bare_part(jpeg: &[u8]) -> Vec<u8> {
+pub fn bare_part(jpeg: &[u8]) -> Vec<u8> {
     [b"\r\n", jpeg, b"\r\n--f\r\n"].concat()
 }
 
 /// A whole JPEG that is unlike those of other numbers.
-fn picture(number: u32) -> Vec<u8> {
+pub fn picture(number: u32) -> Vec<u8> {
     commented(&format!("{number:06}"))
 }
 
@@ -119,7 +127,7 @@ fn commented(text: &str) -> Vec<u8> {
 
 /// Sends pictures 1, 2, … to `relay`, each when the one before was taken in with nothing behind it,
 /// until one is published: a viewer that has just come may watch a moment later than it says.
-fn send_until_shown(relay: &Camfeed, mut send: impl FnMut(u32)) -> u32 {
+pub fn send_until_shown(relay: &Camfeed, mut send: impl FnMut(u32)) -> u32 {
     let number = |field: &str| {
         state(relay.address)
             .pointer(field)
@@ -127,10 +135,10 @@ fn send_until_shown(relay: &Camfeed, mut send: impl FnMut(u32)) -> u32 {
             .as_u64()
             .unwrap()
     };
-    let before = number("/stream/sequence");
+    let (before, captured) = (number("/stream/sequence"), number("/camera/captured"));
     for picture in 1..100 {
         send(picture);
-        let is_in = || number("/camera/captured") >= picture.into();
+        let is_in = || number("/camera/captured") >= captured + u64::from(picture);
         assert!(
             eventually(Duration::from_secs(3), is_in),
             "picture {picture} is not taken in"
@@ -142,7 +150,7 @@ fn send_until_shown(relay: &Camfeed, mut send: impl FnMut(u32)) -> u32 {
     panic!("none of a hundred pictures is shown");
 }
 
-fn unix() -> Duration {
+pub fn unix() -> Duration {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .expect("after 1970")

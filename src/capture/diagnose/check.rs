@@ -90,8 +90,11 @@ fn read(device: &Device, config: &CameraConfig, tally: &Mutex<Tally>) -> Result<
                 break;
             }
         };
-        end = source.retrieve(Mat::default()).and_then(|picture| {
-            let taken = tally.lock().take(&picture, captured.at);
+        let repairs = source.take_repairs();
+        end = source.retrieve(Mat::default()).and_then(|mut picture| {
+            let mut tally = tally.lock();
+            tally.note_repaired(repairs + u64::from(picture.cut_to_soi()));
+            let taken = tally.take(&picture, captured.at);
             taken.map_err(|reason| Error::silent(device, source::no_picture_there(&reason)))
         });
     }

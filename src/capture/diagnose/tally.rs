@@ -6,6 +6,7 @@ use crate::{
     config::{CameraConfig, Size},
     encode::{Picture, Pixels, decodes_cleanly},
     feed::{camera::SourceInfo, frame::placeholder_reason},
+    jpeg::JpegError,
 };
 use opencv::prelude::*;
 use std::{cmp::Reverse, collections::BTreeMap, time::Instant};
@@ -17,6 +18,10 @@ pub struct Tally {
     whole: u32,
     /// How many had which defect.
     broken: BTreeMap<&'static str, u32>,
+    /// What was wrong with the last broken one.
+    last_flaw: Option<JpegError>,
+    /// Whole pictures that came with a wrong length, or behind other bytes.
+    repaired: u64,
     /// Capture times of the first and the last picture.
     first: Option<Instant>,
     last: Option<Instant>,
@@ -33,6 +38,11 @@ impl Tally {
     /// For the pictures of a source just opened.
     pub fn begin(&mut self, source: &dyn Source) {
         self.missing_eoi = MissingEoi::new(source);
+    }
+
+    /// Counts pictures that came with a fault and are whole.
+    pub fn note_repaired(&mut self, count: u64) {
+        self.repaired += count;
     }
 
     /// Counts a picture; the reason in a placeholder, which is none.
@@ -55,6 +65,7 @@ impl Tally {
                     }
                     Err(flaw) => {
                         *self.broken.entry(flaw.defect()).or_default() += 1;
+                        self.last_flaw = Some(flaw);
                         (0, 0)
                     }
                 }
@@ -78,7 +89,9 @@ impl Tally {
         };
         (whole < broken).then(|| {
             let all = whole + broken;
-            format!("{broken} of {all} pictures are broken, most often {defect}")
+            let last = self.last_flaw.as_ref();
+            let last = last.map_or(String::new(), |flaw| format!(" (the last one: {flaw})"));
+            format!("{broken} of {all} pictures are broken, most often {defect}{last}")
         })
     }
 
@@ -143,6 +156,12 @@ impl Tally {
         );
         println!("measured     {} frames a second", rate(self.rate()));
         self.print_counts();
+        if self.repaired > 0 {
+            println!(
+                "repaired     {} with a wrong length, or behind other bytes",
+                self.repaired
+            );
+        }
         if self.jpegs > 0 {
             let average = self.bytes / self.jpegs as usize;
             println!("JPEG size    {} kB on average", average / 1000);
@@ -215,7 +234,8 @@ mod tests {
         }
         assert_eq!((tally.whole, tally.broken()), (1, 3));
         assert_eq!(tally.defects(), [("not a JPEG", 2), ("empty", 1)]);
-        let words = "3 of 4 pictures are broken, most often not a JPEG";
+        let words = "3 of 4 pictures are broken, most often not a JPEG \
+                     (the last one: it begins with `6D6F`, a JPEG with `FFD8`)";
         assert_eq!(tally.verdict().as_deref(), Some(words));
     }
 

@@ -45,6 +45,11 @@ pub trait Source {
         Repeat::No
     }
 
+    /// How many parts were mended since this was last asked.
+    fn take_repairs(&mut self) -> u64 {
+        0
+    }
+
     /// Whether its JPEGs may come without their last bytes, lost on the way from the camera.
     fn may_lose_bytes(&self) -> bool {
         false

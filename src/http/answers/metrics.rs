@@ -26,6 +26,7 @@ camfeed_camera_frozen 1 while the camera gives the very same picture again and a
 camfeed_camera_reopened_total Times the camera was opened again after it had been lost.
 camfeed_frames_captured_total Pictures the camera gave.
 camfeed_frames_encoded_total Frames made by the encoders; a camera's own JPEGs need none.
+camfeed_frames_repaired_total Pictures that came with a wrong length or behind other bytes, and were whole all the same.
 camfeed_frames_dropped_total Pictures nobody could see: skipped, every encoder was busy; late, a newer one was \
     ready before; broken, no whole JPEG.
 camfeed_capture_rate_hertz Pictures a second, over the last three seconds.
@@ -99,6 +100,7 @@ fn describe_camera(text: &mut Exposition, app: &App) {
     text.put("camfeed_camera_frozen", u8::from(camera.is_frozen()));
     text.put("camfeed_camera_reopened_total", stats.reopened.get());
     text.put("camfeed_frames_captured_total", stats.captured.get());
+    text.put("camfeed_frames_repaired_total", stats.repaired.get());
     text.put("camfeed_frames_encoded_total", stats.encoded.get());
     text.put_each("camfeed_frames_dropped_total", "reason", &dropped);
     text.put("camfeed_capture_rate_hertz", observation.measured_fps);

@@ -77,6 +77,8 @@ fn describe(app: &App) -> Value {
             "captured": stats.captured.get(),
             "skipped": stats.skipped.get(),
             "dropped": stats.dropped.get(),
+            // Whole for all that they came with a wrong length or behind other bytes.
+            "repaired": stats.repaired.get(),
             "reopened": stats.reopened.get(),
             "reason": status.reason,
             // The very same picture comes again and again.

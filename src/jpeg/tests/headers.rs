@@ -31,12 +31,13 @@ fn each_kind_of_bad_header_has_its_flaw() {
     let dht = place(P420, marker::DHT);
     let size = |bytes: [u8; 4]| join(&[&P420[..sof + 5], &bytes, &P420[sof + 9..]]);
     let bad = |marker, at| JpegError::BadSegment { marker, at };
+    let not_jpeg = |one, two| JpegError::NotJpeg { begin: [one, two] };
     let cases: Vec<(&str, Vec<u8>, JpegError)> = vec![
         ("nothing", vec![], JpegError::Empty),
-        ("one byte", vec![0xFF], JpegError::NotJpeg),
-        ("zeros", vec![0; 100], JpegError::NotJpeg),
-        ("FFs", vec![0xFF; 65536], JpegError::NotJpeg),
-        ("text", b"<html>".to_vec(), JpegError::NotJpeg),
+        ("one byte", vec![0xFF], not_jpeg(0xFF, 0)),
+        ("zeros", vec![0; 100], not_jpeg(0, 0)),
+        ("FFs", vec![0xFF; 65536], not_jpeg(0xFF, 0xFF)),
+        ("text", b"<html>".to_vec(), not_jpeg(b'<', b'h')),
         (
             "SOI alone",
             vec![0xFF, 0xD8],
@@ -231,9 +232,26 @@ fn flaws_say_what_is_wrong() {
     assert_eq!(flaw.reason(), "unexpected_marker");
     assert_eq!(
         JpegError::Truncated { at: 9 }.to_string(),
-        "truncated at byte 9"
+        "cut off at byte 9"
     );
     let flaw = inspect(&P420[..P420.len() - 2]).expect_err("no EOI");
     let bytes = P420.len() - 2;
-    assert_eq!(flaw.to_string(), format!("no EOI in its {bytes} bytes"));
+    assert_eq!(flaw.to_string(), format!("cut off at byte {bytes}: no EOI"));
+}
+
+#[test]
+fn a_few_bytes_before_the_soi_are_passed_over() {
+    for (lead, expected) in [
+        (b"".as_slice(), Some(0)),
+        (b"\0", Some(1)),
+        (b"\r\n", Some(2)),
+        (b"\xff\xd8", Some(0)),
+        (&[b'x'; 100], Some(100)),
+        (&[b'x'; 4096], Some(4096)),
+        (&[b'x'; 4097], None),
+    ] {
+        let bytes = [lead, P420].concat();
+        assert_eq!(find_soi(&bytes), expected, "{}", lead.len());
+    }
+    assert_eq!(find_soi(b"\xff"), None);
 }

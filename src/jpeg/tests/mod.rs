@@ -46,7 +46,7 @@ impl JpegError {
     pub fn reason(&self) -> &'static str {
         match self {
             JpegError::Empty => "empty",
-            JpegError::NotJpeg => "garbage",
+            JpegError::NotJpeg { .. } => "garbage",
             JpegError::StrayByte { .. } => "stray_byte",
             JpegError::BadSegment { .. } => "bad_segment",
             JpegError::NoFrameHeader => "no_frame_header",

@@ -50,26 +50,33 @@ impl Address {
         })
     }
 
-    /// Where `location` leads from here; `None` when that is no `http://` address. A password goes
-    /// along to the same server only.
+    /// Where `location` leads from here (RFC 3986, 5.2); `None` when that is no `http://` address. A
+    /// password goes along to the same server only.
     pub fn follow(&self, location: &str) -> Option<Address> {
-        if location.contains("://") {
+        let scheme_end = location.find([':', '/', '?', '#']).unwrap_or_default();
+        if location[scheme_end..].starts_with(':') {
             let mut next = Address::parse(location)?;
             if next.authority() == self.authority() {
                 next.login = next.login.or_else(|| self.login.clone());
             }
             return Some(next);
         }
-        let target = if let Some(elsewhere) = location.strip_prefix("//") {
+        if let Some(elsewhere) = location.strip_prefix("//") {
             return self.follow(&format!("http://{elsewhere}"));
-        } else if location.starts_with('/') {
-            location.to_owned()
-        } else {
-            let path = self.target.split('?').next().unwrap_or_default();
-            let folder = &path[..=path.rfind('/').unwrap_or(0)];
-            format!("{folder}{location}")
+        }
+        let (path, query) = split_query(location.split('#').next().unwrap_or_default());
+        let (own_path, own_query) = split_query(&self.target);
+        let target = match path {
+            "" => format!(
+                "{own_path}{}",
+                if query.is_empty() { own_query } else { query }
+            ),
+            path if path.starts_with('/') => format!("{}{query}", without_dots(path)),
+            path => {
+                let folder = &own_path[..=own_path.rfind('/').unwrap_or(0)];
+                format!("{}{query}", without_dots(&format!("{folder}{path}")))
+            }
         };
-        let target = target.split('#').next().unwrap_or_default().to_owned();
         Some(Address {
             target,
             ..self.clone()
@@ -93,6 +100,30 @@ impl Address {
         let login = self.login.as_deref()?;
         Some(format!("Basic {}", BASE64_STANDARD.encode(login)))
     }
+}
+
+/// Path, and query with its `?`.
+fn split_query(target: &str) -> (&str, &str) {
+    target.split_at(target.find('?').unwrap_or(target.len()))
+}
+
+/// The path without `.` and `..` (RFC 3986, 5.2.4).
+fn without_dots(path: &str) -> String {
+    let mut segments = Vec::new();
+    for segment in path.split('/').skip(1) {
+        match segment {
+            "." => {}
+            ".." => drop(segments.pop()),
+            segment => segments.push(segment),
+        }
+    }
+    let is_folder = ["/.", "/.."].iter().any(|end| path.ends_with(end));
+    let end = if is_folder && !segments.is_empty() {
+        "/"
+    } else {
+        ""
+    };
+    format!("/{}{end}", segments.join("/"))
 }
 
 impl fmt::Debug for Address {
@@ -159,6 +190,17 @@ mod tests {
             ("http://pi:8080/s", "pi:8080", "/s", true),
             ("http://pi/s", "pi", "/s", false),
             ("//other/s", "other", "/s", false),
+            ("?x=/../y", "pi:8080", "/a/b?x=/../y", true),
+            ("", "pi:8080", "/a/b?c=/d", true),
+            ("#end", "pi:8080", "/a/b?c=/d", true),
+            ("../s", "pi:8080", "/s", true),
+            ("../../../s/./t/../u?v=../w", "pi:8080", "/s/u?v=../w", true),
+            ("./", "pi:8080", "/a/", true),
+            ("..", "pi:8080", "/", true),
+            ("s/..", "pi:8080", "/a/", true),
+            ("/x/../y/.", "pi:8080", "/y/", true),
+            ("/?action=stream", "pi:8080", "/?action=stream", true),
+            ("s?to=http://x/", "pi:8080", "/a/s?to=http://x/", true),
         ] {
             let to = from.follow(location).expect("one");
             assert_eq!(
@@ -168,7 +210,9 @@ mod tests {
             );
             assert_eq!(to.login.is_some(), keeps, "{location}");
         }
-        assert_eq!(from.follow("https://pi/s"), None);
+        for other in ["https://pi/s", "mailto:ann@pi", "rtsp://pi/s"] {
+            assert_eq!(from.follow(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -2,13 +2,15 @@
 //! its last byte is there.
 //!
 //! The format is that of `multipart.rs`, and what other servers make of it. Their boundaries come
-//! with more, fewer or other dashes than their header says, some quote it, some say no length, some
-//! begin with a line of their own: so the delimiter is taken as it first comes, and the header is
-//! but a hint. A length is believed; without one the next delimiter ends the part.
+//! with more, fewer or other dashes than their header says, some quote it, some say no length or a wrong
+//! one, some begin with a line of their own: so the delimiter is taken as it first comes, and the
+//! header is but a hint. A length is believed where a JPEG ends there; else the next delimiter ends the
+//! part.
 //!
 //! Pure: no clock, no socket, nothing of the rest of the program, so that the fuzz target beside
 //! `tests/fuzz` can include it. What it holds is bounded.
 
+use memchr::memmem;
 use std::{fmt, mem, ops::Range, time::Duration};
 
 /// A part is no longer than this.
@@ -16,6 +18,9 @@ const MOST_PART_BYTES: usize = 32 << 20;
 
 /// And its head no longer than this.
 const MOST_HEAD_BYTES: usize = 16 << 10;
+
+/// What ends a JPEG.
+const EOI: &[u8] = b"\xff\xd9";
 
 /// A line longer than this is no delimiter (RFC 2046 allows 70 and some dashes).
 const MOST_DELIMITER_BYTES: usize = 256;
@@ -62,6 +67,10 @@ pub struct Parts {
     /// The JPEG of the part given last.
     jpeg: Range<usize>,
     place: PartState,
+    /// A right length ended a part that has no EOI: its server's pictures have none.
+    omits_eoi: bool,
+    /// Parts that did not end where their length says.
+    wrong_lengths: u64,
 }
 
 /// What comes next.
@@ -96,7 +105,14 @@ impl Parts {
             place: PartState::Between {
                 is_line_start: true,
             },
+            omits_eoi: false,
+            wrong_lengths: 0,
         }
+    }
+
+    /// How many parts did not end where their length says.
+    pub fn wrong_lengths(&self) -> u64 {
+        self.wrong_lengths
     }
 
     /// Takes in what came; [`Parts::next_part`] until it gives none, then more.
@@ -144,7 +160,7 @@ impl Parts {
     /// there is no whole line.
     fn pass_delimiter(&mut self, is_line_start: bool) -> bool {
         let rest = &self.buffer[self.done..];
-        let Some(end) = find(rest, b"\n") else {
+        let Some(end) = memchr::memchr(b'\n', rest) else {
             if rest.len() > MOST_DELIMITER_BYTES {
                 self.done = self.buffer.len();
                 self.place = PartState::Between {
@@ -188,7 +204,7 @@ impl Parts {
         let rest = &self.buffer[self.done..];
         let mut head = Head::default();
         let mut at = 0;
-        while let Some(length) = find(&rest[at..], b"\n") {
+        while let Some(length) = memchr::memchr(b'\n', &rest[at..]) {
             let line = rest[at..at + length].trim_ascii();
             at += length + 1;
             if line.is_empty() {
@@ -207,30 +223,33 @@ impl Parts {
     /// Sets `jpeg` to the body; false when it is not all there yet.
     fn take_body(&mut self, head: Head, searched: usize) -> Result<bool, PartError> {
         let rest = &self.buffer[self.done..];
-        let (length, next) = match head.length {
-            Some(length) if length > MOST_PART_BYTES => return Err(PartError::LongPart),
-            Some(length) if length > rest.len() => return Ok(false),
-            Some(length) => (length, length),
-            None => {
-                let delimiter = self.delimiter.as_deref().unwrap_or_default();
-                match find(&rest[searched..], delimiter) {
-                    Some(found) => {
-                        let next = searched + found;
-                        let body = &rest[..next];
-                        let body = body.strip_suffix(b"\n").unwrap_or(body);
-                        let body = body.strip_suffix(b"\r").unwrap_or(body);
-                        (body.len(), next)
-                    }
-                    None if rest.len() > MOST_PART_BYTES => return Err(PartError::LongPart),
-                    None => {
-                        // Its beginning may be there.
-                        let searched = (rest.len() + 1).saturating_sub(delimiter.len());
-                        self.place = PartState::Body(head, searched);
-                        return Ok(false);
-                    }
-                }
+        let found = self.find_delimiter(rest, searched);
+        let before = |at: usize| without_line_end(&rest[..at]).len();
+        let is_jpeg = |length: usize| rest.get(..length).is_some_and(|body| body.ends_with(EOI));
+        let told = head.length.filter(|&length| length <= MOST_PART_BYTES);
+        let (length, next) = match (told, found) {
+            // The length is too long, and ends with a later picture by chance.
+            (Some(_), Ok(at)) if is_jpeg(before(at)) => (before(at), at),
+            // The delimiter may come with the next picture only.
+            (Some(told), _) if is_jpeg(told) => (told, told),
+            (Some(told), Err(_)) if self.omits_eoi && rest.len() >= told => (told, told),
+            // No picture ends there: the delimiter may be a part of it.
+            (Some(told), Ok(at)) if at < told && rest.len() < told => {
+                self.place = PartState::Body(head, at);
+                return Ok(false);
+            }
+            (_, Ok(at)) => (before(at), at),
+            (_, Err(_)) if rest.len() > MOST_PART_BYTES => return Err(PartError::LongPart),
+            (_, Err(searched)) => {
+                self.place = PartState::Body(head, searched);
+                return Ok(false);
             }
         };
+        if let Some(told) = head.length {
+            let is_right = (length..=next).contains(&told);
+            self.wrong_lengths += u64::from(!is_right);
+            self.omits_eoi = is_right && !is_jpeg(length);
+        }
         self.jpeg = self.done..self.done + length;
         self.done += next;
         self.place = PartState::Between {
@@ -238,6 +257,32 @@ impl Parts {
         };
         Ok(true)
     }
+
+    /// Where the next delimiter begins in `rest`, of which the first `from` bytes hold none; else how many
+    /// bytes hold none.
+    fn find_delimiter(&self, rest: &[u8], mut from: usize) -> Result<usize, usize> {
+        let delimiter = self.delimiter.as_deref().unwrap_or_default();
+        while let Some(found) = memmem::find(&rest[from..], delimiter) {
+            from += found;
+            let behind = rest[from + delimiter.len()..].trim_ascii_start();
+            let line_end = &rest[from + delimiter.len()..rest.len() - behind.len()];
+            if line_end.contains(&b'\n') || behind.starts_with(b"--") {
+                return Ok(from);
+            }
+            if behind.is_empty() || behind == b"-" {
+                return Err(from);
+            }
+            from += 1;
+        }
+        // Its beginning may be there.
+        Err(from.max((rest.len() + 1).saturating_sub(delimiter.len())))
+    }
+}
+
+/// A body without the line's end that belongs to the delimiter behind it.
+fn without_line_end(body: &[u8]) -> &[u8] {
+    let body = body.strip_suffix(b"\n").unwrap_or(body);
+    body.strip_suffix(b"\r").unwrap_or(body)
 }
 
 impl Head {
@@ -257,23 +302,6 @@ impl Head {
     }
 }
 
-/// The boundary that a Content-Type names (empty when it names none); `None` for another type.
-pub fn boundary(content_type: &str) -> Option<&str> {
-    let (kind, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
-    if !kind
-        .trim()
-        .eq_ignore_ascii_case("multipart/x-mixed-replace")
-    {
-        return None;
-    }
-    let value = parameters.split(';').find_map(|parameter| {
-        let (name, value) = parameter.split_once('=')?;
-        let is_it = name.trim().eq_ignore_ascii_case("boundary");
-        is_it.then(|| value.trim().trim_matches('"'))
-    });
-    Some(value.unwrap_or_default())
-}
-
 /// `1795354412.123456`, digit by digit: a float would not keep the microseconds.
 fn seconds(text: &str) -> Option<Duration> {
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, "0"));
@@ -283,18 +311,6 @@ fn seconds(text: &str) -> Option<Duration> {
     }
     let nanos = format!("{digits:0<9}").parse().ok()?;
     Some(Duration::new(seconds.parse().ok()?, nanos))
-}
-
-fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
-    let first = *needle.first()?;
-    let mut from = 0;
-    while let Some(at) = bytes[from..].iter().position(|&byte| byte == first) {
-        if bytes[from + at..].starts_with(needle) {
-            return Some(from + at);
-        }
-        from += at + 1;
-    }
-    None
 }
 
 #[cfg(test)]
