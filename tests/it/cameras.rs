@@ -349,6 +349,62 @@ fn why_a_camera_does_not_open_is_told_in_the_log_and_in_state() {
 }
 
 #[test]
+fn every_error_at_the_start_says_what_to_do_next() {
+    for (control, code, words) in [
+        ("fail_streamon ENOSPC", 6, "no bandwidth left"),
+        ("fail_streamon EBUSY", 4, "another program is using it"),
+        ("fail_streamon EACCES", 5, "may not be started"),
+        ("fail_streamon EIO", 6, "unplug it and plug it in again"),
+        ("fail_streamon EPROTO", 6, "USB protocol error"),
+        ("fail_streamon EPIPE", 6, "lacks this format"),
+        ("fail_streamon ENODEV", 3, "fell off the bus"),
+        ("driver unicam", 7, "gst:libcamerasrc"),
+        ("driver rp1-cfe", 7, "gst:libcamerasrc"),
+        ("format h264,hevc", 6, "go2rtc"),
+    ] {
+        let camera = FakeCamera::new(control);
+        let (seen, said) = run_camfeed(&camera, &["--check", "--source", "0"]);
+        assert!(said.contains(words), "{control}: {said}");
+        assert_eq!(seen, Some(code), "{control}: {said}");
+        let camfeed = camera.serve(&["--source", "0"]);
+        assert!(camfeed.wait_log("WARN").contains(words), "{control}");
+        let reason = || state(camfeed.address)["camera"]["reason"].to_string();
+        assert!(
+            eventually(SOON, || reason().contains(words)),
+            "{}",
+            reason()
+        );
+    }
+}
+
+#[test]
+fn a_first_picture_that_is_late_names_the_option() {
+    let camera = FakeCamera::new("start_ms 60000");
+    let camfeed = camera.serve(&["--source", "0", "--camera-timeout", "1"]);
+    let line = camfeed.wait_log("WARN");
+    assert!(
+        line.contains("no picture within 1 s (`--camera-timeout`)"),
+        "{line}"
+    );
+}
+
+#[test]
+fn bytes_before_the_soi_are_cut_off_and_counted() {
+    for lead in ["lead 1", "lead 100", "lead line"] {
+        let camera = FakeCamera::new(lead);
+        let (code, said) = run_camfeed(&camera, &["--check", "--source", "0"]);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(said.contains("repaired"), "{said}");
+        let camfeed = camera.serve(&["--source", "0"]);
+        let mut parts = Parts::open(camfeed.address, "/stream");
+        let part = parts.next_part();
+        assert!(part.jpeg.starts_with(&[0xff, 0xd8]) && part.jpeg.ends_with(&[0xff, 0xd9]));
+        let repaired = state(camfeed.address)["camera"]["repaired"].as_u64();
+        assert!(repaired.is_some_and(|repaired| repaired > 0), "{lead}");
+    }
+}
+
+#[test]
 fn auto_takes_a_camera_plugged_in_later_and_keeps_to_it() {
     let camera = FakeCamera::new("plugged no");
     let camfeed = camera.online(&["--size", "640x480"]);

@@ -3,10 +3,10 @@
 use crate::{
     capture::{
         online_log::rate,
-        source::{raw, v4l2_devices},
+        source::{raw, v4l2_devices, v4l2_errors},
     },
-    config::{CameraConfig, Device, PixelFormat},
-    error::Cause,
+    config::{CameraConfig, PixelFormat},
+    error::{Cause, Error},
 };
 
 /// Prints every camera with what it offers; the exit code.
@@ -22,10 +22,10 @@ pub fn list(config: &CameraConfig) -> u8 {
     for (number, path) in cameras.iter().enumerate() {
         match v4l2_devices::describe(path) {
             Ok(camera) => print_camera(&camera, number == 0, &config.format),
-            Err(_) => println!(
-                "{}",
-                v4l2_devices::diagnose_open(&Device::Node(path.clone()), path)
-            ),
+            Err(_) => {
+                let (cause, reason) = v4l2_errors::diagnose(path);
+                println!("{}", Error::open(&path.display(), cause, reason));
+            }
         }
     }
     0

@@ -9,11 +9,13 @@ pub mod mjpeg_http;
 pub mod open;
 pub mod opencv_stream;
 pub mod raw;
+pub mod raw_refusals;
 pub mod test_pattern;
 pub mod v4l2;
 pub mod v4l2_controls;
 pub mod v4l2_devices;
 pub mod v4l2_driver;
+pub mod v4l2_errors;
 pub mod video_capture;
 
 use crate::{

@@ -7,7 +7,7 @@
 
 use crate::{
     capture::source::{v4l2_driver::PictureLayout, video_capture::opencv_version},
-    config::{Device, PixelFormat, Size},
+    config::{PixelFormat, Size},
     encode::Pixels,
 };
 use opencv::{
@@ -66,13 +66,6 @@ const FORMATS: [Format; 16] = [
     format("Y10", Pixels::Gray, core::CV_16UC1, Way::Bits(10)),
 ];
 
-/// Codes of which GStreamer's `v4l2src` makes pixels that `videoconvert` knows.
-const KNOWN_TO_GSTREAMER: [&str; 29] = [
-    "411P", "422P", "AB24", "AR12", "AR15", "AR24", "BA24", "BGR3", "BGR4", "BX24", "GREY", "NV12",
-    "NV16", "NV21", "NV24", "NV61", "RGB3", "RGB4", "RGBP", "RX24", "UYVY", "VYUY", "XR15", "XR24",
-    "Y16", "YU12", "YUYV", "YV12", "YVYU",
-];
-
 const fn format(code: &'static str, pixels: Pixels, kind: i32, way: Way) -> Format {
     Format {
         code,
@@ -104,8 +97,13 @@ pub fn is_jpeg(code: &str) -> bool {
     matches!(code, "MJPG" | "JPEG")
 }
 
+/// The codes of the raw formats that are served, best first.
+pub fn codes() -> impl Iterator<Item = &'static str> {
+    FORMATS.iter().map(|format| format.code)
+}
+
 /// True for the codes of what is served.
-fn is_served(code: &str) -> bool {
+pub fn is_served(code: &str) -> bool {
     is_jpeg(code) || format_of(code).is_some()
 }
 
@@ -115,87 +113,11 @@ pub fn wanted(asked: &PixelFormat, offered: &[String]) -> Option<String> {
     if let PixelFormat::Named(name) = asked {
         return Some(name.clone());
     }
-    let served = FORMATS.iter().map(|format| format.code);
     ["MJPG", "JPEG"]
         .into_iter()
-        .chain(served)
+        .chain(codes())
         .map(str::to_owned)
         .find(|name| offered.contains(name))
-}
-
-/// Why a camera at `device` with these formats is not even opened; `None` when it is worth trying.
-pub fn refusal(asked: &PixelFormat, offered: &[String], device: &Device) -> Option<String> {
-    let code = match asked {
-        // What the camera lacks becomes something else, which is looked at when it is open.
-        PixelFormat::Named(name) => offered.contains(name).then_some(name)?,
-        PixelFormat::Auto => offered
-            .iter()
-            .find(|code| is_served(code))
-            .or(offered.first())?,
-    };
-    (!is_served(code)).then(|| unserved(code, offered, device))
-}
-
-/// Why pictures of the format `code` are not served, and what is.
-pub fn unserved(code: &str, offered: &[String], device: &Device) -> String {
-    let others: Vec<_> = offered
-        .iter()
-        .filter(|other| is_served(other))
-        .map(|other| format!("`--format {}`", other.to_lowercase()))
-        .collect();
-    let advice = if others.is_empty() {
-        pipeline(code, device)
-    } else {
-        format!(" ({} works)", others.join(" or "))
-    };
-    format!("its format `{code}` cannot be shown in its own colours{advice}")
-}
-
-/// Why pictures that lie so that OpenCV reads them wrongly are not served, and what is: another `size`
-/// that the camera has, its JPEGs, or a pipeline.
-pub fn misread(
-    code: &str,
-    flaw: &str,
-    size: Option<Size>,
-    offered: &[String],
-    device: &Device,
-) -> String {
-    let jpeg = offered.iter().find(|other| is_jpeg(other));
-    let advice = match (size, jpeg) {
-        (Some(size), _) => format!(" (`--size {size}` works)"),
-        (None, Some(jpeg)) => format!(" (`--format {}` works)", jpeg.to_lowercase()),
-        (None, None) => pipeline(code, device),
-    };
-    format!("its `{code}` {flaw}{advice}")
-}
-
-/// The pipeline that shows the camera, where GStreamer knows the format. Pictures of a format that is
-/// served as it is are converted there and back: `v4l2src` tells of padding to a converter alone.
-fn pipeline(code: &str, device: &Device) -> String {
-    const BGR: &str = "videoconvert ! video/x-raw,format=BGR";
-    const GREY: &str = "videoconvert ! video/x-raw,format=GRAY8";
-    let (converter, package) = match code {
-        "BA81" | "GBRG" | "GRBG" | "RGGB" => (
-            format!("bayer2rgb ! {BGR}"),
-            ", with gstreamer1.0-plugins-bad",
-        ),
-        "BGR3" => (
-            format!("videoconvert ! video/x-raw,format=RGBx ! {BGR}"),
-            "",
-        ),
-        // As BGR it would be stretched.
-        "GREY" => (
-            format!("videoconvert ! video/x-raw,format=GRAY16_LE ! {GREY}"),
-            "",
-        ),
-        "Y16" => (GREY.to_owned(), ""),
-        _ if KNOWN_TO_GSTREAMER.contains(&code) => (BGR.to_owned(), ""),
-        _ => return String::new(),
-    };
-    format!(
-        " (GStreamer converts it{package}: `--source \"gst:v4l2src device={device} ! {converter} ! \
-         appsink\"`)"
-    )
 }
 
 impl Format {
@@ -311,13 +233,13 @@ mod tests {
         }
     }
 
-    fn codes(codes: &[&str]) -> Vec<String> {
+    fn offered(codes: &[&str]) -> Vec<String> {
         codes.iter().map(|&code| code.to_owned()).collect()
     }
 
     #[test]
     fn jpegs_are_preferred_then_colours_then_grey() {
-        let wanted = |offers: &[&str]| wanted(&PixelFormat::Auto, &codes(offers));
+        let wanted = |offers: &[&str]| wanted(&PixelFormat::Auto, &offered(offers));
         assert_eq!(wanted(&["YUYV", "MJPG"]).as_deref(), Some("MJPG"));
         assert_eq!(wanted(&["NV12", "UYVY", "YUYV"]).as_deref(), Some("YUYV"));
         assert_eq!(wanted(&["GREY", "NV12"]).as_deref(), Some("NV12"));
@@ -326,31 +248,6 @@ mod tests {
         let named = PixelFormat::Named("YUYV".to_owned());
         let offers = ["MJPG".to_owned()];
         assert_eq!(super::wanted(&named, &offers).as_deref(), Some("YUYV"));
-    }
-
-    #[test]
-    fn what_is_not_served_is_refused_by_name_with_what_is() {
-        let refusal = |asked: &str, offers: &[&str]| {
-            let asked = match asked {
-                "auto" => PixelFormat::Auto,
-                name => PixelFormat::Named(name.to_owned()),
-            };
-            refusal(&asked, &codes(offers), &Device::Node("/dev/video0".into()))
-        };
-        assert_eq!(refusal("auto", &["H264", "YUYV"]), None);
-        assert_eq!(refusal("NV12", &["NV12"]), None);
-        assert_eq!(refusal("H264", &["YUYV"]), None, "the camera lacks it");
-        assert_eq!(refusal("auto", &[]), None, "it could not be asked");
-        let said = refusal("H264", &["H264", "MJPG", "RGBP"]).expect("refused");
-        assert!(
-            said.contains("`H264`") && said.contains("`--format mjpg` works"),
-            "{said}"
-        );
-        let said = refusal("auto", &["RGBP"]).expect("refused");
-        assert!(
-            said.contains("`RGBP`") && said.contains("gst:v4l2src device=/dev/video0 !"),
-            "{said}"
-        );
     }
 
     #[test]

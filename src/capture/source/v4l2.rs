@@ -7,9 +7,10 @@
 
 use crate::{
     capture::source::{
-        Opened, Source, raw,
+        Opened, Source, raw, raw_refusals,
         v4l2_devices::{self, fourcc, fourcc_text},
         v4l2_driver::{self, Driver, PictureLayout},
+        v4l2_errors,
         video_capture::{has_size, opencv_version, opencv_words, opened, size_and_fps},
     },
     config::{CameraConfig, Device, Size},
@@ -84,13 +85,19 @@ pub fn open(
     let offered = v4l2_devices::formats(&path);
     let refused = |reason| Error::open(device, Cause::Silent, reason);
     let failed = |error| Error::open(device, Cause::Other, opencv_words(device, &error));
-    if let Some(reason) = raw::refusal(&config.format, &offered, device) {
+    let unusable = || {
+        let (cause, reason) = v4l2_errors::diagnose(&path);
+        Error::open(device, cause, reason)
+    };
+    if v4l2_devices::has_camera_module(&path) {
+        return Err(unusable());
+    }
+    if let Some(reason) = raw_refusals::refusal(&config.format, &offered, device) {
         return Err(refused(reason));
     }
     let wanted = raw::wanted(&config.format, &offered);
     let before = v4l2_driver::descriptors(&path);
-    let mut capture = opened(try_open(&path, wanted.as_deref(), config))
-        .ok_or_else(|| v4l2_devices::diagnose_open(device, &path))?;
+    let mut capture = opened(try_open(&path, wanted.as_deref(), config)).ok_or_else(unusable)?;
     let (facts, size) = read_back(&capture, &path, config, wanted).map_err(failed)?;
     let code = facts.format.as_str();
     let raw = raw::format_of(code);
@@ -108,7 +115,9 @@ pub fn open(
         Some(raw) => {
             if let Some(flaw) = raw.flaw(&layout) {
                 let other = readable_size(raw, &path, size);
-                return Err(refused(raw::misread(code, &flaw, other, &offered, device)));
+                return Err(refused(raw_refusals::misread(
+                    code, &flaw, other, &offered, device,
+                )));
             }
             if raw.is_opencvs() {
                 let is_set = capture.set(videoio::CAP_PROP_CONVERT_RGB, 1.0);
@@ -116,7 +125,7 @@ pub fn open(
             }
         }
         None if raw::is_jpeg(code) => {}
-        None => return Err(refused(raw::unserved(code, &offered, device))),
+        None => return Err(refused(raw_refusals::unserved(code, &offered, device))),
     }
     let source = Box::new(V4l2Source {
         capture,
@@ -216,8 +225,10 @@ impl Source for V4l2Source {
         }
         let since = *self.faulty_since.get_or_insert(asked);
         if since.elapsed() >= FAULTY {
-            // Plugged in again before anybody looked, or really broken: opening tells.
-            return Err(self.lost(Cause::Silent, "the camera gives errors instead of pictures"));
+            // Plugged in again before anybody looked, or really broken. It is asked by itself.
+            let _ = self.capture.release();
+            let (cause, reason) = v4l2_errors::diagnose(&self.node);
+            return Err(self.lost(cause, &reason));
         }
         self.stop.wait_until(Instant::now() + FAULT_PAUSE);
         Ok(None)

@@ -1,15 +1,12 @@
 //! What the kernel says of camera nodes: which there are, what they offer, what they are called
-//! when their number changes, and why one does not open.
+//! when their number changes, and what kind of node each is.
 //!
 //! Opens nodes for questions only, beside whoever streams from them.
 
-use crate::{
-    config::{Device, Size},
-    error::{Cause, Error},
-};
+use crate::{config::Size, error::Cause};
 use linuxvideo::{
     BufType, CapabilityFlags, Device as Node,
-    format::{Format, FrameIntervals, FrameSizes, PixelFormat},
+    format::{FrameIntervals, FrameSizes, PixelFormat},
 };
 use rustix::io::Errno;
 use std::{
@@ -78,16 +75,34 @@ fn is_camera(path: &Path) -> bool {
     }
 }
 
-fn captures(node: &Node) -> bool {
+/// True for a node that captures pictures by itself.
+pub fn captures(node: &Node) -> bool {
     let Ok(capabilities) = node.capabilities() else {
         return false;
     };
     let has = capabilities.device_capabilities();
-    // The image processors of a Raspberry Pi capture too, but only what they are fed.
-    let is_fed = ["bcm2835-isp", "pispbe", "rp1-cfe", "unicam"]
-        .iter()
-        .any(|driver| capabilities.driver().starts_with(driver));
-    has.contains(CapabilityFlags::VIDEO_CAPTURE) && !is_fed
+    has.contains(CapabilityFlags::VIDEO_CAPTURE)
+        && !has_driver(node, &["bcm2835-isp", "pispbe"])
+        && !is_camera_module(node)
+}
+
+/// True for a node of a Raspberry Pi's camera connector: it gives what a sensor gives only with the help of
+/// libcamera.
+pub fn is_camera_module(node: &Node) -> bool {
+    has_driver(node, &["unicam", "rp1-cfe"])
+}
+
+/// True where the node at `path` is of a camera connector; see [`is_camera_module`].
+pub fn has_camera_module(path: &Path) -> bool {
+    Node::open(path).is_ok_and(|node| is_camera_module(&node))
+}
+
+fn has_driver(node: &Node, drivers: &[&str]) -> bool {
+    let capabilities = node.capabilities();
+    capabilities.is_ok_and(|capabilities| {
+        let driver = capabilities.driver();
+        drivers.iter().any(|name| driver.starts_with(name))
+    })
 }
 
 /// The camera at `path` with everything it offers.
@@ -184,42 +199,6 @@ pub fn stable_name(path: &Path) -> Option<PathBuf> {
         .min()
 }
 
-/// Why the camera at `path` does not open or give pictures, with advice.
-pub fn diagnose_open(device: &Device, path: &Path) -> Error {
-    let asked = match Node::open(path) {
-        Err(error) => Err((cause_of(&error), error)),
-        Ok(node) if !captures(&node) => Err((Cause::NotACamera, Errno::NOTTY.into())),
-        Ok(node) => try_acquire(node).map_err(|error| match cause_of(&error) {
-            Cause::Busy => (Cause::Busy, error),
-            _ => (Cause::Other, error),
-        }),
-    };
-    let Err((cause, error)) = asked else {
-        return Error::open(device, Cause::Other, "it gives no video");
-    };
-    let reason = match cause {
-        Cause::Missing => "no such device (is the camera plugged in?)",
-        Cause::Forbidden => {
-            "permission denied (is this user in the group video? \
-             `sudo usermod -aG video $USER`, then log in again)"
-        }
-        Cause::Busy => "another program is using it (`sudo fuser -v /dev/video*` names it)",
-        Cause::NotACamera => {
-            "it is no camera that captures pictures (`camfeed --list` names those that do)"
-        }
-        Cause::Silent | Cause::Other => &lowercase_message(&error),
-    };
-    Error::open(device, cause, reason)
-}
-
-/// Asks for the format it has: a camera that streams to somebody else refuses.
-fn try_acquire(node: Node) -> io::Result<()> {
-    match node.format(BufType::VIDEO_CAPTURE)? {
-        Format::VideoCapture(format) => node.video_capture(format).map(drop),
-        _ => Ok(()),
-    }
-}
-
 /// What the system's error means for a camera.
 pub fn cause_of(error: &io::Error) -> Cause {
     match Errno::from_io_error(error) {
@@ -260,24 +239,6 @@ pub fn fourcc(text: &str) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_missing_device_is_named_as_such() {
-        let path = Path::new("/dev/video-of-nobody");
-        let error = diagnose_open(&Device::Node(path.into()), path);
-        assert_eq!(
-            error.to_string(),
-            "cannot open /dev/video-of-nobody: no such device (is the camera plugged in?)"
-        );
-        assert_eq!(error.cause(), Cause::Missing);
-    }
-
-    #[test]
-    fn a_node_of_another_kind_is_named_as_such() {
-        let path = Path::new("/dev/null");
-        let error = diagnose_open(&Device::Node(path.into()), path);
-        assert_eq!(error.cause(), Cause::NotACamera, "{error}");
-    }
 
     #[test]
     fn fourcc_is_read_from_its_low_byte_up() {
