@@ -5,10 +5,11 @@
 use crate::{
     attackers::{Aim, Damage, Dice, request, reset, side_by_side},
     bystanders::alone,
-    hostile::{serve_film, settled, trial},
+    hostile::{recovery, serve_film, settled, trial},
+    http::{Parts, get, read_exactly, read_until, send},
 };
 use std::{
-    io::Read,
+    io::{Read, Write},
     net::Shutdown,
     thread,
     time::{Duration, Instant},
@@ -120,4 +121,32 @@ fn viewers_that_come_and_go_leave_nothing_behind() {
         damage.opened
     );
     assert_eq!(damage.answers.keys().collect::<Vec<_>>(), [&200]);
+}
+
+/// A dashboard that loads its picture again and again, and an old client that keeps its connection.
+#[test]
+fn pictures_loaded_again_and_again_leave_nothing_behind() {
+    let _alone = alone();
+    let camfeed = serve_film(&[]);
+    let before = settled(&camfeed);
+    let old = "GET /snapshot.jpg HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
+    let mut kept = send(camfeed.address, "");
+    for _ in 0..50 {
+        assert_eq!(get(camfeed.address, "/snapshot.jpg?nocache=1").status, 200);
+        drop(Parts::open(camfeed.address, "/?action=stream&_=1"));
+        kept.write_all(old.as_bytes()).expect("kept");
+        let head = read_until(&mut kept, b"\r\n\r\n");
+        let head = String::from_utf8_lossy(&head).into_owned();
+        assert!(head.starts_with("HTTP/1.0 200 OK\r\n"), "{head}");
+        let line = head
+            .lines()
+            .find_map(|line| line.strip_prefix("Content-Length: "));
+        let length = line.and_then(|text| text.parse().ok()).expect("a length");
+        read_exactly(&mut kept, length);
+    }
+    drop(kept);
+    assert!(
+        recovery(&camfeed, before).is_some(),
+        "threads or descriptors are left"
+    );
 }

@@ -428,7 +428,7 @@ fn other_servers_ways_are_understood() {
             wire.send(render(number)).expect("connected");
         });
         let part = parts.next_part();
-        let is_it = (1..=last).any(|number| part.jpeg == picture(number));
+        let is_it = (0..=last).any(|number| part.jpeg == picture(number));
         assert!(is_it, "{name}");
         assert!(
             (part.timestamp - unix().as_secs_f64()).abs() < 20.0,
@@ -454,11 +454,10 @@ fn a_clock_that_is_wrong_is_passed_on_and_makes_no_picture_old() {
             .expect("connected");
         format!("X-Timestamp: {text}")
     };
-    send(1);
+    let mut sent = vec![send(1)];
     relay.wait_log("camera online");
     let mut parts = Parts::open(relay.address, "/stream");
     relay.wait_log("viewer joined");
-    let mut sent = Vec::new();
     send_until_shown(&relay, |number| sent.push(send(number + 1)));
     assert!(sent.contains(&timestamp(&parts.next_part())));
     // The server there is started anew and counts from 1.
@@ -560,6 +559,6 @@ fn an_upstream_that_never_sends_an_eoi_is_shown() {
     relay.wait_log("viewer joined");
     let last = send_until_shown(&relay, send);
     let part = parts.next_part();
-    assert!((1..=last).any(|number| part.jpeg == picture(number)));
+    assert!((0..=last.max(sent)).any(|number| part.jpeg == picture(number)));
     assert_eq!(relay.count_log("without an EOI"), 1);
 }
