@@ -379,7 +379,7 @@ fn broken_only(flaw: &JpegError) -> String {
 fn size_of(picture: &Picture, layout: Option<&JpegLayout>) -> Option<Size> {
     let (width, height) = match (picture, layout) {
         (_, Some(layout)) => (layout.width.into(), layout.height.into()),
-        (picture, None) => (picture.mat().cols(), picture.mat().rows()),
+        (picture, None) => picture.shape()?,
     };
     Some(Size {
         width: u32::try_from(width).ok()?,

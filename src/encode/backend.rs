@@ -3,18 +3,19 @@
 //! `encoder` asks one for each picture or stripe, never for each pixel.
 
 use crate::{encode::job::Pixels, error::Error};
-use opencv::{boxed_ref::BoxedRef, core::Mat};
-use std::fmt;
+use opencv::core::Mat;
+use std::{fmt, ops::Range};
 
 /// Compresses pixels. Each worker has its own, which keeps its buffers for the next picture.
 pub trait JpegEncoder: fmt::Debug {
     /// True for pixels that it compresses as they are.
     fn takes(&self, pixels: Pixels) -> bool;
 
-    /// The JPEG of `rows`, which follow each other without gaps, at a quality of 1 to 100.
+    /// The JPEG of some `rows` of the picture that `mat` holds without gaps, at a quality of 1 to 100.
     fn encode(
         &mut self,
-        rows: &BoxedRef<'_, Mat>,
+        mat: &Mat,
+        rows: Range<i32>,
         pixels: Pixels,
         quality: i32,
     ) -> Result<&[u8], Error>;

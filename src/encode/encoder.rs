@@ -15,7 +15,7 @@ use crate::{
     error::Error,
 };
 use opencv::{
-    core::{self, Mat, Rect},
+    core::{self, Mat},
     imgproc,
     prelude::*,
 };
@@ -87,11 +87,9 @@ fn compress<'a>(
     pixels: Pixels,
     quality: i32,
 ) -> Result<&'a [u8], Error> {
-    let area = Rect::new(0, rows.start, mat.cols(), rows.len() as i32);
-    let rows = Mat::roi(mat, area).map_err(refused)?;
     let mut backends = backends.iter_mut();
     match backends.find(|backend| backend.takes(pixels)) {
-        Some(backend) => backend.encode(&rows, pixels, quality),
+        Some(backend) => backend.encode(mat, rows, pixels, quality),
         None => Err(cannot_encode(format!("nothing takes {pixels:?} pixels"))),
     }
 }
@@ -110,6 +108,10 @@ impl Steps {
             Pixels::Bgr | Pixels::Gray => None,
             Pixels::Yuyv => Some(imgproc::COLOR_YUV2BGR_YUYV),
             Pixels::Uyvy => Some(imgproc::COLOR_YUV2BGR_UYVY),
+            Pixels::Nv12 => Some(imgproc::COLOR_YUV2BGR_NV12),
+            Pixels::Nv21 => Some(imgproc::COLOR_YUV2BGR_NV21),
+            Pixels::I420 => Some(imgproc::COLOR_YUV2BGR_I420),
+            Pixels::Yv12 => Some(imgproc::COLOR_YUV2BGR_YV12),
         };
         if let Some(code) = conversion {
             imgproc::cvt_color_def(finished, &mut self.converted, code)?;

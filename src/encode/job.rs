@@ -13,10 +13,12 @@ pub enum Picture {
 }
 
 impl Picture {
-    /// Its pixels, or the bytes of its JPEG.
-    pub fn mat(&self) -> &Mat {
-        let (Picture::Raw(mat, _) | Picture::Jpeg(mat)) = self;
-        mat
+    /// Columns and rows of raw pixels; of a JPEG nothing is known.
+    pub fn shape(&self) -> Option<(i32, i32)> {
+        match self {
+            Picture::Raw(mat, pixels) => Some((mat.cols(), pixels.rows(mat))),
+            Picture::Jpeg(_) => None,
+        }
     }
 
     /// Cuts off what comes before the SOI of a JPEG, up to a bound; true when there was something.
@@ -52,6 +54,14 @@ pub enum Pixels {
     Yuyv,
     /// Two bytes a pixel: U Y V Y.
     Uyvy,
+    /// Planes, in half as many rows again: all Y, then U V U V for two pixels by two.
+    Nv12,
+    /// The same, V U V U.
+    Nv21,
+    /// Planes: all Y, then all U, then all V.
+    I420,
+    /// Planes: all Y, then all V, then all U.
+    Yv12,
 }
 
 /// A picture on its way to its frame.
@@ -70,14 +80,30 @@ pub struct EncodeJob {
 impl Pixels {
     /// True when two pixels beside each other have one colour: their width is even.
     pub fn shares_colours(self) -> bool {
-        matches!(self, Pixels::Yuyv | Pixels::Uyvy)
+        self.is_planar() || matches!(self, Pixels::Yuyv | Pixels::Uyvy)
+    }
+
+    /// True when brightness and colours lie in planes: width and height are even.
+    pub fn is_planar(self) -> bool {
+        matches!(
+            self,
+            Pixels::Nv12 | Pixels::Nv21 | Pixels::I420 | Pixels::Yv12
+        )
+    }
+
+    /// Rows of the picture whose pixels `mat` holds.
+    pub fn rows(self, mat: &Mat) -> i32 {
+        match self.is_planar() {
+            true => mat.rows() / 3 * 2,
+            false => mat.rows(),
+        }
     }
 
     /// What they are after they were turned or written on.
     pub fn converted(self) -> Pixels {
         match self {
             Pixels::Gray => Pixels::Gray,
-            Pixels::Bgr | Pixels::Yuyv | Pixels::Uyvy => Pixels::Bgr,
+            _ => Pixels::Bgr,
         }
     }
 }

@@ -8,10 +8,11 @@ use crate::{
     error::Error,
 };
 use opencv::{
-    boxed_ref::BoxedRef,
-    core::{Mat, Vector},
+    core::{Mat, Rect, Vector},
     imgcodecs,
+    prelude::*,
 };
+use std::ops::Range;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -29,7 +30,8 @@ impl JpegEncoder for OpenCvEncoder {
 
     fn encode(
         &mut self,
-        rows: &BoxedRef<'_, Mat>,
+        mat: &Mat,
+        rows: Range<i32>,
         _: Pixels,
         quality: i32,
     ) -> Result<&[u8], Error> {
@@ -37,7 +39,9 @@ impl JpegEncoder for OpenCvEncoder {
             self.quality = quality;
             self.params = Vector::from_slice(&[imgcodecs::IMWRITE_JPEG_QUALITY, quality]);
         }
-        match imgcodecs::imencode(".jpg", rows, &mut self.jpeg, &self.params) {
+        let area = Rect::new(0, rows.start, mat.cols(), rows.len() as i32);
+        let rows = Mat::roi(mat, area).map_err(refused)?;
+        match imgcodecs::imencode(".jpg", &rows, &mut self.jpeg, &self.params) {
             Ok(true) => Ok(self.jpeg.as_slice()),
             Ok(false) => Err(cannot_encode("OpenCV has no JPEG encoder")),
             Err(error) => Err(refused(error)),

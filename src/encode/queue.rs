@@ -19,7 +19,7 @@ use crate::{
 };
 use crossbeam_channel::{Receiver, Sender, bounded};
 use log::{error, warn};
-use opencv::{core::Mat, prelude::*};
+use opencv::core::Mat;
 use std::{
     panic::{self, AssertUnwindSafe},
     sync::Arc,
@@ -45,7 +45,9 @@ impl Encoders {
     /// Hands a picture over; dropped when every encoder is busy.
     pub fn take(&self, job: EncodeJob) -> bool {
         let stripes = match &job.picture {
-            Picture::Raw(mat, _) if self.is_plain => stripes::count(mat.rows(), self.workers),
+            Picture::Raw(mat, pixels) if self.is_plain => {
+                stripes::count(pixels.rows(mat), self.workers)
+            }
             _ => 1,
         };
         // Nothing of the picture stays here: a worker that is quicker than this thread would find

@@ -14,7 +14,7 @@ use crate::{
     feed::frame::Frame,
     jpeg,
 };
-use opencv::{core::Mat, prelude::*};
+use opencv::core::Mat;
 use std::{
     ops::Range,
     sync::{Arc, OnceLock},
@@ -72,7 +72,7 @@ impl StripeTask {
             }
         };
         let jpeg = if config.is_plain() {
-            let rows = stripe_rows(mat.rows(), self.shared.jpegs.len(), self.stripe);
+            let rows = stripe_rows(pixels.rows(mat), self.shared.jpegs.len(), self.stripe);
             encoder.encode(mat, rows, pixels, quality)
         } else {
             let text = config.overlay.as_ref();
@@ -100,7 +100,7 @@ impl StripedPicture {
             let append = |out: &mut Vec<u8>| out.extend_from_slice(jpeg);
             return Some(Frame::live(job.sequence, job.captured, jpeg.len(), append));
         }
-        let rows = job.picture.mat().rows();
+        let (_, rows) = job.picture.shape()?;
         let joined = jpeg::join(&jpegs, u16::try_from(rows).ok()?)?;
         let append = |out: &mut Vec<u8>| joined.write_to(out);
         Some(Frame::live(

@@ -230,6 +230,63 @@ fn raw_pixels_in_the_other_order_give_the_same_picture() {
     assert_eq!(encode(&yuyv, Pixels::Yuyv), encode(&uyvy, Pixels::Uyvy));
 }
 
+/// The planes of smooth colours, `rows` × 320: Y, U and V.
+fn planes(rows: usize) -> [Vec<u8>; 3] {
+    let pairs = raw(rows);
+    let y = pairs.iter().step_by(2).copied().collect();
+    let colour = |at: usize| {
+        let rows = pairs.chunks_exact(640).step_by(2);
+        rows.flat_map(|row| row[at..].iter().step_by(4).copied())
+            .collect::<Vec<_>>()
+    };
+    [y, colour(1), colour(3)]
+}
+
+#[test]
+fn planes_in_every_order_give_the_same_picture_in_stripes_too() {
+    let rows = 144;
+    let [y, u, v] = planes(rows);
+    let mix = |one: &[u8], other: &[u8]| -> Vec<u8> {
+        one.iter().zip(other).flat_map(|(a, b)| [*a, *b]).collect()
+    };
+    let layouts = [
+        (Pixels::I420, [&y[..], &u, &v].concat()),
+        (Pixels::Yv12, [&y[..], &v, &u].concat()),
+        (Pixels::Nv12, [&y[..], &mix(&u, &v)].concat()),
+        (Pixels::Nv21, [&y[..], &mix(&v, &u)].concat()),
+    ];
+    let mut encoder = Encoder::default();
+    let mut encode = |mat: &Mat, rows, pixels| {
+        let jpeg = encoder.encode(mat, rows, pixels, 90);
+        jpeg.expect("encoded").to_vec()
+    };
+    let mut seen = Vec::new();
+    for (pixels, bytes) in &layouts {
+        let mat = mat_of(bytes, rows as i32 / 2 * 3, 1);
+        let whole = encode(&mat, 0..rows as i32, *pixels);
+        let upper = encode(&mat, 0..80, *pixels);
+        let lower = encode(&mat, 80..rows as i32, *pixels);
+        let joined = jpeg::join(&[&upper, &lower], rows as u16).expect("they fit");
+        let mut out = Vec::new();
+        joined.write_to(&mut out);
+        assert_eq!(decoded(&out), decoded(&whole), "{pixels:?}: stripes");
+        seen.push(whole);
+    }
+    assert!(seen.iter().all(|jpeg| *jpeg == seen[0]));
+    let mut bgr = Mat::default();
+    let i420 = mat_of(&layouts[0].1, rows as i32 / 2 * 3, 1);
+    imgproc::cvt_color_def(&i420, &mut bgr, imgproc::COLOR_YUV2BGR_I420).expect("converted");
+    let by_bgr = decoded(&encode(&bgr, 0..rows as i32, Pixels::Bgr));
+    let here = decoded(&seen[0]);
+    let error: u64 = here
+        .iter()
+        .zip(&by_bgr)
+        .map(|(a, b)| u64::from(a.abs_diff(*b)))
+        .sum();
+    let mean = error as f64 / here.len() as f64;
+    assert!(mean < 2.5, "{mean}");
+}
+
 #[test]
 fn black_and_white_of_a_camera_are_those_of_a_jpeg() {
     for (y, seen) in [(16, 0), (235, 255), (0, 0), (255, 255), (126, 128)] {

@@ -1,7 +1,7 @@
 //! The encoder of raw pictures that are brightness and colour already, compressed as they are.
 //!
-//! What a camera calls YUYV holds what a JPEG stores: a Y for each pixel, a U and a V for two. By way
-//! of BGR it would be converted twice, with two more passes over three bytes a pixel (OpenCV 4.6:
+//! What cameras call YUYV or NV12 holds what a JPEG stores: a Y for each pixel, a U and a V for two or
+//! four. By way of BGR it would be converted twice, with two more passes over three bytes a pixel (OpenCV 4.6:
 //! more than half of all its time for a picture). Here one pass takes it apart into planes, and
 //! libjpeg-turbo, which OpenCV uses too, compresses those through an entry that `imencode` has
 //! not. Quality and subsampling mean the same in both.
@@ -13,9 +13,10 @@ use crate::{
     },
     error::Error,
 };
-use opencv::{boxed_ref::BoxedRef, core::Mat, prelude::*};
+use opencv::{core::Mat, prelude::*};
 use std::{
     ffi::{CStr, c_int, c_ulong, c_void},
+    ops::Range,
     ptr::{self, NonNull},
 };
 use turbojpeg_sys as turbo;
@@ -46,26 +47,38 @@ struct Planes {
 
 impl JpegEncoder for YuvEncoder {
     fn takes(&self, pixels: Pixels) -> bool {
-        matches!(pixels, Pixels::Yuyv | Pixels::Uyvy)
+        pixels.shares_colours()
     }
 
-    /// Refuses an odd width and no picture at all.
+    /// Refuses an odd width, of planes an odd height, and no picture at all.
     fn encode(
         &mut self,
-        rows: &BoxedRef<'_, Mat>,
+        mat: &Mat,
+        rows: Range<i32>,
         pixels: Pixels,
         quality: i32,
     ) -> Result<&[u8], Error> {
-        let bytes = rows.data_bytes().map_err(refused)?;
-        let width = rows.cols() as usize;
-        if width == 0 || width % 2 != 0 || bytes.is_empty() || bytes.len() % (2 * width) != 0 {
-            return Err(cannot_encode("its width is odd, or it holds no whole rows"));
+        let bytes = mat.data_bytes().map_err(refused)?;
+        let (width, height) = (mat.cols() as usize, pixels.rows(mat) as usize);
+        let rows = rows.start as usize..rows.end as usize;
+        let depth = if pixels.is_planar() { 3 } else { 4 };
+        let is_whole = bytes.len() == width * height * depth / 2 && rows.end <= height;
+        if width == 0 || width % 2 != 0 || rows.is_empty() || !is_whole {
+            return Err(cannot_encode(
+                "its width or height is odd, or it holds no whole rows",
+            ));
         }
+        let row = 2 * width;
         match pixels {
-            Pixels::Uyvy => self.planes.take_apart::<1>(bytes, width),
-            _ => self.planes.take_apart::<0>(bytes, width),
+            Pixels::Yuyv => self
+                .planes
+                .take_apart::<0>(&bytes[row * rows.start..row * rows.end], width),
+            Pixels::Uyvy => self
+                .planes
+                .take_apart::<1>(&bytes[row * rows.start..row * rows.end], width),
+            _ => self.planes.take_over(bytes, width, rows.clone(), pixels),
         }
-        self.compress(width, bytes.len() / (2 * width), quality)
+        self.compress(width, rows.len(), quality)
     }
 }
 
@@ -135,6 +148,34 @@ impl Drop for YuvEncoder {
 }
 
 impl Planes {
+    /// Takes `rows`, an even number from an even one on, over from planes in the ranges of cameras.
+    fn take_over(&mut self, bytes: &[u8], width: usize, rows: Range<usize>, pixels: Pixels) {
+        let pixels_of = bytes.len() / 3 * 2;
+        let (y, colours) = bytes.split_at(pixels_of);
+        self.y.clear();
+        let y = &y[width * rows.start..width * rows.end];
+        self.y.extend(y.iter().map(|&y| full_range_y(y)));
+        // U and V together have as many bytes in two rows as a row has pixels.
+        let pairs = width * rows.start / 2..width * rows.end / 2;
+        self.u.clear();
+        self.v.clear();
+        let (first, second) = match pixels {
+            Pixels::Nv21 | Pixels::Yv12 => (&mut self.v, &mut self.u),
+            _ => (&mut self.u, &mut self.v),
+        };
+        let full_range = |&colour: &u8| mean_colour(colour, colour);
+        if matches!(pixels, Pixels::Nv12 | Pixels::Nv21) {
+            let pairs = colours[pairs].chunks_exact(2);
+            first.extend(pairs.clone().map(|pair| full_range(&pair[0])));
+            second.extend(pairs.map(|pair| full_range(&pair[1])));
+        } else {
+            let half = pairs.start / 2..pairs.end / 2;
+            let (one, other) = colours.split_at(colours.len() / 2);
+            first.extend(one[half.clone()].iter().map(full_range));
+            second.extend(other[half].iter().map(full_range));
+        }
+    }
+
     /// Takes whole rows of `width` pixels, an even number, apart. Y is the `Y_AT`th byte of a pixel,
     /// U or V the other.
     fn take_apart<const Y_AT: usize>(&mut self, bytes: &[u8], width: usize) {
@@ -165,24 +206,31 @@ impl Planes {
 /// Y of each pixel, from the 16 to 235 of cameras to the 0 to 255 of JPEG.
 fn brightness<const Y_AT: usize>(row: &[u8], out: &mut [u8]) {
     for (out, pixel) in out.iter_mut().zip(row.chunks_exact(2)) {
-        // 149/128 for 255/219: wrong by half a step at most, and it fits 16 bits, of which a
-        // processor does eight at once.
-        let above = u16::from(pixel[Y_AT].saturating_sub(16));
-        *out = ((above * 149 + 64) >> 7).min(255) as u8;
+        *out = full_range_y(pixel[Y_AT]);
     }
+}
+
+/// 16 to 235 become 0 to 255.
+fn full_range_y(y: u8) -> u8 {
+    // 149/128 for 255/219: wrong by half a step at most, and it fits 16 bits, of which a processor does
+    // eight at once.
+    let above = u16::from(y.saturating_sub(16));
+    ((above * 149 + 64) >> 7).min(255) as u8
+}
+
+/// The mean of two U or V, of which 16 to 240 become 0 to 255.
+fn mean_colour(one: u8, other: u8) -> u8 {
+    // Twice the distance from grey, times 73/64 for 255/224.
+    let twice = i16::from(one) + i16::from(other) - 256;
+    (((twice * 73 + 64) >> 7) + 128).clamp(0, 255) as u8
 }
 
 /// U and V of each two pixels by two, the mean of the rows, from the 16 to 240 of cameras to the 0
 /// to 255 of JPEG.
 fn colour<const Y_AT: usize>(upper: &[u8], lower: &[u8], u: &mut [u8], v: &mut [u8]) {
-    // Twice the distance from grey, times 73/64 for 255/224.
-    let mean = |one: u8, other: u8| {
-        let twice = i16::from(one) + i16::from(other) - 256;
-        (((twice * 73 + 64) >> 7) + 128).clamp(0, 255) as u8
-    };
     let rows = upper.chunks_exact(4).zip(lower.chunks_exact(4));
     for (((one, other), u), v) in rows.zip(u).zip(v) {
-        *u = mean(one[1 - Y_AT], other[1 - Y_AT]);
-        *v = mean(one[3 - Y_AT], other[3 - Y_AT]);
+        *u = mean_colour(one[1 - Y_AT], other[1 - Y_AT]);
+        *v = mean_colour(one[3 - Y_AT], other[3 - Y_AT]);
     }
 }

@@ -252,6 +252,11 @@ fn what_becomes_of_the_pictures_is_what_the_options_make_of_them() {
         (
             "format nv12",
             &[],
+            "its pixels are encoded here, their planes as they are",
+        ),
+        (
+            "format rgb3",
+            &[],
             "its pixels are converted and encoded here",
         ),
         ("format grey", &[], "its pixels are encoded here"),

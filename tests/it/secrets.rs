@@ -288,8 +288,8 @@ fn rows(camera: SocketAddr) -> Vec<Row> {
         ),
         at_camera("/garbage/MARK", "no stream answers there"),
         at_camera("/short/MARK", "no stream answers there"),
-        at_camera("/type/MARK", "no stream answers there"),
-        at_camera("/html/MARK", "no stream answers there"),
+        at_camera("/type/MARK", "FFmpeg finds no stream in what it answers"),
+        at_camera("/html/MARK", "it answers text/html: a web page"),
         at_camera("/card/MARK", "no picture there: cannot open rtsp://cam/…"),
         elsewhere(
             "rtsp://MARK:MARK@127.0.0.1:1/MARK?x=MARK",

@@ -50,7 +50,7 @@ impl Tally {
         let (width, height) = match picture {
             Picture::Raw(mat, pixels) => {
                 self.pixels = Some(*pixels);
-                (mat.cols(), mat.rows())
+                (mat.cols(), pixels.rows(mat))
             }
             Picture::Jpeg(mat) => {
                 let data = mat.data_bytes().unwrap_or_default();
@@ -192,7 +192,7 @@ impl Tally {
         let way = match self.pixels {
             None if config.passes_through() => "its JPEGs pass through untouched",
             None => "its JPEGs are decoded and encoded again, as the options ask",
-            Some(Pixels::Yuyv | Pixels::Uyvy) if config.is_plain() => {
+            Some(pixels) if pixels.shares_colours() && config.is_plain() => {
                 "its pixels are encoded here, their planes as they are"
             }
             Some(_) if facts.backend == "FFMPEG" => "its pictures are decoded and encoded here",

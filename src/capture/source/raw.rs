@@ -6,7 +6,10 @@
 //! colours.
 
 use crate::{
-    capture::source::{v4l2_driver::PictureLayout, video_capture::opencv_version},
+    capture::source::{
+        v4l2_driver::PictureLayout,
+        video_capture::{has_size, opencv_version},
+    },
     config::{PixelFormat, Size},
     encode::Pixels,
 };
@@ -35,8 +38,6 @@ enum Way {
     Kept,
     /// By `cvtColor`, with this code.
     Colours(i32),
-    /// The same, with half as many lines of colours below those of brightness.
-    Planes(i32),
     /// Numbers of so many bits, made eight.
     Bits(i32),
     /// As [`Way::Colours`], of a mosaic: OpenCV hands over all bytes as one row, padding too.
@@ -49,10 +50,10 @@ enum Way {
 const FORMATS: [Format; 16] = [
     format("YUYV", Pixels::Yuyv, core::CV_8UC2, Way::Kept),
     format("UYVY", Pixels::Uyvy, core::CV_8UC2, Way::Kept),
-    planes("NV12", imgproc::COLOR_YUV2BGR_NV12),
-    planes("NV21", imgproc::COLOR_YUV2BGR_NV21),
-    planes("YU12", imgproc::COLOR_YUV2BGR_I420),
-    planes("YV12", imgproc::COLOR_YUV2BGR_YV12),
+    format("NV12", Pixels::Nv12, core::CV_8UC1, Way::Kept),
+    format("NV21", Pixels::Nv21, core::CV_8UC1, Way::Kept),
+    format("YU12", Pixels::I420, core::CV_8UC1, Way::Kept),
+    format("YV12", Pixels::Yv12, core::CV_8UC1, Way::Kept),
     format("BGR3", Pixels::Bgr, core::CV_8UC3, Way::Kept),
     colours("RGB3", core::CV_8UC3, imgproc::COLOR_RGB2BGR),
     format("XR24", Pixels::Bgr, core::CV_8UC4, Way::OpenCv),
@@ -81,10 +82,6 @@ const fn colours(code: &'static str, kind: i32, conversion: i32) -> Format {
 
 const fn mosaic(code: &'static str, conversion: i32) -> Format {
     format(code, Pixels::Bgr, core::CV_8UC1, Way::Mosaic(conversion))
-}
-
-const fn planes(code: &'static str, conversion: i32) -> Format {
-    format(code, Pixels::Bgr, core::CV_8UC1, Way::Planes(conversion))
 }
 
 /// The raw format of that code, if it is served.
@@ -130,9 +127,8 @@ impl Format {
     pub fn flaw(&self, layout: &PictureLayout) -> Option<String> {
         let Size { width, height } = layout.size;
         let line = self.line_bytes(width);
-        let shares_colours = matches!(self.way, Way::Planes(_)) || self.pixels.shares_colours();
-        let has_odd_lines = height % 2 != 0 && matches!(self.way, Way::Planes(_));
-        if shares_colours && width % 2 != 0 || has_odd_lines {
+        let has_odd_lines = height % 2 != 0 && self.pixels.is_planar();
+        if self.pixels.shares_colours() && width % 2 != 0 || has_odd_lines {
             let size = layout.size;
             return Some(format!(
                 "pictures of {size} have an odd size: some pixels lack a colour"
@@ -166,9 +162,9 @@ impl Format {
 
     /// Lines of a picture of `height`, with those of its colours.
     fn lines(&self, height: u32) -> u32 {
-        match self.way {
-            Way::Planes(_) => height / 2 * 3,
-            _ => height,
+        match self.pixels.is_planar() {
+            true => height / 2 * 3,
+            false => height,
         }
     }
 
@@ -182,6 +178,12 @@ impl Format {
     /// Whether [`Format::convert`] has anything to do.
     pub fn is_kept(&self) -> bool {
         matches!(self.way, Way::Kept | Way::OpenCv)
+    }
+
+    /// Whether `pixels`, after [`Format::convert`] where that has anything to do, are a picture of `size`.
+    pub fn has_size(&self, pixels: &Mat, size: Size) -> bool {
+        let height = self.lines(size.height);
+        has_size(pixels, Size { height, ..size })
     }
 
     /// Turns the camera's bytes of a picture that lies as `layout` says into pixels for the encoders;
@@ -204,9 +206,7 @@ impl Format {
         let lined = raw.reshape((self.kind >> core::CV_CN_SHIFT) + 1, lines as i32)?;
         match self.way {
             Way::Kept | Way::OpenCv => lined.copy_to(pixels)?,
-            Way::Colours(code) | Way::Planes(code) => {
-                imgproc::cvt_color_def(&lined, pixels, code)?;
-            }
+            Way::Colours(code) => imgproc::cvt_color_def(&lined, pixels, code)?,
             Way::Mosaic(code) => {
                 let unpadded = lined.col_bounds(0, size.width as i32)?;
                 imgproc::cvt_color_def(&unpadded, pixels, code)?;

@@ -11,7 +11,7 @@ use crate::{
         v4l2_devices::{self, fourcc, fourcc_text},
         v4l2_driver::{self, Driver, PictureLayout},
         v4l2_errors,
-        video_capture::{has_size, opencv_version, opencv_words, opened, size_and_fps},
+        video_capture::{opencv_version, opencv_words, opened, size_and_fps},
     },
     config::{CameraConfig, Device, Size},
     encode::Picture,
@@ -246,7 +246,7 @@ impl Source for V4l2Source {
         let is_whole = if !self.is_filled(raw) {
             false
         } else if raw.is_kept() {
-            self.capture.retrieve(&mut buffer, 0).is_ok() && has_size(&buffer, self.layout.size)
+            self.capture.retrieve(&mut buffer, 0).is_ok() && raw.has_size(&buffer, self.layout.size)
         } else {
             let bytes = &mut self.bytes;
             self.capture.retrieve(bytes, 0).is_ok()
