@@ -117,6 +117,7 @@ fn uninstall_takes_away_what_install_put_there_and_nothing_else() {
         for path in [
             "bin/camfeed",
             "share/man/man1/camfeed.1",
+            "share/doc/camfeed/docs/troubleshooting.md",
             "share/bash-completion/completions/camfeed",
             "share/fish/vendor_completions.d/camfeed.fish",
             "lib/systemd/system/camfeed.service",
@@ -347,6 +348,10 @@ fn the_debian_package_is_as_debian_wants_it() {
         ),
         ("-rw-r--r-- root/root", "./usr/share/man/man1/camfeed.1.gz"),
         ("-rw-r--r-- root/root", "./usr/share/doc/camfeed/copyright"),
+        (
+            "-rw-r--r-- root/root",
+            "./usr/share/doc/camfeed/docs/troubleshooting.md.gz",
+        ),
     ] {
         let line = contents
             .lines()

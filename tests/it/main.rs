@@ -64,6 +64,7 @@ mod tcp_proxy;
 mod threads;
 mod timelapse;
 mod trial;
+mod troubleshooting;
 mod units;
 mod upstreams;
 mod watch;

@@ -51,7 +51,7 @@ impl Desk {
         let copied = Command::new("cp")
             .arg("-R")
             .args(["scripts", "Makefile", "Cargo.toml", "Cargo.lock"])
-            .args(["README.md", "CHANGELOG.md", "LICENSE"])
+            .args(["README.md", "CHANGELOG.md", "LICENSE", "docs"])
             .arg(&checkout)
             .current_dir(REPOSITORY)
             .status();

@@ -1,0 +1,434 @@
+//! The page of troubleshooting and the program say the same: what the page quotes is in the code, and no
+//! message of a source is missing on the page.
+//!
+//! Fixed words are compared: what a message puts in, and every number, stands as `…`. On the page, a
+//! message is code in the first column of a table; in the code, it is a text with more than one word.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+const PAGE: &str = include_str!("../../docs/troubleshooting.md");
+
+/// The files whose every message stands on the page.
+const LISTED: [&str; 22] = [
+    "capture/capture_thread.rs",
+    "capture/source/gst/error_words.rs",
+    "capture/source/gst/padding.rs",
+    "capture/source/gst/pipeline.rs",
+    "capture/source/gst/pipeline_text.rs",
+    "capture/source/gst/sink.rs",
+    "capture/source/mjpeg_http/answer.rs",
+    "capture/source/mjpeg_http/content.rs",
+    "capture/source/mjpeg_http/open.rs",
+    "capture/source/mjpeg_http/parts.rs",
+    "capture/source/mjpeg_http/relay.rs",
+    "capture/source/mjpeg_http/request.rs",
+    "capture/source/mjpeg_http/still.rs",
+    "capture/source/mod.rs",
+    "capture/source/open.rs",
+    "capture/source/opencv_stream.rs",
+    "capture/source/raw.rs",
+    "capture/source/raw_refusals.rs",
+    "capture/source/v4l2.rs",
+    "capture/source/v4l2_errors.rs",
+    "capture/source/video_capture.rs",
+    "jpeg/error.rs",
+];
+
+/// Texts of those files that are no messages, or none that somebody looks up, and why.
+const EXCEPTIONS: [(&str, &str); 16] = [
+    ("Authorization: {login}\r\n", "sent to a server"),
+    ("GET {} HTTP/1.1\r\n", "sent to a server"),
+    ("{device}: it answers with {content:?}", "debug"),
+    ("the pipeline gives {}: converted by videoconvert", "debug"),
+    ("picture dropped: {flaw}", "debug"),
+    ("MJPEG over HTTP", "name of a backend"),
+    ("JPEG over HTTP", "name of a backend"),
+    ("--set: {error}", "the system's words after `cannot set`"),
+    ("a camera", "stands for the device"),
+    ("good caps", "cannot fail"),
+    ("sudo apt install gstreamer1.0-", "advice: a command"),
+    (" ({} works)", "advice in the message of a format"),
+    (" (`--format {}` works)", "the same"),
+    (" (`--size {size}` works)", "the same"),
+    ("`--format {}`", "the same"),
+    ("{} shows them{lack}", "advice in the message of a pipeline"),
+];
+
+/// Programs in the page's commands that are not camfeed's own, each with its Debian package.
+const PROGRAMS: [(&str, &str); 24] = [
+    ("apt", "apt"),
+    ("curl", "curl"),
+    ("dmesg", "util-linux"),
+    ("docker", "docker.io"),
+    ("echo", "coreutils"),
+    ("ffprobe", "ffmpeg"),
+    ("fuser", "psmisc"),
+    ("getent", "libc-bin"),
+    ("grep", "grep"),
+    ("gst-inspect-1.0", "gstreamer1.0-tools"),
+    ("gst-launch-1.0", "gstreamer1.0-tools"),
+    ("ip", "iproute2"),
+    ("journalctl", "systemd"),
+    ("libcamera-hello", "rpicam-apps"),
+    ("lsusb", "usbutils"),
+    ("media-ctl", "v4l-utils"),
+    ("ping", "iputils-ping"),
+    ("reboot", "systemd-sysv"),
+    ("rpicam-hello", "rpicam-apps"),
+    ("ss", "iproute2"),
+    ("sudo", "sudo"),
+    ("systemctl", "systemd"),
+    ("tee", "coreutils"),
+    ("usermod", "passwd"),
+];
+
+fn squeezed(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The fixed pieces of `text`: what stands between `{…}`, `…` and whole numbers.
+fn pieces(text: &str) -> Vec<String> {
+    let (mut whole, mut depth) = (String::new(), 0_u32);
+    for letter in text.chars() {
+        match letter {
+            '{' => depth += 1,
+            '}' => {
+                depth = depth.saturating_sub(1);
+                whole.push('…');
+            }
+            _ if depth == 0 => whole.push(letter),
+            _ => {}
+        }
+    }
+    let is_word = |letter: char| letter.is_alphanumeric();
+    let mut pieces = vec![String::new()];
+    let mut rest = whole.as_str();
+    while let Some(first) = rest.chars().next() {
+        let end = rest.find(|letter| is_word(letter) != is_word(first));
+        let (run, behind) = rest.split_at(end.unwrap_or(rest.len()));
+        rest = behind;
+        if run.chars().all(|letter| letter.is_ascii_digit()) {
+            pieces.push(String::new());
+            continue;
+        }
+        for (number, part) in run.split('…').enumerate() {
+            if number > 0 {
+                pieces.push(String::new());
+            }
+            *pieces.last_mut().unwrap() += part;
+        }
+    }
+    let pieces = pieces.iter().map(|piece| squeezed(piece));
+    pieces.filter(|piece| has_word(piece)).collect()
+}
+
+fn has_word(text: &str) -> bool {
+    text.chars().any(char::is_alphabetic)
+}
+
+/// The texts of a Rust file before its unit tests, as the compiler reads them; bytes are left out.
+fn literals(source: &str) -> Vec<String> {
+    let code = source.split("#[cfg(test)]\nmod tests").next().unwrap();
+    let code: Vec<char> = code.chars().collect();
+    let mut found = Vec::new();
+    let mut at = 0;
+    let is_at = |at: usize, letter| code.get(at) == Some(&letter);
+    while at < code.len() {
+        match code[at] {
+            '/' if is_at(at + 1, '/') => {
+                while at < code.len() && code[at] != '\n' {
+                    at += 1;
+                }
+            }
+            // A letter, such as '"'; else a lifetime.
+            '\'' if is_at(at + 1, '\\') => {
+                at += 3;
+                while at < code.len() && code[at] != '\'' {
+                    at += 1;
+                }
+            }
+            '\'' if is_at(at + 2, '\'') => at += 2,
+            '"' => {
+                let is_bytes = at > 0 && code[at - 1] == 'b';
+                let mut text = String::new();
+                at += 1;
+                while code[at] != '"' {
+                    match (code[at], code[at + 1]) {
+                        ('\\', '\n') => {
+                            while code[at + 1].is_whitespace() {
+                                at += 1;
+                            }
+                        }
+                        ('\\', escaped) => {
+                            at += 1;
+                            text.push(match escaped {
+                                'n' => '\n',
+                                'r' => '\r',
+                                other => other,
+                            });
+                        }
+                        (letter, _) => text.push(letter),
+                    }
+                    at += 1;
+                }
+                if !is_bytes {
+                    found.push(text);
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    found
+}
+
+/// What of a message is looked up: its words before the advice.
+fn head(message: &str) -> &str {
+    let joined = message.trim_start_matches([' ', ';', ',', ':', '(']);
+    let end = [" (", ": ", "; "]
+        .iter()
+        .filter_map(|mark| joined.find(mark));
+    &joined[..end.min().unwrap_or(joined.len())]
+}
+
+/// The fixed pieces of the messages of `source` that are not quoted in `page`.
+fn missing(source: &str, page: &str) -> Vec<String> {
+    let quotes = quotes(page);
+    let quoted: Vec<_> = quotes.iter().flat_map(|quote| pieces(quote)).collect();
+    let is_exception = |text: &str| EXCEPTIONS.iter().any(|(known, _)| text.starts_with(known));
+    let texts = literals(source).into_iter();
+    let messages = texts.filter(|text| text.contains(' ') && !is_exception(text));
+    let heads = messages.map(|text| head(&text).to_owned());
+    // Pieces of pipelines are no words.
+    let mut missing: Vec<_> = heads
+        .filter(|head| !head.contains(" ! "))
+        .flat_map(|head| pieces(&head))
+        .filter(|piece| {
+            piece
+                .chars()
+                .filter(|letter| letter.is_alphabetic())
+                .count()
+                > 3
+        })
+        .collect();
+    missing.retain(|piece| !quoted.iter().any(|quote| quote.contains(piece)));
+    missing
+}
+
+/// The code in a line of Markdown: between as many backticks as it begins with.
+fn code(line: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut rest = line;
+    while let Some(start) = rest.find('`') {
+        let fence = rest[start..].len() - rest[start..].trim_start_matches('`').len();
+        let behind = &rest[start + fence..];
+        let ends = behind.match_indices(&rest[start..start + fence]);
+        let end = ends
+            .map(|(at, _)| at)
+            .find(|at| !behind[..*at].ends_with('`') && !behind[at + fence..].starts_with('`'));
+        let end = end.unwrap_or_else(|| panic!("a backtick too few: {line}"));
+        found.push(squeezed(&behind[..end]));
+        rest = &behind[end + fence..];
+    }
+    found
+}
+
+/// The rows of the page's tables of messages: first column, and the rest.
+fn rows(page: &str) -> Vec<(&str, &str)> {
+    let mut is_messages = false;
+    let mut rows = Vec::new();
+    for line in page.lines() {
+        let Some(row) = line.strip_prefix("| ") else {
+            is_messages &= line.starts_with("|-");
+            continue;
+        };
+        let (first, rest) = row.split_once(" | ").expect("two columns");
+        if is_messages {
+            assert_eq!(rest.matches(" | ").count(), 1, "three columns: {line}");
+            rows.push((first, rest));
+        }
+        is_messages |= first == "camfeed says";
+    }
+    rows
+}
+
+fn quotes(page: &str) -> Vec<String> {
+    let rows = rows(page).into_iter();
+    rows.flat_map(|(first, _)| code(first)).collect()
+}
+
+fn sources() -> Vec<PathBuf> {
+    fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            match path.is_dir() {
+                true => walk(&path, files),
+                false if path.extension().is_some_and(|end| end == "rs") => files.push(path),
+                false => {}
+            }
+        }
+    }
+    let mut files = Vec::new();
+    walk(&source_folder(), &mut files);
+    files
+}
+
+fn source_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+#[test]
+fn what_the_page_quotes_is_said_by_the_program() {
+    let texts = sources()
+        .iter()
+        .flat_map(|path| literals(&fs::read_to_string(path).unwrap()))
+        .flat_map(|text| pieces(&text))
+        .collect::<Vec<_>>();
+    let quotes = quotes(PAGE);
+    assert!(quotes.len() > 100, "only {} were found", quotes.len());
+    let mut unsaid = Vec::new();
+    for quote in quotes {
+        let pieces = pieces(&quote);
+        let longest = pieces.iter().map(String::len).max();
+        assert!(longest > Some(6), "`{quote}` says too little");
+        let is_said = |piece: &String| texts.iter().any(|text| text.contains(piece.as_str()));
+        if !pieces.iter().all(is_said) {
+            unsaid.push(quote);
+        }
+    }
+    assert!(
+        unsaid.is_empty(),
+        "nobody says what the page quotes: {unsaid:#?}"
+    );
+}
+
+#[test]
+fn every_message_of_a_source_is_on_the_page() {
+    for name in LISTED {
+        let source = fs::read_to_string(source_folder().join(name)).unwrap();
+        let missing = missing(&source, PAGE);
+        assert!(
+            missing.is_empty(),
+            "src/{name}: not on the page: {missing:#?}"
+        );
+    }
+}
+
+#[test]
+fn no_exception_outlives_its_text() {
+    let texts = LISTED
+        .iter()
+        .flat_map(|name| literals(&fs::read_to_string(source_folder().join(name)).unwrap()))
+        .collect::<Vec<_>>();
+    for (text, why) in EXCEPTIONS {
+        let is_there = texts.iter().any(|known| known.starts_with(text));
+        assert!(is_there, "nobody says `{text}` any more ({why})");
+    }
+}
+
+#[test]
+fn a_new_or_reworded_message_is_found() {
+    let page = "| camfeed says | it means | do |\n|---|---|---|\n\
+        | `cut off at byte …`, ``its `…` is odd`` | x | `not quoted at all` |\n";
+    let missing = |source: &str| missing(source, page);
+    assert_eq!(
+        missing(r#"f("cut off at byte {at} (why?)", '"', "one")"#),
+        [""; 0]
+    );
+    assert_eq!(
+        missing(
+            r#"f("its `{code}` is \
+        odd: advice") // "a comment""#
+        ),
+        [""; 0]
+    );
+    assert_eq!(missing(r#"f("cut off at line {at}")"#), ["cut off at line"]);
+    assert_eq!(missing(r#"f("not quoted at all")"#), ["not quoted at all"]);
+    assert_eq!(missing(r#"f(b"some bytes", " Gone")"#), ["Gone"]);
+    let tests = "#[cfg(test)]\nmod tests { f(\"of a test\") }";
+    assert_eq!(missing(tests), [""; 0]);
+}
+
+/// What the page has its reader type or write, which is all code that is no message.
+fn typed(page: &str) -> Vec<String> {
+    let mut typed = Vec::new();
+    let mut is_block = false;
+    for line in page.lines() {
+        match line.strip_prefix("```") {
+            Some(kind) => {
+                assert!(is_block || kind == "sh", "{line}");
+                is_block = !is_block;
+            }
+            None if is_block => typed.push(line.to_owned()),
+            None => {
+                let row = line.split_once(" | ").filter(|_| line.starts_with('|'));
+                typed.extend(code(row.map_or(line, |(_, rest)| rest)));
+            }
+        }
+    }
+    assert!(!is_block, "a block without an end");
+    // Of pipelines, GStreamer knows more.
+    typed.retain(|text| !text.contains(" ! "));
+    typed
+}
+
+#[test]
+fn the_commands_and_options_of_the_page_exist() {
+    let help = Command::new(env!("CARGO_BIN_EXE_camfeed"))
+        .arg("--help")
+        .output();
+    let help = String::from_utf8(help.unwrap().stdout).unwrap();
+    let options: Vec<_> = help.split_whitespace().collect();
+    let typed = typed(PAGE);
+    assert!(typed.len() > 80, "only {} were found", typed.len());
+    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
+    for command in typed.iter().flat_map(|line| line.split(" | ")) {
+        let words: Vec<_> = command
+            .split(' ')
+            .skip_while(|word| *word == "sudo")
+            .collect();
+        if words[0] == "camfeed" || words[0].starts_with("--") {
+            for option in words.iter().filter(|word| word.starts_with("--")) {
+                assert!(options.contains(option), "no {option}: {command}");
+            }
+        } else if words.len() > 1 && words[0].chars().all(is_name) {
+            let is_known = PROGRAMS.iter().any(|(name, _)| *name == words[0]);
+            assert!(is_known, "an unknown program: {command}");
+        }
+    }
+}
+
+#[test]
+fn the_links_of_the_page_lead_somewhere() {
+    let readme = include_str!("../../README.md");
+    let anchors = |text: &str| -> Vec<String> {
+        let headings = text.lines().filter(|line| line.starts_with('#'));
+        let is_kept = |letter: &char| letter.is_alphanumeric() || " -".contains(*letter);
+        let anchor = |heading: &str| {
+            let heading = heading.trim_start_matches('#').trim().to_lowercase();
+            let kept: String = heading.chars().filter(is_kept).collect();
+            kept.replace(' ', "-")
+        };
+        headings.map(anchor).collect()
+    };
+    let links = PAGE.split("](").skip(1);
+    let links: Vec<_> = links.map(|rest| rest.split(')').next().unwrap()).collect();
+    assert!(links.len() > 8, "only {links:?} were found");
+    for link in links {
+        let text = match link.split_once('#').expect("a heading").0 {
+            "" => PAGE,
+            "../README.md" => readme,
+            _ => panic!("a link to {link}"),
+        };
+        let anchor = link.split_once('#').unwrap().1.to_owned();
+        assert!(anchors(text).contains(&anchor), "no heading for {link}");
+    }
+    assert!(
+        readme.contains("](docs/troubleshooting.md)"),
+        "the README leads there"
+    );
+}
