@@ -19,7 +19,7 @@
 //! the log; `watchdog` asks the server and the camera for signs of life, `reload` takes over what SIGHUP
 //! changes. A `Camera` holds the slot and everything about one camera; `capture` and `encode` fill it,
 //! `http` reads it. What holds by absence: OpenCV is named only in `capture/` and `encode/`, `tiny_http`
-//! only in `http/`; no thread holds two locks, or any lock while it reads a device, encodes or writes;
+//! only in `http/`; no thread holds a lock while it reads a device, encodes or writes;
 //! every wait has a deadline or somebody who ends it; every thread has a name; `main` ends the process, and
 //! besides it only a second signal and the watchdog, when `main` hangs.
 
@@ -112,7 +112,7 @@ fn read_config(
 fn serve(config: &Config, file: Option<ConfigFile>, passed: Option<OwnedFd>) -> Result<(), Error> {
     let signals = signals::start()?;
     let (fatal, errors) = unbounded();
-    let (stop, unwatched) = (
+    let (stop, stop_watchdog) = (
         Arc::new(ShutdownFlag::default()),
         Arc::new(ShutdownFlag::default()),
     );
@@ -132,7 +132,7 @@ fn serve(config: &Config, file: Option<ConfigFile>, passed: Option<OwnedFd>) -> 
         camera: Arc::clone(&camera),
         viewers: Arc::clone(serving.viewers()),
         probe: serving.probe(),
-        stop: Arc::clone(&unwatched),
+        stop: Arc::clone(&stop_watchdog),
         fatal: fatal.clone(),
     };
     let watched = Arc::clone(&serving);
@@ -150,7 +150,7 @@ fn serve(config: &Config, file: Option<ConfigFile>, passed: Option<OwnedFd>) -> 
     info!("ending on {name}");
     systemd::tell_stopping();
     // A server that accepts nothing more is not deaf.
-    unwatched.set();
+    stop_watchdog.set();
     serving.drain(LAST_ANSWERS);
     stop.set();
     camera.slot.close();

@@ -143,7 +143,7 @@ impl CaptureThread {
             facts: Box::new(facts),
         });
         let mut left_to_warm_up = self.warmup;
-        let mut last_whole = Instant::now();
+        let mut broken_since = None;
         // The next one of a slow source may be far off.
         self.lease.wait_for_activation();
         let is_new = !self.is_shown(source.repeat(), captured, jpeg_of(&picture));
@@ -180,7 +180,7 @@ impl CaptureThread {
             }
             if !is_watched {
                 self.context.camera.note_picture(captured.at);
-                last_whole = Instant::now();
+                broken_since = None;
                 continue;
             }
             if !pass_through {
@@ -200,7 +200,7 @@ impl CaptureThread {
             self.context.camera.note_picture(captured.at);
             match inspect(&picture, &mut missing_eoi) {
                 Ok(layout) => {
-                    last_whole = Instant::now();
+                    broken_since = None;
                     self.tell_size(&mut size, &picture, layout.as_ref());
                     buffer =
                         self.publish_or_encode(picture, layout.filter(|_| pass_through), captured);
@@ -209,7 +209,8 @@ impl CaptureThread {
                 Err(Unusable::Broken(flaw)) => {
                     stats.dropped.increment();
                     debug!("picture dropped: {flaw}");
-                    if last_whole.elapsed() >= config.timeout {
+                    let since = *broken_since.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= config.timeout {
                         return Err(Error::silent(&shown, broken_only(&flaw)));
                     }
                     buffer = picture.into_buffer();

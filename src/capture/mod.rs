@@ -4,7 +4,8 @@
 //! decides what is opened and when, notices that pictures stop, and shows the placeholder meanwhile.
 //! A *capture thread* owns one opened device from open to drop: it grabs pictures, and publishes them
 //! or gives them to the encoders. OpenCV may block in open or grab for as long as it likes; only the
-//! capture thread waits there, and one that does not come back is abandoned and replaced.
+//! capture thread waits there, and one that does not come back is abandoned and replaced. The
+//! supervisor itself opens nodes only to ask what they are.
 //!
 //! Capture never waits for encoders or viewers, and knows nothing of the server.
 

@@ -178,9 +178,10 @@ impl Camera {
 
     /// What is known of it at `now`.
     pub fn observe(&self, now: Instant) -> Observation {
+        let status = self.status().clone();
         Observation {
             now,
-            status: self.status().clone(),
+            status,
             last_captured: self.stats.rate.last(),
             measured_fps: self.stats.rate.per_second(now),
             timeout: self.config.timeout,

@@ -109,7 +109,7 @@ pub fn open(
     };
     // Where OpenCV's descriptor was not found, another one is asked for this much.
     let layout = (driver.as_ref().and_then(Driver::layout))
-        .or_else(|| v4l2_driver::would_lie(&path, code, size).filter(|now| now.size == size))
+        .or_else(|| v4l2_driver::layout_if_asked(&path, code, size).filter(|now| now.size == size))
         .unwrap_or(layout);
     match raw {
         Some(raw) => {
@@ -169,7 +169,7 @@ fn readable_size(raw: &raw::Format, path: &Path, size: Size) -> Option<Size> {
     let mut sizes = v4l2_devices::sizes(path, raw.code);
     sizes.sort_by_key(|other| pixels(*other).abs_diff(pixels(size)));
     sizes.into_iter().find(|&other| {
-        v4l2_driver::would_lie(path, raw.code, other).is_some_and(|layout| {
+        v4l2_driver::layout_if_asked(path, raw.code, other).is_some_and(|layout| {
             layout.format == raw.code && layout.size == other && raw.flaw(&layout).is_none()
         })
     })
@@ -254,10 +254,9 @@ impl Source for V4l2Source {
                     .convert(bytes, &self.layout, &mut buffer)
                     .unwrap_or(false)
         };
-        Ok(match self.raw {
-            _ if !is_whole => Picture::Jpeg(Mat::default()),
-            Some(raw) => Picture::Raw(buffer, raw.pixels),
-            None => Picture::Jpeg(buffer),
+        Ok(match is_whole {
+            true => Picture::Raw(buffer, raw.pixels),
+            false => Picture::Jpeg(Mat::default()),
         })
     }
 

@@ -105,7 +105,7 @@ pub fn descriptors(node: &Path) -> Vec<RawFd> {
 }
 
 /// How the camera's pictures would lie if it were asked for `size`, and which size that would be.
-pub fn would_lie(node: &Path, format: &str, size: Size) -> Option<PictureLayout> {
+pub fn layout_if_asked(node: &Path, format: &str, size: Size) -> Option<PictureLayout> {
     let node = linuxvideo::Device::open(node).ok()?;
     let mut code = [b' '; 4];
     for (letter, byte) in code.iter_mut().zip(format.bytes()) {

@@ -1,8 +1,8 @@
 //! Access control: who may look. Asked before anything else is done with a request.
 //!
-//! With a password or a token, a request must bring one of them (`keys`, `credentials`).
+//! With a password or a token, a request must bring one of them (`secrets`, `credentials`).
 //! Without both everybody on the network may look, but no page from elsewhere through a browser
-//! that is in this network (`host`). `/healthz` is for everybody: it shows no picture.
+//! that is in this network (`host_check`). `/healthz` is for everybody: it shows no picture.
 //!
 //! A wrong password or token is answered with a 401, however often it is tried, and logged with its
 //! peer a few times a minute. Nothing here bounds how fast somebody guesses: a long password does, which
