@@ -288,7 +288,7 @@ fn rows(camera: SocketAddr) -> Vec<Row> {
         ),
         at_camera("/garbage/MARK", "no stream answers there"),
         at_camera("/short/MARK", "no stream answers there"),
-        at_camera("/type/MARK", "FFmpeg finds no stream in what it answers"),
+        at_camera("/type/MARK", "it answers no known type: nothing"),
         at_camera("/html/MARK", "it answers text/html: a web page"),
         at_camera("/card/MARK", "no picture there: cannot open rtsp://cam/…"),
         elsewhere(

@@ -81,9 +81,13 @@ pub fn judge(media_type: &str, has_length: bool, sample: &[u8], may_grow: bool) 
             return None;
         }
         "a playlist, not a stream"
-    } else if may_grow && sample.len() < 16 {
-        return None;
-    } else if !sample.is_empty() && is_text(sample) {
+    } else if sample.is_empty() {
+        "nothing, not a stream"
+    } else if is_text(sample) {
+        // A delimiter may follow.
+        if may_grow {
+            return None;
+        }
         "text, not a stream"
     } else {
         return Some(Content::Film);
@@ -126,10 +130,7 @@ fn is_text(sample: &[u8]) -> bool {
 /// The boundary that a Content-Type names (empty when it names none); `None` for another type.
 fn boundary(content_type: &str) -> Option<&str> {
     let (kind, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
-    if !kind
-        .trim()
-        .eq_ignore_ascii_case("multipart/x-mixed-replace")
-    {
+    if !kind.trim().to_ascii_lowercase().starts_with("multipart/") {
         return None;
     }
     let value = parameters.split(';').find_map(|parameter| {
@@ -160,7 +161,7 @@ mod tests {
                 Some("--f"),
             ),
             ("multipart/x-mixed-replace", Some("")),
-            ("multipart/mixed; boundary=f", None),
+            ("multipart/mixed; boundary=f", Some("f")),
             ("image/jpeg", None),
             ("", None),
         ] {
@@ -187,8 +188,15 @@ mod tests {
             (
                 "multipart/mixed; boundary=f",
                 false,
-                b"\r\n--f\nX: y\n\n",
-                unnamed(),
+                b"Words before it\n",
+                Content::Multipart("f".to_owned()),
+            ),
+            ("", false, b"\r\n--f\nX: y\n\n", unnamed()),
+            (
+                "image/jpeg",
+                true,
+                b"",
+                useless("it answers image/jpeg: nothing, not a stream"),
             ),
             ("image/jpeg", true, jpeg, Content::Still),
             ("application/octet-stream", true, jpeg, Content::Still),
@@ -250,6 +258,7 @@ mod tests {
     fn what_is_not_sure_waits_for_more_bytes() {
         for (media_type, sample) in [
             ("text/html", b"".as_slice()),
+            ("text/plain", b"there is no camera here"),
             ("text/html", b"\r\n--f"),
             ("text/plain", b"--f\r\n"),
             ("text/plain", b"--f\r\nContent-Type: image/"),
