@@ -69,7 +69,12 @@ const CASES: [Case; 9] = [
         &[],
         &["padded"],
     ),
-    case("322x242", "sizes 322x242", &[], &["no multiple of 4"]),
+    case(
+        "322x242",
+        "sizes 322x242,320x240",
+        &[],
+        &["no multiple of 4"],
+    ),
     case(
         "321x241",
         "sizes 321x241,320x240",
@@ -294,7 +299,9 @@ fn complaint(
     // GStreamer knows neither; and what is refused as a format is so in each case.
     let is_known = !matches!(format, "y10" | "y12");
     let is_last = case.reasons.is_empty() && case.name != "plain";
-    if is_last || !is_known && !text.contains("--size") {
+    // GStreamer 1.26's `v4l2src` lays such lines at multiples of four bytes, whatever the driver says.
+    let is_odd = case.name == "321x241" && text.contains("--source");
+    if is_last || is_odd || !is_known && !text.contains("--size") {
         return None;
     }
     let options = advised_options(text, has_bayer)?;

@@ -19,6 +19,15 @@ use opencv::{
     prelude::*,
 };
 
+/// How a camera's pictures lie so that OpenCV reads them wrongly.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Misreading {
+    /// What is said of it, behind the format.
+    pub words: String,
+    /// A pipeline reads them rightly.
+    pub suits_gstreamer: bool,
+}
+
 /// A raw format that is served.
 #[derive(Debug)]
 pub struct Format {
@@ -124,32 +133,39 @@ impl Format {
     }
 
     /// Why OpenCV reads pictures wrongly that lie as `layout` says; `None` where it does not.
-    pub fn flaw(&self, layout: &PictureLayout) -> Option<String> {
+    pub fn flaw(&self, layout: &PictureLayout) -> Option<Misreading> {
         let Size { width, height } = layout.size;
+        let flaw = |words, suits_gstreamer| Misreading {
+            words,
+            suits_gstreamer,
+        };
         let line = self.line_bytes(width);
         let has_odd_lines = height % 2 != 0 && self.pixels.is_planar();
         if self.pixels.shares_colours() && width % 2 != 0 || has_odd_lines {
             let size = layout.size;
-            return Some(format!(
-                "pictures of {size} have an odd size: some pixels lack a colour"
-            ));
+            let words = format!("pictures of {size} have an odd size: some pixels lack a colour");
+            return Some(flaw(words, true));
         }
         if matches!(self.way, Way::Mosaic(_)) {
             return None;
         }
         if layout.line_bytes > line {
             let padded = layout.line_bytes;
-            return Some(format!(
+            let words = format!(
                 "lines of {width} pixels are padded to {padded} bytes, which OpenCV does not know"
-            ));
+            );
+            return Some(flaw(words, true));
         }
         // It lays its own lines at multiples of four bytes, and takes others for those.
         let line = match self.way {
             Way::OpenCv => 3 * width,
             _ => line,
         };
+        // GStreamer 1.26 does the same.
         (line % 4 != 0 && opencv_version() < (4, 11)).then(|| {
-            format!("lines of {line} bytes are sheared by OpenCV up to 4.10: no multiple of 4")
+            let words =
+                format!("lines of {line} bytes are sheared by OpenCV up to 4.10: no multiple of 4");
+            flaw(words, false)
         })
     }
 

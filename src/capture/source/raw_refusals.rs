@@ -60,7 +60,7 @@ fn none_served(offered: &[String], pipeline: &str) -> String {
 /// that the camera has, its JPEGs, or a pipeline.
 pub fn misread(
     code: &str,
-    flaw: &str,
+    flaw: &raw::Misreading,
     size: Option<Size>,
     offered: &[String],
     device: &Device,
@@ -69,9 +69,10 @@ pub fn misread(
     let advice = match (size, jpeg) {
         (Some(size), _) => format!(" (`--size {size}` works)"),
         (None, Some(jpeg)) => format!(" (`--format {}` works)", jpeg.to_lowercase()),
-        (None, None) => pipeline(code, device),
+        (None, None) if flaw.suits_gstreamer => pipeline(code, device),
+        (None, None) => String::new(),
     };
-    format!("its `{code}` {flaw}{advice}")
+    format!("its `{code}` {}{advice}", flaw.words)
 }
 
 /// The pipeline that shows the camera, where GStreamer knows the format. Pictures of a format that is

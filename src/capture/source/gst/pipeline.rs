@@ -79,8 +79,9 @@ impl GstPipeline {
     fn start(text: &str, device: &Device) -> Result<GstPipeline, Error> {
         let does_not_start = || Error::open(device, Cause::Other, diagnose_open(text));
         let open = || opened(VideoCapture::from_file(text, videoio::CAP_GSTREAMER));
-        let (capture, sinks) = sinks_of(open);
-        let (Some(capture), Some(sink)) = (capture, sinks.end) else {
+        let (capture, mut sinks) = sinks_of(open);
+        let (Some(capture), Some(sink)) = (capture, sinks.end.take()) else {
+            sinks.stop();
             return Err(does_not_start());
         };
         let mut reader = GstPipeline {

@@ -6,8 +6,8 @@
 
 use crate::capture::source::{gst::error_words::in_our_words, video_capture::opencv_version};
 use gstreamer::{
-    Caps, Element, Pad, PadProbeReturn, PadProbeType, ParseFlags, glib, parse, prelude::*,
-    subclass::prelude::*,
+    Bin, Caps, Element, Pad, PadProbeReturn, PadProbeType, ParseFlags, Pipeline, State, glib,
+    parse, prelude::*, subclass::prelude::*,
 };
 use std::{
     cell::RefCell,
@@ -45,11 +45,11 @@ impl ObjectImpl for TracerOfElements {
 impl GstObjectImpl for TracerOfElements {}
 
 impl TracerImpl for TracerOfElements {
-    fn bin_add_pre(&self, _: u64, _: &gstreamer::Bin, element: &Element) {
+    fn bin_add_pre(&self, _: u64, bin: &Bin, element: &Element) {
         // A thread that is about to end has no place for it, and wants none.
         let _ = SINKS.try_with(|sinks| {
             if let Some(sinks) = sinks.borrow_mut().as_mut() {
-                sinks.note(element);
+                sinks.note(bin, element);
             }
         });
     }
@@ -130,10 +130,24 @@ pub struct Sinks {
     pub end: Option<Sink>,
     /// Those of converters.
     pub converters: Vec<Sink>,
+    /// The whole.
+    pipeline: Option<Bin>,
 }
 
 impl Sinks {
-    fn note(&mut self, element: &Element) {
+    /// Takes the pipeline down. OpenCV lets go of one that does not start without stopping it, and threads
+    /// of its elements may then run on what was freed.
+    pub fn stop(&self) {
+        if let Some(pipeline) = &self.pipeline {
+            // It is gone either way.
+            let _ = pipeline.set_state(State::Null);
+        }
+    }
+
+    fn note(&mut self, bin: &Bin, element: &Element) {
+        if self.pipeline.is_none() && bin.is::<Pipeline>() {
+            self.pipeline = Some(bin.clone());
+        }
         let (Some(factory), Some(pad)) = (element.factory(), element.static_pad("sink")) else {
             return;
         };
