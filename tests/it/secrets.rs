@@ -117,6 +117,9 @@ impl Leaky {
             "elsewhere" => moved(&format!("http://{elsewhere}/")),
             "garbage" => format!("{path}? {path}!\r\n\r\n"),
             "type" => format!("HTTP/1.1 200 OK\r\nServer: {path}\r\nContent-Type: {path}\r\n\r\n"),
+            "bound" => format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary={path}\r\n\r\n"
+            ),
             "short" => format!("HTTP/1.1 200 OK\r\nContent-Type: {path}"),
             "html" => format!(
                 "HTTP/1.1 200 {path}\r\nServer: cam ({path})\r\n\
@@ -290,6 +293,7 @@ fn rows(camera: SocketAddr) -> Vec<Row> {
         at_camera("/short/MARK", "no stream answers there"),
         at_camera("/type/MARK", "it answers no known type: nothing"),
         at_camera("/html/MARK", "it answers text/html: a web page"),
+        at_camera("/bound/MARK", "the stream ended"),
         at_camera("/card/MARK", "no picture there: cannot open rtsp://cam/…"),
         elsewhere(
             "rtsp://MARK:MARK@127.0.0.1:1/MARK?x=MARK",

@@ -20,7 +20,6 @@ use crate::{
     jpeg,
     system::shutdown::ShutdownFlag,
 };
-use log::debug;
 use std::{io, sync::Arc, time::Instant};
 
 /// True for what may be such a stream.
@@ -70,7 +69,6 @@ pub fn open(
         }
         may_grow = read.unwrap_or(false) && length.is_none_or(|length| sample.len() < length);
     };
-    debug!("{device}: it answers with {content:?}");
     let mut splitter = match content {
         Content::Multipart(boundary) => Splitter::Parts(Parts::new(&boundary)),
         Content::Jpegs if !is_single(&mut answer.body, deadline, &mut sample) => {
