@@ -24,7 +24,7 @@ use opencv::{
 pub struct Misreading {
     /// What is said of it, behind the format.
     pub words: String,
-    /// A pipeline reads them rightly.
+    /// A pipeline reads them rightly: GStreamer 1.26 does not where lines are of no multiple of 4 bytes.
     pub suits_gstreamer: bool,
 }
 
@@ -144,7 +144,7 @@ impl Format {
         if self.pixels.shares_colours() && width % 2 != 0 || has_odd_lines {
             let size = layout.size;
             let words = format!("pictures of {size} have an odd size: some pixels lack a colour");
-            return Some(flaw(words, true));
+            return Some(flaw(words, false));
         }
         if matches!(self.way, Way::Mosaic(_)) {
             return None;
@@ -161,7 +161,6 @@ impl Format {
             Way::OpenCv => 3 * width,
             _ => line,
         };
-        // GStreamer 1.26 does the same.
         (line % 4 != 0 && opencv_version() < (4, 11)).then(|| {
             let words =
                 format!("lines of {line} bytes are sheared by OpenCV up to 4.10: no multiple of 4");
