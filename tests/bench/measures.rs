@@ -124,6 +124,7 @@ fn snapshots(case: &Case, recipe: &Recipe, server: &Server) -> Outcome {
     let (mut kept, mut fresh, mut ages) = (Vec::new(), Vec::new(), Vec::new());
     let mut asker = Asker::open(server.address)?;
     for _ in 0..SNAPSHOTS {
+        // The pace of the requests, so that they meet every phase of a frame.
         thread::sleep(UNEVEN);
         let begun = Instant::now();
         let (jpeg, is_kept) = asker.ask(&recipe.snapshot)?;
@@ -140,6 +141,7 @@ fn snapshots(case: &Case, recipe: &Recipe, server: &Server) -> Outcome {
     }
     meter.look();
     for _ in 0..SNAPSHOTS {
+        // The same pace.
         thread::sleep(UNEVEN);
         let begun = Instant::now();
         Asker::open(server.address)?.ask(&recipe.snapshot)?;
@@ -158,14 +160,17 @@ fn snapshots(case: &Case, recipe: &Recipe, server: &Server) -> Outcome {
 }
 
 fn idle(case: &Case, server: &Server) -> Figures {
+    // No server says when it has noticed that those who looked at its start are gone.
     thread::sleep(GRACE);
     let meter = Meter::begin(server.id(), None);
+    // The measured window.
     thread::sleep(Duration::from_secs_f64(case.seconds));
     meter.end()
 }
 
 /// Each newcomer comes when the one before is gone.
 fn first(recipe: &Recipe, server: &Server) -> Result<Figures, String> {
+    // No server says when it has noticed that those who looked at its start are gone.
     thread::sleep(GRACE);
     let meter = Meter::begin(server.id(), None);
     let deadline = Instant::now() + NEWCOMERS_MAX;
