@@ -7,7 +7,7 @@ use crate::{
     config::{Flip, Orientation, Rotate},
     encode::{
         backend::{JpegEncoder, cannot_encode, refused},
-        job::Pixels,
+        job::{Pixels, PlaneOrder},
         opencv::OpenCvEncoder,
         text,
         yuv::YuvEncoder,
@@ -108,10 +108,12 @@ impl Steps {
             Pixels::Bgr | Pixels::Gray => None,
             Pixels::Yuyv => Some(imgproc::COLOR_YUV2BGR_YUYV),
             Pixels::Uyvy => Some(imgproc::COLOR_YUV2BGR_UYVY),
-            Pixels::Nv12 => Some(imgproc::COLOR_YUV2BGR_NV12),
-            Pixels::Nv21 => Some(imgproc::COLOR_YUV2BGR_NV21),
-            Pixels::I420 => Some(imgproc::COLOR_YUV2BGR_I420),
-            Pixels::Yv12 => Some(imgproc::COLOR_YUV2BGR_YV12),
+            Pixels::Planar(order, _) => Some(match order {
+                PlaneOrder::Nv12 => imgproc::COLOR_YUV2BGR_NV12,
+                PlaneOrder::Nv21 => imgproc::COLOR_YUV2BGR_NV21,
+                PlaneOrder::I420 => imgproc::COLOR_YUV2BGR_I420,
+                PlaneOrder::Yv12 => imgproc::COLOR_YUV2BGR_YV12,
+            }),
         };
         if let Some(code) = conversion {
             imgproc::cvt_color_def(finished, &mut self.converted, code)?;

@@ -1,6 +1,9 @@
 //! What the encoders are given: pictures, and the jobs made of them.
 
-use crate::{feed::frame::CaptureTime, jpeg};
+use crate::{
+    feed::{camera::ColorRange, frame::CaptureTime},
+    jpeg,
+};
 use opencv::{core::Mat, prelude::*};
 
 /// What a source yields.
@@ -54,13 +57,20 @@ pub enum Pixels {
     Yuyv,
     /// Two bytes a pixel: U Y V Y.
     Uyvy,
-    /// Planes, in half as many rows again: all Y, then U V U V for two pixels by two.
+    /// Planes, in half as many rows again: all Y, then the colours of two pixels by two each.
+    Planar(PlaneOrder, ColorRange),
+}
+
+/// In which order the colours of a picture of planes follow its Y.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlaneOrder {
+    /// One plane: U V U V.
     Nv12,
-    /// The same, V U V U.
+    /// One plane: V U V U.
     Nv21,
-    /// Planes: all Y, then all U, then all V.
+    /// Two planes: all U, then all V.
     I420,
-    /// Planes: all Y, then all V, then all U.
+    /// Two planes: all V, then all U.
     Yv12,
 }
 
@@ -85,10 +95,7 @@ impl Pixels {
 
     /// True when brightness and colours lie in planes: width and height are even.
     pub fn is_planar(self) -> bool {
-        matches!(
-            self,
-            Pixels::Nv12 | Pixels::Nv21 | Pixels::I420 | Pixels::Yv12
-        )
+        matches!(self, Pixels::Planar(..))
     }
 
     /// Rows of the picture whose pixels `mat` holds.

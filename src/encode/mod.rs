@@ -18,5 +18,5 @@ mod yuv;
 
 pub use decode::decodes_cleanly;
 pub use encoder::Encoder;
-pub use job::{EncodeJob, Picture, Pixels};
+pub use job::{EncodeJob, Picture, Pixels, PlaneOrder};
 pub use queue::{Encoders, start};

@@ -1,12 +1,12 @@
 //! What the encoders make of pictures, judged by decoding it.
 
 use super::{
-    EncodeJob, Encoder, Picture, Pixels,
+    EncodeJob, Encoder, Picture, Pixels, PlaneOrder,
     stripes::{split, stripe_rows},
 };
 use crate::{
     config::{Flip, Orientation, Rotate},
-    feed::frame::CaptureTime,
+    feed::{camera::ColorRange, frame::CaptureTime},
     jpeg,
 };
 use opencv::{
@@ -250,10 +250,10 @@ fn planes_in_every_order_give_the_same_picture_in_stripes_too() {
         one.iter().zip(other).flat_map(|(a, b)| [*a, *b]).collect()
     };
     let layouts = [
-        (Pixels::I420, [&y[..], &u, &v].concat()),
-        (Pixels::Yv12, [&y[..], &v, &u].concat()),
-        (Pixels::Nv12, [&y[..], &mix(&u, &v)].concat()),
-        (Pixels::Nv21, [&y[..], &mix(&v, &u)].concat()),
+        (PlaneOrder::I420, [&y[..], &u, &v].concat()),
+        (PlaneOrder::Yv12, [&y[..], &v, &u].concat()),
+        (PlaneOrder::Nv12, [&y[..], &mix(&u, &v)].concat()),
+        (PlaneOrder::Nv21, [&y[..], &mix(&v, &u)].concat()),
     ];
     let mut encoder = Encoder::default();
     let mut encode = |mat: &Mat, rows, pixels| {
@@ -261,11 +261,12 @@ fn planes_in_every_order_give_the_same_picture_in_stripes_too() {
         jpeg.expect("encoded").to_vec()
     };
     let mut seen = Vec::new();
-    for (pixels, bytes) in &layouts {
+    for (order, bytes) in &layouts {
+        let pixels = Pixels::Planar(*order, ColorRange::Limited);
         let mat = mat_of(bytes, rows as i32 / 2 * 3, 1);
-        let whole = encode(&mat, 0..rows as i32, *pixels);
-        let upper = encode(&mat, 0..80, *pixels);
-        let lower = encode(&mat, 80..rows as i32, *pixels);
+        let whole = encode(&mat, 0..rows as i32, pixels);
+        let upper = encode(&mat, 0..80, pixels);
+        let lower = encode(&mat, 80..rows as i32, pixels);
         let joined = jpeg::join(&[&upper, &lower], rows as u16).expect("they fit");
         let mut out = Vec::new();
         joined.write_to(&mut out);

@@ -9,7 +9,7 @@
 use crate::{
     encode::{
         backend::{JpegEncoder, cannot_encode, refused},
-        job::Pixels,
+        job::{Pixels, PlaneOrder},
     },
     error::Error,
 };
@@ -76,7 +76,10 @@ impl JpegEncoder for YuvEncoder {
             Pixels::Uyvy => self
                 .planes
                 .take_apart::<1>(&bytes[row * rows.start..row * rows.end], width),
-            _ => self.planes.take_over(bytes, width, rows.clone(), pixels),
+            Pixels::Planar(order, _) => {
+                self.planes.take_over(bytes, width, rows.clone(), order);
+            }
+            Pixels::Bgr | Pixels::Gray => return Err(cannot_encode("it is no Y, U and V")),
         }
         self.compress(width, rows.len(), quality)
     }
@@ -149,7 +152,7 @@ impl Drop for YuvEncoder {
 
 impl Planes {
     /// Takes `rows`, an even number from an even one on, over from planes in the ranges of cameras.
-    fn take_over(&mut self, bytes: &[u8], width: usize, rows: Range<usize>, pixels: Pixels) {
+    fn take_over(&mut self, bytes: &[u8], width: usize, rows: Range<usize>, order: PlaneOrder) {
         let pixels_of = bytes.len() / 3 * 2;
         let (y, colours) = bytes.split_at(pixels_of);
         self.y.clear();
@@ -159,12 +162,12 @@ impl Planes {
         let pairs = width * rows.start / 2..width * rows.end / 2;
         self.u.clear();
         self.v.clear();
-        let (first, second) = match pixels {
-            Pixels::Nv21 | Pixels::Yv12 => (&mut self.v, &mut self.u),
+        let (first, second) = match order {
+            PlaneOrder::Nv21 | PlaneOrder::Yv12 => (&mut self.v, &mut self.u),
             _ => (&mut self.u, &mut self.v),
         };
         let full_range = |&colour: &u8| mean_colour(colour, colour);
-        if matches!(pixels, Pixels::Nv12 | Pixels::Nv21) {
+        if matches!(order, PlaneOrder::Nv12 | PlaneOrder::Nv21) {
             let pairs = colours[pairs].chunks_exact(2);
             first.extend(pairs.clone().map(|pair| full_range(&pair[0])));
             second.extend(pairs.map(|pair| full_range(&pair[1])));

@@ -3,7 +3,7 @@
 //! This is the object the two halves of the program share: `capture` and `encode` fill it, the
 //! server reads it, and neither knows the other. There is one today; nothing here assumes so.
 
-pub use crate::feed::status::{RequestedFormat, SourceInfo, State, Status};
+pub use crate::feed::status::{ColorRange, RequestedFormat, SourceInfo, State, Status};
 use crate::{
     config::CameraConfig,
     feed::{

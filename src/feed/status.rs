@@ -59,6 +59,8 @@ pub struct SourceInfo {
     pub backend: String,
     /// Its pixel or stream format, such as MJPG, YUYV, h264, BGR.
     pub format: String,
+    /// Range of its raw pixels, where it is known.
+    pub range: Option<ColorRange>,
     /// Size of its pictures, as they come.
     pub size: Option<Size>,
     /// Its nominal rate.
@@ -72,6 +74,25 @@ pub struct SourceInfo {
     /// It never gives the very same picture twice while it works; the same one again and again is a
     /// fault. Not set by what may show a scene that stands still: streams, screens, files.
     pub can_freeze: bool,
+}
+
+/// The numbers that brightness and colours have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColorRange {
+    /// Y is 16 to 235, U and V are 16 to 240, as cameras and films mostly have it.
+    Limited,
+    /// All are 0 to 255, as in a JPEG.
+    Full,
+}
+
+impl ColorRange {
+    /// In `/state`, the log and `--check`.
+    pub fn name(self) -> &'static str {
+        match self {
+            ColorRange::Limited => "limited",
+            ColorRange::Full => "full",
+        }
+    }
 }
 
 /// What a source was asked for; it may have given something else.

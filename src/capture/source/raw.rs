@@ -11,7 +11,8 @@ use crate::{
         video_capture::{has_size, opencv_version},
     },
     config::{PixelFormat, Size},
-    encode::Pixels,
+    encode::{Pixels, PlaneOrder},
+    feed::camera::ColorRange,
 };
 use opencv::{
     core::{self, Mat},
@@ -59,10 +60,10 @@ enum Way {
 const FORMATS: [Format; 16] = [
     format("YUYV", Pixels::Yuyv, core::CV_8UC2, Way::Kept),
     format("UYVY", Pixels::Uyvy, core::CV_8UC2, Way::Kept),
-    format("NV12", Pixels::Nv12, core::CV_8UC1, Way::Kept),
-    format("NV21", Pixels::Nv21, core::CV_8UC1, Way::Kept),
-    format("YU12", Pixels::I420, core::CV_8UC1, Way::Kept),
-    format("YV12", Pixels::Yv12, core::CV_8UC1, Way::Kept),
+    planes("NV12", PlaneOrder::Nv12),
+    planes("NV21", PlaneOrder::Nv21),
+    planes("YU12", PlaneOrder::I420),
+    planes("YV12", PlaneOrder::Yv12),
     format("BGR3", Pixels::Bgr, core::CV_8UC3, Way::Kept),
     colours("RGB3", core::CV_8UC3, imgproc::COLOR_RGB2BGR),
     format("XR24", Pixels::Bgr, core::CV_8UC4, Way::OpenCv),
@@ -83,6 +84,11 @@ const fn format(code: &'static str, pixels: Pixels, kind: i32, way: Way) -> Form
         kind,
         way,
     }
+}
+
+const fn planes(code: &'static str, order: PlaneOrder) -> Format {
+    let pixels = Pixels::Planar(order, ColorRange::Limited);
+    format(code, pixels, core::CV_8UC1, Way::Kept)
 }
 
 const fn colours(code: &'static str, kind: i32, conversion: i32) -> Format {
