@@ -7,13 +7,14 @@ use crate::{
     capture::{
         lease::{CaptureEvent, CaptureLease, EndReason},
         missing_eoi::MissingEoi,
-        source::{self, Opened, Repeat, Source, v4l2_controls},
+        source::{self, Opened, Repeat, Source},
     },
     config::{Device, Size},
     encode::{EncodeJob, Encoders, Picture, decodes_cleanly},
     error::{Cause, Error},
     feed::{
         camera::{Camera, SourceInfo},
+        controls::CameraControls,
         frame::{CaptureTime, Frame, placeholder_reason},
     },
     jpeg::{JpegError, JpegLayout},
@@ -24,7 +25,6 @@ use log::{Level, debug, log};
 use opencv::{core::Mat, prelude::*};
 use std::{
     panic::{self, AssertUnwindSafe},
-    path::Path,
     sync::Arc,
     time::Instant,
 };
@@ -114,8 +114,8 @@ impl CaptureThread {
     fn bring_online(&self, device: &Device) -> Result<Ready, Error> {
         let mut opened =
             source::open::open_device(device, &self.context.camera.config, &self.context.stop)?;
-        if let Some(node) = &opened.facts.node {
-            self.set_controls(node);
+        if let Some(controls) = &opened.controls {
+            self.set_controls(controls.as_ref());
         }
         let mut missing_eoi = MissingEoi::new(opened.source.as_ref());
         let source = opened.source.as_mut();
@@ -130,7 +130,12 @@ impl CaptureThread {
     /// Grabs until nobody wants the pictures any more; an error is why the device was lost.
     fn grab_pictures(&self, ready: Ready) -> Result<(), Error> {
         let Ready {
-            opened: Opened { mut source, facts },
+            opened:
+                Opened {
+                    mut source,
+                    facts,
+                    controls,
+                },
             mut missing_eoi,
             first: (picture, layout, captured),
         } = ready;
@@ -141,6 +146,7 @@ impl CaptureThread {
         self.report(CaptureEvent::Online {
             lease: self.lease.id,
             facts: Box::new(facts),
+            controls,
         });
         let mut left_to_warm_up = self.warmup;
         let mut broken_since = None;
@@ -274,14 +280,17 @@ impl CaptureThread {
         Err(Error::silent(&facts.source, reason))
     }
 
-    /// Sets what `--set` asks for. The camera may be another one than last time, so a verdict is
-    /// no error; it is said aloud at the first opening.
-    fn set_controls(&self, node: &Path) {
-        let settings = &self.context.camera.config.settings;
+    /// Sets what `--set` asks for, and what was set meanwhile and would be lost. The camera may be
+    /// another one than last time, so a verdict is no error; it is said aloud at the first opening.
+    fn set_controls(&self, controls: &dyn CameraControls) {
+        let camera = &self.context.camera;
+        let mut settings = camera.config.settings.clone();
+        settings.extend(camera.changed_controls());
         if settings.is_empty() {
             return;
         }
-        let complaints = v4l2_controls::set(node, settings)
+        let complaints = controls
+            .set(&settings)
             .unwrap_or_else(|error| vec![format!("--set: {error}")]);
         let is_first = self.lease.id == 1;
         let level = if is_first { Level::Warn } else { Level::Debug };

@@ -4,10 +4,17 @@
 //! abandons the thread. A thread that returns from a long hang finds its lease revoked and ends
 //! without touching anything. However a thread ends, even by a panic, the supervisor is told.
 
-use crate::{config::Size, error::Error, feed::camera::SourceInfo};
+use crate::{
+    config::Size,
+    error::Error,
+    feed::{camera::SourceInfo, controls::CameraControls},
+};
 use parking_lot::{Condvar, Mutex};
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -116,6 +123,8 @@ pub enum CaptureEvent {
         lease: u64,
         /// What the device gives.
         facts: Box<SourceInfo>,
+        /// Its controls, if it may have any.
+        controls: Option<Arc<dyn CameraControls>>,
     },
     /// The pictures have another size now.
     Resized {

@@ -71,7 +71,6 @@ pub fn start(
     stop: &Arc<ShutdownFlag>,
     fatal: Sender<Error>,
 ) -> Result<(), Error> {
-    camera.set_driver(Box::new(source::v4l2_controls::V4l2Controls));
     let encoders = encode::start(camera)?;
     let (camera, stop) = (Arc::clone(camera), Arc::clone(stop));
     threads::start("camera", move || {

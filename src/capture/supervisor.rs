@@ -19,7 +19,10 @@ use crate::{
     },
     config::{Device, Size},
     error::Error,
-    feed::camera::{Camera, SourceInfo, State},
+    feed::{
+        camera::{Camera, SourceInfo, State},
+        controls::CameraControls,
+    },
 };
 use log::{debug, info, warn};
 use std::{
@@ -156,7 +159,11 @@ impl<W: Environment> Supervisor<W> {
     /// A capture thread has reported.
     pub fn report(&mut self, event: CaptureEvent, now: Instant) {
         match event {
-            CaptureEvent::Online { lease, facts } => self.online(lease, &facts, now),
+            CaptureEvent::Online {
+                lease,
+                facts,
+                controls,
+            } => self.online(lease, &facts, controls, now),
             CaptureEvent::Resized { lease, size } => self.resized(lease, size),
             CaptureEvent::Ended { lease, reason } => self.ended(lease, &reason, now),
         }
@@ -227,7 +234,13 @@ impl<W: Environment> Supervisor<W> {
         Ok(lease)
     }
 
-    fn online(&mut self, id: u64, facts: &SourceInfo, now: Instant) {
+    fn online(
+        &mut self,
+        id: u64,
+        facts: &SourceInfo,
+        controls: Option<Arc<dyn CameraControls>>,
+        now: Instant,
+    ) {
         let lease = match (&self.phase, self.search.take(id)) {
             (_, Some(lease)) => {
                 self.abandon_capture(now);
@@ -250,6 +263,7 @@ impl<W: Environment> Supervisor<W> {
         }
         self.candidates.note_online(facts);
         self.warmup = 0;
+        self.camera.use_controls(controls);
         lease.activate();
         let timeout = PictureTimeout::new(facts.fps, self.camera.config.timeout);
         let since = now;

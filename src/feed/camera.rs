@@ -19,9 +19,8 @@ use log::{info, warn};
 use parking_lot::{Mutex, MutexGuard};
 use std::{
     io,
-    path::Path,
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicI32, AtomicU64, Ordering},
     },
     time::Instant,
@@ -47,8 +46,10 @@ pub struct Camera {
     quality: AtomicI32,
     /// Held for the time of a comparison.
     freeze: Mutex<FreezeDetector>,
-    /// Reads and sets the controls; set once, by capture.
-    controls: OnceLock<Box<dyn CameraControls>>,
+    /// Reads and sets the controls of what is open; `None` for a source that has none.
+    controls: Mutex<Option<Arc<dyn CameraControls>>>,
+    /// What was set meanwhile of controls that are lost when the camera is closed.
+    changed: Mutex<Vec<(String, String)>>,
 }
 
 /// Why there are no controls to show.
@@ -81,7 +82,8 @@ impl Camera {
             }),
             sequence: AtomicU64::new(0),
             freeze: Mutex::default(),
-            controls: OnceLock::new(),
+            controls: Mutex::default(),
+            changed: Mutex::default(),
         }
     }
 
@@ -146,34 +148,49 @@ impl Camera {
 
     /// The controls of the camera, as they stand.
     pub fn controls(&self) -> Result<Vec<Control>, NoControls> {
-        self.with_controls(|controls, node| controls.list(node))
+        self.with_controls(|controls| controls.list())
     }
 
     /// Sets controls of the camera; a sentence for each that cannot be set.
     pub fn set_controls(&self, settings: &[(String, String)]) -> Result<Vec<String>, NoControls> {
-        self.with_controls(|controls, node| controls.set(node, settings))
+        self.with_controls(|controls| {
+            let complaints = controls.set(settings)?;
+            if complaints.is_empty() && !controls.are_kept() {
+                let mut changed = self.changed.lock();
+                let is_new =
+                    |(name, _): &(String, String)| settings.iter().all(|(set, _)| set != name);
+                changed.retain(is_new);
+                changed.extend_from_slice(settings);
+            }
+            Ok(complaints)
+        })
     }
 
-    /// From now on `controls` reads and sets them; once per camera.
-    pub fn set_driver(&self, controls: Box<dyn CameraControls>) {
-        let _ = self.controls.set(controls);
+    /// What was set of controls that are lost when the camera is closed: to be set again.
+    pub fn changed_controls(&self) -> Vec<(String, String)> {
+        self.changed.lock().clone()
+    }
+
+    /// From now on `controls` are those of what is open.
+    pub fn use_controls(&self, controls: Option<Arc<dyn CameraControls>>) {
+        *self.controls.lock() = controls;
     }
 
     fn with_controls<T>(
         &self,
-        ask: impl FnOnce(&dyn CameraControls, &Path) -> io::Result<T>,
+        ask: impl FnOnce(&dyn CameraControls) -> io::Result<T>,
     ) -> Result<T, NoControls> {
-        let (node, state, reason) = {
+        let (state, reason) = {
             let status = self.status();
-            let (node, reason) = (status.facts.node.clone(), status.reason.clone());
-            (node, status.state, reason)
+            (status.state, status.reason.clone())
         };
         if state != State::Online {
             return Err(NoControls::NotNow(reason.unwrap_or_default()));
         }
-        let node = node.ok_or(NoControls::Never)?;
-        let controls = self.controls.get().ok_or(NoControls::Never)?;
-        ask(&**controls, &node).map_err(|error| NoControls::NotNow(error.to_string()))
+        // Not locked while they are asked: a camera may take its time.
+        let controls = self.controls.lock().clone();
+        ask(&*controls.ok_or(NoControls::Never)?)
+            .map_err(|error| NoControls::NotNow(error.to_string()))
     }
 
     /// What is known of it at `now`.

@@ -66,8 +66,9 @@ pub fn check(config: &CameraConfig) -> u8 {
 }
 
 fn read(device: &Device, config: &CameraConfig, tally: &Mutex<Tally>) -> Result<(), Error> {
-    let Opened { mut source, facts } =
-        source::open::open_device(device, config, &Arc::new(ShutdownFlag::default()))?;
+    let Opened {
+        mut source, facts, ..
+    } = source::open::open_device(device, config, &Arc::new(ShutdownFlag::default()))?;
     println!(
         "opened by {}, reading for {} s …",
         facts.backend,

@@ -4,6 +4,7 @@
 //! it was taken; `retrieve` fetches it. Apart, so that pictures nobody watches are grabbed (the
 //! next one is fresh) but never converted or drawn.
 
+pub mod control_names;
 pub mod gst;
 pub mod mjpeg_http;
 pub mod open;
@@ -24,11 +25,15 @@ use crate::{
     error::Error,
     feed::{
         camera::SourceInfo,
+        controls::CameraControls,
         frame::{CaptureTime, Frame},
     },
 };
 use opencv::core::Mat;
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// The same bytes after longer than this are a new picture of a scene that stands still.
 const LONGEST_REPEAT: Duration = Duration::from_secs(2);
@@ -89,6 +94,8 @@ pub struct Opened {
     pub source: Box<dyn Source>,
     /// As read back from it.
     pub facts: SourceInfo,
+    /// Its controls, if it is a camera that may have any.
+    pub controls: Option<Arc<dyn CameraControls>>,
 }
 
 /// True for a device that comes as a camera's node: it may be plugged in at any time, and its driver

@@ -73,7 +73,11 @@ pub fn open(
         pace,
         stop: Arc::clone(stop),
     });
-    Ok(Opened { source, facts })
+    Ok(Opened {
+        source,
+        facts,
+        controls: None,
+    })
 }
 
 fn open_ffmpeg(device: &Device) -> opencv::Result<VideoCapture> {

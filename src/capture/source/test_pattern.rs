@@ -74,7 +74,11 @@ pub fn open(
         taken: CaptureTime::now(),
         stop: Arc::clone(stop),
     });
-    Ok(Opened { source, facts })
+    Ok(Opened {
+        source,
+        facts,
+        controls: None,
+    })
 }
 
 impl Source for TestPattern {
@@ -176,8 +180,9 @@ mod tests {
     fn pattern_has_the_size_and_pace_asked_for() {
         let stop = Arc::default();
         let config = config(&["--size", "320x240", "--fps", "100"]);
-        let Opened { mut source, facts } =
-            open(Pattern::default(), &config, &stop, &["note"]).expect("opened");
+        let Opened {
+            mut source, facts, ..
+        } = open(Pattern::default(), &config, &stop, &["note"]).expect("opened");
         assert_eq!(
             facts.size,
             Some(Size {

@@ -8,6 +8,7 @@
 use crate::{
     capture::source::{
         Opened, Source, raw, raw_refusals,
+        v4l2_controls::V4l2Controls,
         v4l2_devices::{self, fourcc, fourcc_text},
         v4l2_driver::{self, Driver, PictureLayout},
         v4l2_errors,
@@ -127,9 +128,10 @@ pub fn open(
         None if raw::is_jpeg(code) => {}
         None => return Err(refused(raw_refusals::unserved(code, &offered, device))),
     }
+    let node = facts.node.clone().unwrap_or(path);
     let source = Box::new(V4l2Source {
         capture,
-        node: facts.node.clone().unwrap_or(path),
+        node: node.clone(),
         raw,
         layout,
         driver,
@@ -139,7 +141,11 @@ pub fn open(
         faulty_since: None,
         stop: Arc::clone(stop),
     });
-    Ok(Opened { source, facts })
+    Ok(Opened {
+        source,
+        facts,
+        controls: Some(Arc::new(V4l2Controls { node })),
+    })
 }
 
 fn try_open(

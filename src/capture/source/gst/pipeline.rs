@@ -61,7 +61,11 @@ pub fn open(text: &str, device: &Device) -> Result<source::Opened, Error> {
         .facts(given.as_ref())
         .map_err(|error| Error::open(device, Cause::Other, opencv_words(device, &error)))?;
     let source = Box::new(reader);
-    Ok(source::Opened { source, facts })
+    Ok(source::Opened {
+        source,
+        facts,
+        controls: None,
+    })
 }
 
 /// The pipeline with a converter before its sink, started; a refusal where none fits.

@@ -98,6 +98,7 @@ pub fn open(
             format: "MJPG".to_owned(),
             ..SourceInfo::default()
         },
+        controls: None,
     })
 }
 

@@ -69,6 +69,7 @@ impl Still {
         Opened {
             source: Box::new(still),
             facts,
+            controls: None,
         }
     }
 

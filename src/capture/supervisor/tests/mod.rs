@@ -133,7 +133,11 @@ impl Bench {
 
     fn come_online(&mut self, lease: u64, facts: &SourceInfo) {
         let facts = Box::new(facts.clone());
-        let event = CaptureEvent::Online { lease, facts };
+        let event = CaptureEvent::Online {
+            lease,
+            facts,
+            controls: None,
+        };
         self.supervisor.report(event, self.now);
     }
 
