@@ -7,17 +7,18 @@ use crate::{
     capture::{
         lease::{CaptureEvent, CaptureLease, EndReason},
         missing_eoi::MissingEoi,
+        picture_check::{Unusable, broken_only, inspect, jpeg_of, size_of},
         source::{self, Opened, Repeat, Source},
     },
     config::{Device, Size},
-    encode::{EncodeJob, Encoders, Picture, decodes_cleanly},
+    encode::{EncodeJob, Encoders, Picture},
     error::{Cause, Error},
     feed::{
         camera::{Camera, SourceInfo},
         controls::CameraControls,
-        frame::{CaptureTime, Frame, placeholder_reason},
+        frame::{CaptureTime, Frame},
     },
-    jpeg::{JpegError, JpegLayout},
+    jpeg::JpegLayout,
     system::{shutdown::ShutdownFlag, threads},
 };
 use crossbeam_channel::Sender;
@@ -28,14 +29,6 @@ use std::{
     sync::Arc,
     time::Instant,
 };
-
-/// Why a picture is not sent.
-enum Unusable {
-    /// It is no whole JPEG.
-    Broken(JpegError),
-    /// It says that there is none, and why.
-    Placeholder(String),
-}
 
 /// A device whose first picture came.
 struct Ready {
@@ -360,47 +353,5 @@ impl CaptureThread {
     fn report(&self, event: CaptureEvent) {
         // Nobody listens any more when the program ends.
         let _ = self.context.events.send(event);
-    }
-}
-
-/// The layout of a JPEG that can be sent; `None` for raw pixels.
-fn inspect(
-    picture: &Picture,
-    missing_eoi: &mut MissingEoi,
-) -> Result<Option<JpegLayout>, Unusable> {
-    let Picture::Jpeg(mat) = picture else {
-        return Ok(None);
-    };
-    let bytes = mat.data_bytes().unwrap_or_default();
-    let layout = missing_eoi
-        .inspect(bytes, decodes_cleanly)
-        .map_err(Unusable::Broken)?;
-    match placeholder_reason(bytes) {
-        Some(reason) => Err(Unusable::Placeholder(source::no_picture_there(&reason))),
-        None => Ok(Some(layout)),
-    }
-}
-
-/// Said of a source whose pictures all are broken, the last one by `flaw`.
-fn broken_only(flaw: &JpegError) -> String {
-    format!("it gives broken pictures only, the last one: {flaw}")
-}
-
-fn size_of(picture: &Picture, layout: Option<&JpegLayout>) -> Option<Size> {
-    let (width, height) = match (picture, layout) {
-        (_, Some(layout)) => (layout.width.into(), layout.height.into()),
-        (picture, None) => picture.shape()?,
-    };
-    Some(Size {
-        width: u32::try_from(width).ok()?,
-        height: u32::try_from(height).ok()?,
-    })
-}
-
-/// The bytes of a JPEG; none of raw pixels.
-fn jpeg_of(picture: &Picture) -> &[u8] {
-    match picture {
-        Picture::Jpeg(mat) => mat.data_bytes().unwrap_or_default(),
-        Picture::Raw(..) => &[],
     }
 }

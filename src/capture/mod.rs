@@ -19,6 +19,7 @@ mod lease;
 mod missing_eoi;
 mod online_log;
 mod outage_log;
+mod picture_check;
 mod picture_timeout;
 mod placeholder;
 pub mod source;
