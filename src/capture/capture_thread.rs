@@ -105,8 +105,12 @@ impl CaptureThread {
 
     /// Opens `device` and reads its first picture.
     fn bring_online(&self, device: &Device) -> Result<Ready, Error> {
-        let mut opened =
-            source::open::open_device(device, &self.context.camera.config, &self.context.stop)?;
+        let mut opened = source::open::open_device(
+            device,
+            &self.context.camera.config,
+            &self.context.stop,
+            &self.lease.interrupt,
+        )?;
         if let Some(controls) = &opened.controls {
             self.set_controls(controls.as_ref());
         }

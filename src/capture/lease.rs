@@ -5,6 +5,7 @@
 //! without touching anything. However a thread ends, even by a panic, the supervisor is told.
 
 use crate::{
+    capture::interrupt::Interrupt,
     config::Size,
     error::Error,
     feed::{camera::SourceInfo, controls::CameraControls},
@@ -31,6 +32,8 @@ pub struct CaptureLease {
     last_picture: AtomicU64,
     /// How long a picture takes to come, in milliseconds; 0 before the second.
     interval: AtomicU64,
+    /// Ends what the thread waits for.
+    pub interrupt: Arc<Interrupt>,
 }
 
 /// What the thread is to do; each comes at most once, in this order.
@@ -54,6 +57,7 @@ impl CaptureLease {
             changed: Condvar::new(),
             last_picture: AtomicU64::new(0),
             interval: AtomicU64::new(0),
+            interrupt: Arc::default(),
         }
     }
 
@@ -74,9 +78,10 @@ impl CaptureLease {
         self.changed.wait_while(&mut state, is_pending);
     }
 
-    /// From now on nothing the thread does counts.
+    /// From now on nothing the thread does counts, and it need not wait for pictures any more.
     pub fn revoke(&self) {
         self.set(LeaseState::Revoked);
+        self.interrupt.fire();
     }
 
     /// True when nothing the thread does counts any more.

@@ -15,6 +15,7 @@ mod capture_thread;
 mod diagnose;
 mod environment;
 mod hotplug;
+mod interrupt;
 mod lease;
 mod missing_eoi;
 mod online_log;

@@ -7,7 +7,6 @@ use crate::{
     },
     config::{CameraConfig, Device},
     error::{Cause, Error},
-    system::shutdown::ShutdownFlag,
 };
 use opencv::core::Mat;
 use parking_lot::Mutex;
@@ -68,7 +67,7 @@ pub fn check(config: &CameraConfig) -> u8 {
 fn read(device: &Device, config: &CameraConfig, tally: &Mutex<Tally>) -> Result<(), Error> {
     let Opened {
         mut source, facts, ..
-    } = source::open::open_device(device, config, &Arc::new(ShutdownFlag::default()))?;
+    } = source::open::open_device(device, config, &Arc::default(), &Arc::default())?;
     println!(
         "opened by {}, reading for {} s …",
         facts.backend,

@@ -1,6 +1,11 @@
 //! Caps: what the pictures of a pipeline are, as GStreamer says it.
 
-use crate::{config::Size, encode::Pixels};
+use crate::{
+    capture::source::gst::colorimetry::jpeg_range,
+    config::Size,
+    encode::{Pixels, PlaneOrder},
+    feed::camera::ColorRange,
+};
 use gstreamer::{Caps, CapsRef};
 
 /// What the pictures of a pipeline are.
@@ -39,11 +44,39 @@ pub fn name(caps: &CapsRef) -> String {
 }
 
 pub fn kind_of(caps: &Caps) -> PictureKind {
-    match (media(caps), format(caps)) {
-        ("image/jpeg", _) => PictureKind::Jpeg,
-        ("video/x-raw", Some("BGR")) => PictureKind::Raw(Pixels::Bgr, size(caps)),
-        ("video/x-raw", Some("GRAY8")) => PictureKind::Raw(Pixels::Gray, size(caps)),
-        _ => PictureKind::Other(caps.clone()),
+    let size = size(caps);
+    let pixels = match (media(caps), format(caps)) {
+        ("image/jpeg", _) => return PictureKind::Jpeg,
+        ("video/x-raw", Some("BGR")) => Some(Pixels::Bgr),
+        ("video/x-raw", Some("GRAY8")) => Some(Pixels::Gray),
+        ("video/x-raw", Some(format)) => size.and_then(|size| yuv(caps, format, size)),
+        _ => None,
+    };
+    match pixels {
+        Some(pixels) => PictureKind::Raw(pixels, size),
+        None => PictureKind::Other(caps.clone()),
+    }
+}
+
+/// Pixels with the colours of a JPEG, of a size at which GStreamer puts no gap between lines or planes.
+fn yuv(caps: &CapsRef, format: &str, size: Size) -> Option<Pixels> {
+    let range = jpeg_range(caps)?;
+    let planar = |order, width_multiple| {
+        let is_tight = size.width % width_multiple == 0 && size.height % 2 == 0;
+        is_tight.then_some(Pixels::Planar(order, range))
+    };
+    let packed = |pixels| {
+        let fits = size.width % 2 == 0 && range == ColorRange::Limited;
+        fits.then_some(pixels)
+    };
+    match format {
+        "NV12" => planar(PlaneOrder::Nv12, 4),
+        "NV21" => planar(PlaneOrder::Nv21, 4),
+        "I420" => planar(PlaneOrder::I420, 8),
+        "YV12" => planar(PlaneOrder::Yv12, 8),
+        "YUY2" => packed(Pixels::Yuyv),
+        "UYVY" => packed(Pixels::Uyvy),
+        _ => None,
     }
 }
 
@@ -85,6 +118,19 @@ mod tests {
             kind_of(&caps("image/jpeg, width=(int)320")),
             PictureKind::Jpeg
         );
+        let planes = "video/x-raw, format=(string)NV12, width=(int)320, height=(int)240";
+        let nv12 = Pixels::Planar(PlaneOrder::Nv12, ColorRange::Limited);
+        assert_eq!(kind_of(&caps(planes)), PictureKind::Raw(nv12, Some(size)));
+        for gaps in [
+            "NV12, width=(int)322",
+            "I420, width=(int)324",
+            "YUY2, width=(int)321",
+        ] {
+            let caps = caps(&format!(
+                "video/x-raw, format=(string){gaps}, height=(int)240"
+            ));
+            assert_eq!(kind_of(&caps), PictureKind::Other(caps.clone()), "{gaps}");
+        }
         for other in ["NV12", "I420", "YUY2", "RGBx", "BGRx", "GRAY16_LE"] {
             let caps = caps(&format!("video/x-raw, format=(string){other}"));
             assert_eq!(kind_of(&caps), PictureKind::Other(caps.clone()), "{other}");

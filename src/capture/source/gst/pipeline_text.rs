@@ -3,12 +3,27 @@
 
 use crate::capture::source::gst::{
     caps::{media, name},
-    sink::examine,
+    tracer::examine,
 };
 use gstreamer::Caps;
 
 /// What every pipeline may end with.
 const BGR: &str = "videoconvert ! video/x-raw,format=BGR";
+
+/// Ends of a pipeline behind which nothing needs to be converted.
+const SERVED_ENDS: [&str; 11] = [
+    "jpegenc",
+    "jpegparse",
+    "image/jpeg",
+    "format=BGR",
+    "format=GRAY8",
+    "format=NV12",
+    "format=NV21",
+    "format=I420",
+    "format=YV12",
+    "format=YUY2",
+    "format=UYVY",
+];
 
 /// A pipeline that says nothing of its end gets one that OpenCV can read, newest picture only.
 pub fn with_sink(pipeline: &str) -> String {
@@ -16,10 +31,8 @@ pub fn with_sink(pipeline: &str) -> String {
         return pipeline.to_owned();
     }
     let last = pipeline.rsplit('!').next().unwrap_or_default();
-    let gives_jpeg = ["jpegenc", "jpegparse", "image/jpeg"]
-        .iter()
-        .any(|end| last.contains(end));
-    let convert = match gives_jpeg {
+    let is_served = SERVED_ENDS.iter().any(|end| last.contains(end));
+    let convert = match is_served {
         true => String::new(),
         false => format!(" ! {BGR}"),
     };
