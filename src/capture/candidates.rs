@@ -17,6 +17,11 @@ use std::{
 /// How long to wait for the original camera before accepting another one under the same number.
 const LOYALTY: Duration = Duration::from_secs(60);
 
+/// What an open may take beside the camera's time-out: network sources are slow, a camera module is not.
+pub fn opening_time(is_module: bool) -> Duration {
+    Duration::from_secs(if is_module { 2 } else { 10 })
+}
+
 /// What is remembered of the camera that was online last.
 #[derive(Default)]
 pub struct Candidates {
@@ -24,6 +29,8 @@ pub struct Candidates {
     stable: Option<PathBuf>,
     /// Once a real camera was online, `auto` waits for one and never shows the pattern again.
     has_had_camera: bool,
+    /// The camera module that was online last, by its whole name.
+    module: Option<String>,
 }
 
 impl Candidates {
@@ -31,6 +38,13 @@ impl Candidates {
     pub fn note_online(&mut self, facts: &SourceInfo) {
         self.has_had_camera |= !facts.is_fallback;
         self.stable.clone_from(&facts.stable);
+        let name = facts.source.strip_prefix("csi:").map(str::to_owned);
+        self.module = name.filter(|_| facts.sensor.is_some());
+    }
+
+    /// Whether a camera module is what is tried for `device`, first of all.
+    pub fn are_modules(&self, device: &Device) -> bool {
+        matches!(device, Device::Csi(_)) || *device == Device::Auto && self.module.is_some()
     }
 
     /// The devices to try for `device`, best first. `lost` is when the camera was lost.
@@ -48,12 +62,19 @@ impl Candidates {
             devices.push(Device::Node(stable.clone()));
         }
         if *device == Device::Auto {
+            if let Some(module) = &self.module {
+                devices.push(Device::Csi(Some(module.clone())));
+                // It has no node that says whether it is there: others are not taken for it at once.
+                if lost.is_none_or(|lost| now < lost + LOYALTY) {
+                    return Ok(devices);
+                }
+            }
             // The camera that is known by its name has a node as well: it is tried once.
             let mut nodes = environment.cameras();
             nodes.retain(|node| known.is_none() || environment.node_behind(node) != known);
             devices.extend(nodes.into_iter().map(Device::Node));
             if !self.has_had_camera {
-                devices.push(Device::Auto);
+                devices.extend([Device::Csi(None), Device::Auto]);
             }
         } else if devices.is_empty() {
             let other = || environment.stable_name(Path::new(&device.to_string()));

@@ -8,7 +8,7 @@ use crate::{
         lease::{CaptureEvent, CaptureLease, EndReason},
         missing_eoi::MissingEoi,
         picture_check::{Unusable, broken_only, inspect, jpeg_of, size_of},
-        source::{self, Opened, Repeat, Source},
+        source::{self, Opened, Repeat, Source, libcamera::seen_by_kernel, open::OpenContext},
     },
     config::{Device, Size},
     encode::{EncodeJob, Encoders, Picture},
@@ -81,7 +81,8 @@ impl CaptureThread {
     fn run(&self, devices: &[Device]) -> EndReason {
         let mut failure = None;
         for device in devices {
-            let ready = self.bring_online(device);
+            let hint = failure.as_ref().filter(|error| is_hint(error));
+            let ready = self.bring_online(device, hint.map(Error::to_string).as_deref());
             match ready.map(|ready| self.grab_pictures(ready)) {
                 Ok(Ok(())) => return EndReason::Unwanted,
                 _ if self.is_over() => return EndReason::Unwanted,
@@ -104,13 +105,15 @@ impl CaptureThread {
     }
 
     /// Opens `device` and reads its first picture.
-    fn bring_online(&self, device: &Device) -> Result<Ready, Error> {
-        let mut opened = source::open::open_device(
-            device,
-            &self.context.camera.config,
-            &self.context.stop,
-            &self.lease.interrupt,
-        )?;
+    /// `hint` says why a camera that is there was not opened before it.
+    fn bring_online(&self, device: &Device, hint: Option<&str>) -> Result<Ready, Error> {
+        let context = OpenContext {
+            config: &self.context.camera.config,
+            stop: &self.context.stop,
+            interrupt: &self.lease.interrupt,
+            hint,
+        };
+        let mut opened = source::open::open_device(device, &context)?;
         if let Some(controls) = &opened.controls {
             self.set_controls(controls.as_ref());
         }
@@ -358,4 +361,9 @@ impl CaptureThread {
         // Nobody listens any more when the program ends.
         let _ = self.context.events.send(event);
     }
+}
+
+/// Whether a camera is there for all that it did not open.
+fn is_hint(error: &Error) -> bool {
+    error.cause() != Cause::Missing || seen_by_kernel().is_some()
 }

@@ -10,6 +10,7 @@
 //! Capture never waits for encoders or viewers, and knows nothing of the server.
 
 mod auto_search;
+mod back_off;
 mod candidates;
 mod capture_thread;
 mod diagnose;

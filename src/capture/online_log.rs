@@ -1,7 +1,7 @@
 //! What the log says of a camera that comes online.
 
 use crate::feed::camera::SourceInfo;
-use log::{debug, info};
+use log::{debug, info, warn};
 
 /// One line on what the camera really gave, and what it was asked for where that differs;
 /// at `debug` where it `is_known` from the last time.
@@ -19,6 +19,12 @@ pub fn log_online(facts: &SourceInfo, is_known: bool) {
         "camera online: source={} backend={} format={} size={size} fps={fps} {way}",
         facts.source, facts.backend, facts.format
     );
+    if let Some(sensor) = &facts.sensor {
+        line.push_str(&format!(" sensor={sensor}"));
+    }
+    if let Some(range) = facts.range {
+        line.push_str(&format!(" range={}", range.name()));
+    }
     if let Some(stable) = &facts.stable {
         line.push_str(&format!(" stable={}", stable.display()));
     }
@@ -41,6 +47,17 @@ pub fn log_online(facts: &SourceInfo, is_known: bool) {
         true => debug!("{line}"),
         false => info!("{line}"),
     }
+}
+
+/// One line on why there is the test pattern instead of a camera; `hint` is what may bring one.
+pub fn warn_of_fallback(hint: Option<&str>) {
+    let hint = hint.map_or_else(
+        || " (a Raspberry Pi camera module: see `camfeed --list`)".to_owned(),
+        |hint| format!(": {hint}"),
+    );
+    warn!(
+        "no camera found: showing the built-in test pattern; a camera plugged in later takes over{hint}"
+    );
 }
 
 /// A rate as people write it: 30, 7.5.

@@ -53,13 +53,7 @@ fn draw_card(
     let small = letters * 0.72;
     let left = width / 12;
     let mut lines = vec![(title.to_owned(), letters, 245.0)];
-    // The font knows ASCII only; backticks are for terminals.
-    let plain: String = reason
-        .chars()
-        .filter(char::is_ascii)
-        .filter(|&c| c != '`')
-        .collect();
-    for line in text::wrap(&plain, small, width - 2 * left)? {
+    for line in text::wrap(&text::plain(reason), small, width - 2 * left)? {
         lines.push((line, small, 200.0));
     }
     lines.push((format!("for {}", human_duration(since)), small, 150.0));

@@ -6,13 +6,16 @@
 //! service starts anew. An outage is logged once when it begins and once when it ends; the tries
 //! between are for `debug`.
 
+mod search;
+
 use crate::{
     capture::{
         auto_search::AutoSearch,
-        candidates::Candidates,
+        back_off::{self, BackOff},
+        candidates::{Candidates, opening_time},
         environment::Environment,
         lease::{CaptureEvent, CaptureLease, EndReason},
-        online_log::log_online,
+        online_log::{log_online, warn_of_fallback},
         outage_log::OutageLog,
         picture_timeout::PictureTimeout,
         source,
@@ -24,21 +27,18 @@ use crate::{
         controls::CameraControls,
     },
 };
-use log::{debug, info, warn};
+use log::{debug, info};
 use std::{
     mem,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-/// First and longest wait before a lost device is tried again.
-const BACK_OFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
+/// Wait where threads hang that only their user can free.
+const HANGING: Duration = Duration::from_secs(5);
 
 /// A device that stays online this long has its back-off forgiven.
 const FORGIVEN: Duration = Duration::from_secs(10);
-
-/// An open may take this much longer than the camera's time-out: network sources are slow.
-const OPENING: Duration = Duration::from_secs(10);
 
 /// udev sets a new node's group shortly after creating it; wait this long before opening.
 const SETTLING: Duration = Duration::from_millis(50);
@@ -65,7 +65,7 @@ pub struct Supervisor<W> {
     abandoned: Vec<(u64, Instant)>,
     phase: Phase,
     started: Instant,
-    back_off: Duration,
+    back_off: BackOff,
     next_placeholder: Instant,
     outages: OutageLog,
     candidates: Candidates,
@@ -103,7 +103,7 @@ impl<W: Environment> Supervisor<W> {
             abandoned: Vec::new(),
             phase: Phase::Waiting { until: now },
             started: now,
-            back_off: BACK_OFF.0,
+            back_off: BackOff::new(),
             next_placeholder: now + PLACEHOLDER_PERIOD,
             outages,
             candidates: Candidates::default(),
@@ -116,10 +116,12 @@ impl<W: Environment> Supervisor<W> {
     pub fn act(&mut self, now: Instant) -> Result<(), Error> {
         match &self.phase {
             Phase::Waiting { until } if now >= *until => self.open(now)?,
-            Phase::Opening { until, .. } if now >= *until => self.lose("it does not answer", now),
+            Phase::Opening { until, .. } if now >= *until => {
+                self.lose("it does not answer".to_owned(), now);
+            }
             Phase::Online { lease, timeout, .. } if now >= timeout.ends(lease) => {
                 let seconds = timeout.of(lease).as_secs_f64().round();
-                self.lose(&format!("it has given no picture for {seconds} s"), now);
+                self.lose(format!("it has given no picture for {seconds} s"), now);
             }
             Phase::Online { .. } if self.idle_at().is_some_and(|idle| now >= idle) => {
                 self.go_idle(now);
@@ -174,7 +176,7 @@ impl<W: Environment> Supervisor<W> {
         let soon = now + SETTLING;
         if let Phase::Waiting { until } = &mut self.phase {
             *until = (*until).min(soon);
-            self.back_off = BACK_OFF.0;
+            self.back_off.reset();
         }
         self.search.plugged(soon);
     }
@@ -205,7 +207,7 @@ impl<W: Environment> Supervisor<W> {
             // A pipeline or a file that blocks is its user's to mend; more threads would only
             // hang beside those.
             self.phase = Phase::Waiting {
-                until: now + BACK_OFF.1,
+                until: now + HANGING,
             };
             return Ok(());
         }
@@ -214,12 +216,17 @@ impl<W: Environment> Supervisor<W> {
         let devices = self.candidates.list(device, lost, now, &self.environment);
         match devices.and_then(|devices| self.launch(devices, self.warmup, now)) {
             Ok(lease) => {
-                let until = now + self.camera.config.timeout + OPENING;
+                let until = now + self.camera.config.timeout + opening_time(self.are_modules());
                 self.phase = Phase::Opening { lease, until };
             }
             Err(error) => self.offline(&error, now),
         }
         Ok(())
+    }
+
+    /// Whether a camera module is what is opened.
+    fn are_modules(&self) -> bool {
+        self.candidates.are_modules(&self.camera.config.device)
     }
 
     fn launch(
@@ -252,11 +259,7 @@ impl<W: Environment> Supervisor<W> {
             _ => return,
         };
         if facts.is_fallback {
-            warn!(
-                "no camera found: showing the built-in test pattern; \
-                 a camera plugged in later takes over \
-                 (a Raspberry Pi camera module: see `camfeed --list`)"
-            );
+            warn_of_fallback(facts.hint.as_deref());
             self.search.begin(self.environment.cameras(), now);
         } else {
             self.end_search(now);
@@ -304,7 +307,7 @@ impl<W: Environment> Supervisor<W> {
                 }
             }
             // The device is free again.
-            (Phase::Waiting { until }, _) => *until = (*until).min(now + BACK_OFF.0),
+            (Phase::Waiting { until }, _) => *until = (*until).min(now + back_off::FIRST),
             _ => {}
         }
     }
@@ -344,7 +347,10 @@ impl<W: Environment> Supervisor<W> {
     }
 
     /// The device is silent, because of `reason`: abandons its thread and tries again.
-    fn lose(&mut self, reason: &str, now: Instant) {
+    fn lose(&mut self, mut reason: String, now: Instant) {
+        if self.are_modules() {
+            reason.push_str(" (is its cable loose?)");
+        }
         let source = self.camera.status().facts.source.clone();
         let error = Error::silent(&source, reason);
         self.abandon_capture(now);
@@ -368,45 +374,18 @@ impl<W: Environment> Supervisor<W> {
         if let Phase::Online { since, .. } = self.phase {
             self.next_placeholder = now;
             if now >= since + FORGIVEN {
-                self.back_off = BACK_OFF.0;
+                self.back_off.reset();
             }
         }
-        let pause = self.back_off;
+        self.camera.use_controls(None);
+        let pause = self.back_off.take(self.are_modules());
         self.phase = Phase::Waiting { until: now + pause };
-        self.back_off = (pause * 2).min(BACK_OFF.1);
         let since = self.outages.began().unwrap_or(now);
         self.camera.status().nameless = Some(error.nameless().to_owned());
         self.set_status(State::Offline, &error.to_string(), since);
         // Said last: whoever reads the log may ask at once.
         debug!("{error}; next try in {} ms", pause.as_millis());
         self.outages.go_on(error, now);
-    }
-
-    /// No camera is searched any more.
-    fn end_search(&mut self, now: Instant) {
-        if let Some(lease) = self.search.end() {
-            self.abandon(&lease, now);
-        }
-    }
-
-    /// Tries the cameras there are beside the running test pattern.
-    fn search_cameras(&mut self, now: Instant) {
-        let search_timeout = self.camera.config.timeout + OPENING;
-        if let Some(lease) = self.search.take_overdue(now, search_timeout) {
-            self.abandon(&lease, now);
-        }
-        // Threads that hang on a node are not joined by more; the pattern goes on.
-        if self.abandoned.len() >= MOST_STUCK {
-            return;
-        }
-        let cameras = self.environment.cameras();
-        if self.search.wants(&cameras, now) {
-            let devices = cameras.into_iter().map(Device::Node).collect();
-            match self.launch(devices, 0, now) {
-                Ok(lease) => self.search.launched(lease),
-                Err(error) => debug!("{error}"),
-            }
-        }
     }
 }
 

@@ -18,6 +18,8 @@ pub enum Device {
     Node(PathBuf),
     /// A video file, played in a loop at its own pace.
     File(PathBuf),
+    /// A camera module read through libcamera: the first, or the one that this means.
+    Csi(Option<String>),
     /// A network stream.
     Url(SourceText),
     /// A GStreamer pipeline.
@@ -46,7 +48,7 @@ impl Pattern {
 }
 
 const SCHEMES: [&str; 7] = ["http", "https", "rtsp", "rtsps", "rtmp", "udp", "tcp"];
-const SOURCES: &str = "allowed are auto, a camera number, /dev/…, a file, an http(s):// or \
+const SOURCES: &str = "allowed are auto, a camera number, /dev/…, csi or csi:ID, a file, an http(s):// or \
     rtsp:// address, gst:PIPELINE, test or test:WxH@FPS";
 
 const NO_SCHEME: &str = "it looks like an address without its beginning: allowed are addresses such \
@@ -59,6 +61,15 @@ impl FromArgValue for Device {
         }
         if value == "test" {
             return Ok(Device::Pattern(Pattern::default()));
+        }
+        if value == "csi" {
+            return Ok(Device::Csi(None));
+        }
+        if let Some(id) = value.strip_prefix("csi:") {
+            return match id {
+                "" => Err("the name after csi: is empty (`camfeed --list` shows them)".to_owned()),
+                id => Ok(Device::Csi(Some(id.to_owned()))),
+            };
         }
         if let Some(spec) = value.strip_prefix("test:") {
             return pattern(spec).map(Device::Pattern);
@@ -130,6 +141,8 @@ impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Device::Auto => f.write_str("auto"),
+            Device::Csi(None) => f.write_str("csi"),
+            Device::Csi(Some(id)) => write!(f, "csi:{id}"),
             Device::Number(number) => write!(f, "/dev/video{number}"),
             Device::Node(path) | Device::File(path) => write!(f, "{}", path.display()),
             Device::Url(text) | Device::Gst(text) => write!(f, "{text}"),
@@ -152,6 +165,10 @@ mod tests {
         let url = |url: &str| Some(Device::Url(SourceText::url(url)));
         assert_eq!(device("auto"), Some(Device::Auto));
         assert_eq!(device("2"), Some(Device::Number(2)));
+        assert_eq!(device("csi"), Some(Device::Csi(None)));
+        let id = "/base/soc/i2c0mux/i2c@1/imx708@1a";
+        let csi = Some(Device::Csi(Some(id.to_owned())));
+        assert_eq!(device(&format!("csi:{id}")), csi);
         assert_eq!(
             device("/dev/video0"),
             Some(Device::Node("/dev/video0".into()))
@@ -185,6 +202,7 @@ mod tests {
             "",
             "tset",
             "gst:",
+            "csi:",
             "ftp://x/y",
             "http://",
             "999",

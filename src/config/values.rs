@@ -7,7 +7,7 @@ use jiff::{Zoned, fmt::strtime};
 use std::{fmt, path::PathBuf, time::Duration};
 
 /// A picture size in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size {
     /// Pixels across, 16 to 8192.
     pub width: u32,

@@ -67,6 +67,12 @@ pub fn label(mat: &mut Mat, text: &str) -> opencv::Result<()> {
     Ok(())
 }
 
+/// The letters of `text` that can be written: the font knows ASCII only, and backticks are for terminals.
+pub fn plain(text: &str) -> String {
+    let letters = text.chars().filter(char::is_ascii);
+    letters.filter(|&letter| letter != '`').collect()
+}
+
 /// Breaks `text` between words into lines at most `width` pixels long.
 pub fn wrap(text: &str, height: f64, width: i32) -> opencv::Result<Vec<String>> {
     let mut lines: Vec<String> = Vec::new();

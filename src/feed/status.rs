@@ -55,6 +55,8 @@ pub struct SourceInfo {
     pub node: Option<PathBuf>,
     /// That node's name which does not change with its number.
     pub stable: Option<PathBuf>,
+    /// The sensor of a camera module, such as `imx708`.
+    pub sensor: Option<String>,
     /// Who reads it: V4L2, FFMPEG, GSTREAMER or built-in.
     pub backend: String,
     /// Its pixel or stream format, such as MJPG, YUYV, h264, BGR.
@@ -71,6 +73,8 @@ pub struct SourceInfo {
     pub pass_through: bool,
     /// It is the test pattern in place of a camera that was not found.
     pub is_fallback: bool,
+    /// Why a camera that is there is not shown instead, with what to do.
+    pub hint: Option<String>,
     /// It never gives the very same picture twice while it works; the same one again and again is a
     /// fault. Not set by what may show a scene that stands still: streams, screens, files.
     pub can_freeze: bool,

@@ -2,8 +2,9 @@
 
 use crate::{
     capture::{
+        candidates::opening_time,
         diagnose::tally::Tally,
-        source::{self, Opened, Repeat, v4l2_devices},
+        source::{self, Opened, Repeat, libcamera, open::OpenContext, v4l2_devices},
     },
     config::{CameraConfig, Device},
     error::{Cause, Error},
@@ -27,18 +28,23 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(30);
 /// Opens the source, reads it and prints what came; the exit code.
 pub fn check(config: &CameraConfig) -> u8 {
     let device = match &config.device {
-        Device::Auto => match v4l2_devices::cameras().into_iter().next() {
-            Some(path) => Device::Node(path),
-            None => {
+        Device::Auto => match (
+            v4l2_devices::cameras().into_iter().next(),
+            libcamera::modules(),
+        ) {
+            (Some(path), _) => Device::Node(path),
+            (None, Ok(_)) => Device::Csi(None),
+            (None, Err(none)) => {
                 println!("no camera found; `camfeed` would show its test pattern");
-                return Cause::Missing.exit_code();
+                println!("{}", none.reason);
+                return none.cause.exit_code();
             }
         },
         device => device.clone(),
     };
     println!("opening {device} …");
     let (sender, receiver) = mpsc::channel();
-    let (config, reading) = (config.clone(), device.clone());
+    let (timeout, config, reading) = (config.timeout, config.clone(), device.clone());
     let tally = Arc::new(Mutex::new(Tally::default()));
     let counting = Arc::clone(&tally);
     // A driver may hang for ever; the answer comes all the same.
@@ -49,9 +55,14 @@ pub fn check(config: &CameraConfig) -> u8 {
         println!("cannot start thread `check`: {error}");
         return Cause::Other.exit_code();
     }
-    let outcome = receiver.recv_timeout(CHECK_TIMEOUT).unwrap_or_else(|_| {
+    let limit = match device {
+        // It is near: whoever waits longer waits for nothing.
+        Device::Csi(_) => opening_time(true) + timeout + READING,
+        _ => CHECK_TIMEOUT,
+    };
+    let outcome = receiver.recv_timeout(limit).unwrap_or_else(|_| {
         tally.lock().print_counts();
-        let seconds = CHECK_TIMEOUT.as_secs();
+        let seconds = limit.as_secs();
         Err(Error::silent(
             &device,
             format!("it does not answer within {seconds} s"),
@@ -65,9 +76,15 @@ pub fn check(config: &CameraConfig) -> u8 {
 }
 
 fn read(device: &Device, config: &CameraConfig, tally: &Mutex<Tally>) -> Result<(), Error> {
+    let context = OpenContext {
+        config,
+        stop: &Arc::default(),
+        interrupt: &Arc::default(),
+        hint: None,
+    };
     let Opened {
         mut source, facts, ..
-    } = source::open::open_device(device, config, &Arc::default(), &Arc::default())?;
+    } = source::open::open_device(device, &context)?;
     println!(
         "opened by {}, reading for {} s …",
         facts.backend,

@@ -3,22 +3,18 @@
 use crate::{
     capture::{
         online_log::rate,
-        source::{raw, v4l2_devices, v4l2_errors},
+        source::{
+            libcamera::{self, CameraModule, Request},
+            raw, v4l2_devices, v4l2_errors,
+        },
     },
     config::{CameraConfig, PixelFormat},
-    error::{Cause, Error},
+    error::Error,
 };
 
 /// Prints every camera with what it offers; the exit code.
 pub fn list(config: &CameraConfig) -> u8 {
     let cameras = v4l2_devices::cameras();
-    if cameras.is_empty() {
-        println!("no camera found (is it plugged in? `ls /dev/video*` shows the nodes)");
-        println!("a camera module of a Raspberry Pi is read through GStreamer:");
-        println!("  sudo apt install gstreamer1.0-libcamera");
-        println!("  camfeed --source \"gst:libcamerasrc\"");
-        return Cause::Missing.exit_code();
-    }
     for (number, path) in cameras.iter().enumerate() {
         match v4l2_devices::describe(path) {
             Ok(camera) => print_camera(&camera, number == 0, &config.format),
@@ -28,15 +24,62 @@ pub fn list(config: &CameraConfig) -> u8 {
             }
         }
     }
-    0
+    match libcamera::modules() {
+        Ok(modules) => {
+            for (number, module) in modules.iter().enumerate() {
+                let is_chosen = cameras.is_empty() && number == 0;
+                print_module(module, &modules, is_chosen, config);
+            }
+            0
+        }
+        // What nobody has plugged in is no news beside a camera.
+        Err(_) if !cameras.is_empty() && libcamera::seen_by_kernel().is_none() => 0,
+        Err(none) => {
+            if cameras.is_empty() {
+                println!("no camera found (is it plugged in? `ls /dev/video*` shows the nodes)");
+            }
+            println!("{}", none.reason);
+            if cameras.is_empty() {
+                none.cause.exit_code()
+            } else {
+                0
+            }
+        }
+    }
 }
 
-fn print_camera(camera: &v4l2_devices::CameraDevice, is_chosen: bool, format: &PixelFormat) {
-    let mark = if is_chosen {
+/// What stands behind the name of the camera that `auto` takes.
+fn mark(is_chosen: bool) -> &'static str {
+    if is_chosen {
         "  <- auto chooses this"
     } else {
         ""
-    };
+    }
+}
+
+fn print_module(
+    module: &CameraModule,
+    all: &[CameraModule],
+    is_chosen: bool,
+    config: &CameraConfig,
+) {
+    let (name, mark) = (module.name(all), mark(is_chosen));
+    println!("csi:{name}  {} ({}){mark}", module.sensor, module.id);
+    println!("    formats  {}", module.formats.join(", "));
+    println!("    sizes    {}", module.sizes_in_words());
+    match Request::new(module, config) {
+        Ok(Request {
+            format, size, fps, ..
+        }) => println!(
+            "    asked for {format}, {size}, {} fps, full colour range",
+            rate(fps.0)
+        ),
+        Err(reason) => println!("    {reason}"),
+    }
+}
+
+fn print_camera(camera: &v4l2_devices::CameraDevice, is_chosen: bool, format: &PixelFormat) {
+    let mark = mark(is_chosen);
     println!(
         "{}  {} ({}){mark}",
         camera.path.display(),

@@ -6,6 +6,7 @@
 
 pub mod control_names;
 pub mod gst;
+pub mod libcamera;
 pub mod mjpeg_http;
 pub mod open;
 pub mod opencv_stream;
@@ -101,7 +102,10 @@ pub struct Opened {
 /// True for a device that comes as a camera's node: it may be plugged in at any time, and its driver
 /// may be past help by this process.
 pub fn is_plugged_in(device: &Device) -> bool {
-    matches!(device, Device::Auto | Device::Number(_) | Device::Node(_))
+    matches!(
+        device,
+        Device::Auto | Device::Number(_) | Device::Node(_) | Device::Csi(_)
+    )
 }
 
 /// Said of a source that is another camfeed and sends its placeholder.

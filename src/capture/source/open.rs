@@ -3,7 +3,7 @@
 use crate::{
     capture::{
         interrupt::Interrupt,
-        source::{Opened, gst, mjpeg_http, opencv_stream, test_pattern, v4l2},
+        source::{Opened, gst, libcamera, mjpeg_http, opencv_stream, test_pattern, v4l2},
     },
     config::{CameraConfig, Device},
     error::Error,
@@ -11,18 +11,32 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// Opens `device` as `config` asks; may block for seconds, or until `interrupt` ends its wait. [`Device::Auto`] is the supervisor's
-/// to resolve and opens the test pattern here.
-pub fn open_device(
-    device: &Device,
-    config: &CameraConfig,
-    stop: &Arc<ShutdownFlag>,
-    interrupt: &Arc<Interrupt>,
-) -> Result<Opened, Error> {
+/// What a device is opened with.
+pub struct OpenContext<'a> {
+    /// What is asked of it.
+    pub config: &'a CameraConfig,
+    /// Ends its waits with the program.
+    pub stop: &'a Arc<ShutdownFlag>,
+    /// Ends a wait inside a library.
+    pub interrupt: &'a Arc<Interrupt>,
+    /// Why a camera that is there was not opened before it.
+    pub hint: Option<&'a str>,
+}
+
+/// Opens `device`; may block for seconds. [`Device::Auto`] is the supervisor's to resolve and opens
+/// the test pattern here.
+pub fn open_device(device: &Device, context: &OpenContext) -> Result<Opened, Error> {
+    let OpenContext {
+        config,
+        stop,
+        interrupt,
+        hint,
+    } = *context;
     match device {
-        Device::Auto => test_pattern::open(Default::default(), config, stop, &["no camera found"]),
-        Device::Pattern(asked) => test_pattern::open(*asked, config, stop, &[]),
+        Device::Auto => test_pattern::open_instead(config, stop, hint),
+        Device::Pattern(asked) => test_pattern::open(*asked, config, stop),
         Device::Number(_) | Device::Node(_) => v4l2::open(device, config, stop),
+        Device::Csi(name) => libcamera::open(name.as_deref(), device, config, interrupt),
         Device::Url(url) if mjpeg_http::handles(url) => mjpeg_http::open(url, device, config, stop),
         Device::File(_) | Device::Url(_) => opencv_stream::open(device, config, stop),
         Device::Gst(text) => gst::open(text.secret(), device, interrupt),

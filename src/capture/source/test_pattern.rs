@@ -46,23 +46,45 @@ struct TestPattern {
     stop: Arc<ShutdownFlag>,
 }
 
-/// The test pattern as `asked`, else as `config` says; `notes` are written into the picture.
+/// The test pattern as `asked`, else as `config` says.
 pub fn open(
     asked: Pattern,
     config: &CameraConfig,
     stop: &Arc<ShutdownFlag>,
+) -> Result<Opened, Error> {
+    open_with(asked, config, stop, &[], None)
+}
+
+/// The test pattern in place of a camera that was not found; `hint` is what may bring one.
+pub fn open_instead(
+    config: &CameraConfig,
+    stop: &Arc<ShutdownFlag>,
+    hint: Option<&str>,
+) -> Result<Opened, Error> {
+    let notes = ["no camera found"];
+    let mut opened = open_with(Pattern::default(), config, stop, &notes, hint)?;
+    opened.facts.is_fallback = true;
+    opened.facts.hint = hint.map(str::to_owned);
+    Ok(opened)
+}
+
+/// `notes` and `hint` are written into the picture.
+fn open_with(
+    asked: Pattern,
+    config: &CameraConfig,
+    stop: &Arc<ShutdownFlag>,
     notes: &[&str],
+    hint: Option<&str>,
 ) -> Result<Opened, Error> {
     let size = asked.size.or(config.size).unwrap_or(Pattern::SIZE);
     let fps = asked.fps.or(config.fps).unwrap_or(Pattern::FPS).0;
-    let background = background(size, notes).map_err(cannot_draw)?;
+    let background = background(size, notes, hint).map_err(cannot_draw)?;
     let facts = SourceInfo {
         source: "test pattern".to_owned(),
         backend: "built-in".to_owned(),
         format: "BGR".to_owned(),
         size: Some(size),
         fps: Some(fps),
-        is_fallback: !notes.is_empty(),
         ..SourceInfo::default()
     };
     let source = Box::new(TestPattern {
@@ -126,7 +148,7 @@ impl TestPattern {
 }
 
 /// Bars above, a dark strip for the text below.
-fn background(size: Size, notes: &[&str]) -> opencv::Result<Mat> {
+fn background(size: Size, notes: &[&str], hint: Option<&str>) -> opencv::Result<Mat> {
     let (width, height) = (size.width as i32, size.height as i32);
     let mut mat = Mat::new_rows_cols_with_default(height, width, CV_8UC3, Scalar::all(24.0))?;
     let bars = BARS.len() as i32;
@@ -151,7 +173,24 @@ fn background(size: Size, notes: &[&str]) -> opencv::Result<Mat> {
         let at = Point::new(width - right, base as i32);
         text::text(&mut mat, note, at, letters, Scalar::all(190.0))?;
     }
+    if let Some(hint) = hint {
+        write_hint(&mut mat, hint, letters)?;
+    }
     Ok(mat)
+}
+
+/// Writes `hint` on a dark ground across the bars.
+fn write_hint(mat: &mut Mat, hint: &str, letters: f64) -> opencv::Result<()> {
+    let (left, wide) = (mat.cols() / 12, mat.cols() * 10 / 12);
+    let lines = text::wrap(&text::plain(hint), letters, wide - 2 * letters as i32)?;
+    let step = (letters * 2.1) as i32;
+    let ground = Rect::new(left, step, wide, step * lines.len() as i32 + step / 2);
+    imgproc::rectangle(mat, ground, Scalar::all(24.0), -1, imgproc::LINE_8, 0)?;
+    for (row, line) in (0..).zip(&lines) {
+        let at = Point::new(left + letters as i32, ground.y + step + step * row);
+        text::text(mat, line, at, letters, Scalar::all(235.0))?;
+    }
+    Ok(())
 }
 
 /// What letters are measured by: the height of a 16:9 picture that fits in.
@@ -182,7 +221,7 @@ mod tests {
         let config = config(&["--size", "320x240", "--fps", "100"]);
         let Opened {
             mut source, facts, ..
-        } = open(Pattern::default(), &config, &stop, &["note"]).expect("opened");
+        } = open_instead(&config, &stop, Some("a hint")).expect("opened");
         assert_eq!(
             facts.size,
             Some(Size {
@@ -217,7 +256,7 @@ mod tests {
             }),
             fps: None,
         };
-        let facts = open(own, &config, &stop, &[]).expect("opened").facts;
+        let facts = open(own, &config, &stop).expect("opened").facts;
         assert_eq!(facts.size, own.size);
         assert_eq!(facts.fps, Some(5.0));
     }

@@ -1,7 +1,11 @@
 //! `/state`, the numbers as JSON, and `/healthz`, one line for scripts.
 
 use crate::{
-    feed::{camera::State, frame::CaptureTime, health::Health},
+    feed::{
+        camera::{ColorRange, State},
+        frame::CaptureTime,
+        health::Health,
+    },
     http::{app::App, response::Response},
 };
 use serde_json::{Value, json};
@@ -67,10 +71,14 @@ fn describe(app: &App) -> Value {
             "healthy": healthy,
             "since_s": rounded(time_in_state.as_secs_f64()),
             "source": facts.source,
+            // Of a camera module: its sensor, such as imx708.
+            "sensor": facts.sensor,
             // The node's name that does not change with its number.
             "stable": facts.stable.map(|name| name.display().to_string()),
             "backend": facts.backend,
             "format": facts.format,
+            // Of raw pixels, where it is known: full or limited.
+            "range": facts.range.map(ColorRange::name),
             "width": size.map_or(0, |size| size.width),
             "height": size.map_or(0, |size| size.height),
             "fps": rounded(fps),
@@ -85,6 +93,8 @@ fn describe(app: &App) -> Value {
             "frozen": camera.is_frozen(),
             // The test pattern stands in for a camera that was not found.
             "fallback": facts.is_fallback,
+            // Why a camera that is there is not shown instead, with what to do.
+            "hint": facts.hint,
             // What the camera was asked for; null leaves it to the camera.
             "asked": {
                 "format": facts.asked.format,

@@ -13,6 +13,6 @@ mod running;
 mod sink;
 mod tracer;
 
-pub use pipeline::{Explain, GstPipeline, Opener, Stage, open};
+pub use pipeline::{GstPipeline, Opener, Stage, open};
 pub use running::Failure;
 pub use tracer::start;

@@ -19,7 +19,7 @@ fn auto_tries_a_camera_it_knows_once_whatever_its_names() {
         record.names = HashMap::from([(STABLE.into(), "/dev/video2".into())]);
     }
     bench.act();
-    assert_eq!(bench.launches()[0].0, "/dev/video0 /dev/video2 auto");
+    assert_eq!(bench.launches()[0].0, "/dev/video0 /dev/video2 csi auto");
     bench.come_online(1, &named());
     bench.fail(1);
     bench.pass(SECOND);
@@ -54,4 +54,60 @@ fn the_original_camera_is_found_under_another_number() {
     bench.environment.0.borrow_mut().names = HashMap::from([(STABLE.into(), "/dev/video4".into())]);
     bench.pass(SECOND);
     assert_eq!(bench.launches()[1].0, STABLE);
+}
+
+/// Facts of a camera module.
+fn module() -> SourceInfo {
+    SourceInfo {
+        source: "csi:/base/x/imx708@1a".to_owned(),
+        sensor: Some("imx708".to_owned()),
+        ..facts()
+    }
+}
+
+#[test]
+fn auto_keeps_to_its_camera_module_for_a_minute() {
+    let mut bench = Bench::new(&[]);
+    bench.act();
+    assert_eq!(bench.launches()[0].0, "csi auto");
+    bench.come_online(1, &module());
+    bench.environment.0.borrow_mut().cameras = vec!["/dev/video0".into()];
+    bench.fail(1);
+    bench.pass(SECOND);
+    let own = "csi:/base/x/imx708@1a";
+    assert_eq!(bench.launches()[1].0, own);
+    for lease in 2..100 {
+        if bench.count() < lease {
+            break;
+        }
+        bench.fail(lease as u64);
+        bench.pass(SECOND + MILLISECOND);
+    }
+    let tried = bench.launches();
+    assert!(
+        tried[1..50].iter().all(|(devices, _)| devices == own),
+        "{tried:?}"
+    );
+    assert_eq!(tried.last().expect("some").0, format!("{own} /dev/video0"));
+}
+
+#[test]
+fn a_module_is_tried_every_second_and_given_up_soon() {
+    let mut bench = Bench::new(&["--source", "csi", "--camera-timeout", "3"]);
+    for lease in 1..=10 {
+        bench.act();
+        assert_eq!(bench.count(), lease);
+        bench.fail(lease as u64);
+        assert!(bench.wait() <= SECOND, "{:?}", bench.wait());
+        bench.pass(SECOND);
+    }
+    // It opens, and nothing comes.
+    bench.act();
+    bench.pass(5 * SECOND);
+    assert_eq!(bench.state(), State::Offline);
+    let reason = bench.reason();
+    assert!(
+        reason.ends_with("it does not answer (is its cable loose?)"),
+        "{reason}"
+    );
 }

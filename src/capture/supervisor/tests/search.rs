@@ -17,7 +17,7 @@ fn a_camera_plugged_in_takes_over_from_the_test_pattern() {
     bench.environment.0.borrow_mut().cameras = vec!["/dev/video0".into()];
     bench.supervisor.plugged(bench.now);
     bench.pass(SETTLING);
-    assert_eq!(bench.launches()[1].0, "/dev/video0");
+    assert_eq!(bench.launches()[1].0, "/dev/video0 csi");
     assert!(
         !bench.lease(1).is_revoked(),
         "the pattern goes on meanwhile"
