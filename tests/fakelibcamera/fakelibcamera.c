@@ -79,7 +79,8 @@ typedef struct {
 	int align;                   /* of rows, 0 for tight ones */
 	gint count;                  /* pictures since it was opened */
 	gint64 due;                  /* when the next one is ready, microseconds */
-	gint is_stopping;            /* blocking calls have to come back */
+	gint is_playing;             /* the pipeline has been started */
+	gint is_stopping;            /* a picture is not to be waited for */
 } GstLibcameraSrc;
 typedef struct {
 	GstPushSrcClass parent;
@@ -181,11 +182,22 @@ static void finalize(GObject *object)
 	G_OBJECT_CLASS(gst_libcamera_src_parent_class)->finalize(object);
 }
 
-/* Blocks until the pipeline is stopped. */
+/* Blocks until the pipeline is stopped; a pause is not enough. */
 static void wait_for_stop(GstLibcameraSrc *self)
 {
-	while (!g_atomic_int_get(&self->is_stopping))
+	while (!GST_PAD_IS_FLUSHING(GST_BASE_SRC_PAD(self)))
 		g_usleep(5000);
+}
+
+/* Blocks until the pipeline plays, as libcamerasrc does nothing before; false when it is stopped instead. */
+static gboolean wait_for_start(GstLibcameraSrc *self)
+{
+	while (!g_atomic_int_get(&self->is_playing)) {
+		if (GST_PAD_IS_FLUSHING(GST_BASE_SRC_PAD(self)))
+			return FALSE;
+		g_usleep(1000);
+	}
+	return TRUE;
 }
 
 /* Puts an error on the bus, in libcamerasrc's own words. */
@@ -265,7 +277,9 @@ static gboolean open_camera(GstLibcameraSrc *self)
 		complain(self, "busy");
 		return FALSE;
 	}
+	GST_OBJECT_LOCK(self);
 	self->id = g_steal_pointer(&id);
+	GST_OBJECT_UNLOCK(self);
 	g_atomic_int_set(&self->count, 0);
 	note("open %s", self->id);
 	return TRUE;
@@ -292,6 +306,10 @@ static GstStateChangeReturn change_state(GstElement *element, GstStateChange tra
 		return changed;
 	if (transition == GST_STATE_CHANGE_NULL_TO_READY && !open_camera(self))
 		return GST_STATE_CHANGE_FAILURE;
+	if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING)
+		g_atomic_int_set(&self->is_playing, 1);
+	if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
+		g_atomic_int_set(&self->is_playing, 0);
 	if (transition == GST_STATE_CHANGE_READY_TO_NULL)
 		close_camera(self);
 	return changed;
@@ -381,6 +399,8 @@ static gboolean negotiate(GstBaseSrc *base)
 	GstPad *pad = GST_BASE_SRC_PAD(base);
 	if (gst_pad_has_current_caps(pad))
 		return TRUE;
+	if (!wait_for_start(self))
+		return FALSE;
 	g_autofree char *error = NULL;
 	if (asks("hang_open")) {
 		note("hang opening");
@@ -639,8 +659,9 @@ static GstDevice *device_of(const char *id)
 		properties = gst_structure_new("camera-properties", "api.libcamera.Model", G_TYPE_STRING, model,
 					       "api.libcamera.Location", G_TYPE_STRING, "CameraLocationExternal",
 					       "api.libcamera.Rotation", G_TYPE_INT, 180, NULL);
-	GstLibcameraDevice *device = g_object_new(gst_libcamera_device_get_type(), "display-name", id, "caps", caps, "device-class",
-					  "Source/Video", "properties", properties, NULL);
+	GstLibcameraDevice *device =
+		g_object_new(gst_libcamera_device_get_type(), "display-name", id, "caps", caps, "device-class",
+			     "Source/Video", "properties", properties, NULL);
 	device->id = g_strdup(id);
 	return GST_DEVICE(device);
 }
@@ -672,8 +693,9 @@ static void gst_libcamera_provider_init(GstLibcameraProvider *self)
 
 static gboolean init(GstPlugin *plugin)
 {
-	return gst_element_register(plugin, "libcamerasrc", GST_RANK_PRIMARY, gst_libcamera_src_get_type()) &&
-	       gst_device_provider_register(plugin, "libcameraprovider", GST_RANK_PRIMARY, gst_libcamera_provider_get_type());
+	GType element = gst_libcamera_src_get_type(), provider = gst_libcamera_provider_get_type();
+	return gst_element_register(plugin, "libcamerasrc", GST_RANK_PRIMARY, element) &&
+	       gst_device_provider_register(plugin, "libcameraprovider", GST_RANK_PRIMARY, provider);
 }
 
 const GstPluginDesc *gst_plugin_libcamera_get_desc(void);
