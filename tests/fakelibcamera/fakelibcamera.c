@@ -6,7 +6,7 @@
  *         $(pkg-config --cflags --libs gstreamer-video-1.0 gstreamer-base-1.0)
  *     GST_PLUGIN_PATH=DIR GST_REGISTRY=DIR/registry FAKE_LIBCAMERA=/tmp/t/state gst-launch-1.0 libcamerasrc ! fakesink
  *
- * Used by tests/it (fake_libcamera.rs). Must never touch a real device, never be in a release.
+ * Used by tests/it (fake_libcamera.rs; list.c is for it too). Must never touch a real device, never be in a release.
  *
  * Order of the light: state.h (what the cameras are to be), controls.h (the properties), picture.h (what they see), and
  * below the element, the provider and the plugin.

@@ -23,13 +23,13 @@ const FULL_AT_ANY_RATE: &str = "video/x-raw,format=NV12,width=1280,height=720,co
 /// Whatever the camera has in that size.
 const ANY: &str = "video/x-raw,format=NV12,width=1280,height=720";
 
-/// A shell's word for it: these caps in their order.
+/// The capsfilter's property for these structures, the best one first.
 fn caps(structures: &[&str]) -> String {
     format!("caps={}", structures.join(";"))
 }
 
-/// Runs a pipeline from a camera module through `structures` to `rest`, at most a minute; what it said, and
-/// whether it went well.
+/// Runs a pipeline from a camera module through `structures` to `rest`, which must end by itself;
+/// whether it went well, and what it said.
 fn play(
     module: &CameraModule,
     source: &[&str],
