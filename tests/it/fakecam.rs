@@ -170,7 +170,7 @@ pub fn ring() -> &'static Path {
 }
 
 /// Makes `name` anew, in a folder of this process: another one may be testing beside it.
-fn make(
+pub fn make(
     name: &str,
     maker: impl FnOnce(&Path) -> std::io::Result<std::process::ExitStatus>,
 ) -> PathBuf {
