@@ -746,7 +746,7 @@ async function askControls(changes) {
 }
 
 function takeControls(all) {
-  const known = all.filter(({ type }) => ['integer', 'boolean', 'menu'].includes(type));
+  const known = all.filter(({ type }) => ['integer', 'decimal', 'boolean', 'menu'].includes(type));
   const shape = JSON.stringify(known.map(({ value, is_inactive, ...rest }) => rest));
   if (shape !== controls.shape) {
     controls.shape = shape;
@@ -762,12 +762,15 @@ function takeControls(all) {
   if (!known.length && $('controls').open) showPanel('');
 }
 
+const isNumber = ({ type }) => type === 'integer' || type === 'decimal';
+
 /** A control on the page. */
 class ControlRow {
   constructor(control) {
     this.element = document.importNode($('control-row').content, true).firstElementChild;
     this.element.dataset.control = control.name;
-    this.all('[data-type]').forEach((part) => { if (part.dataset.type !== control.type) part.remove(); });
+    const type = isNumber(control) ? 'number' : control.type;
+    this.all('[data-type]').forEach((part) => { if (part.dataset.type !== type) part.remove(); });
     this.control = control;
     this.input = this.one('input, select');
     this.input.id = 'control-' + control.name;
@@ -782,7 +785,7 @@ class ControlRow {
       if (!event.detail) this.input.focus({ preventScroll: true });    // the button goes away
     });
     if (control.type === 'menu') (control.menu || []).forEach(({ value, title }) => this.input.append(new Option(title, value)));
-    if (control.type === 'integer') this.makeSlider();
+    if (isNumber(control)) this.makeSlider();
   }
 
   one(selector) { return this.element.querySelector(selector); }
@@ -837,7 +840,7 @@ class ControlRow {
     this.element.title = isInactive ? 'Another control decides this now' : '';
     this.all('input, select, button').forEach((part) => { part.disabled = isInactive; });
     this.one('.reset').hidden = isInactive || !this.isChanged;
-    if (control.type === 'integer') this.showSlider(control);
+    if (isNumber(control)) this.showSlider(control);
   }
 
   showSlider({ min, max, value }) {

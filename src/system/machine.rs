@@ -69,7 +69,7 @@ pub fn start(stop: &Arc<ShutdownFlag>) -> Arc<LatestHealth> {
 }
 
 /// Where the kernel's files are: tests have their own.
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     env::var_os("CAMFEED_SYSFS")
         .filter(|_| cfg!(debug_assertions))
         .map_or_else(|| PathBuf::from("/"), PathBuf::from)

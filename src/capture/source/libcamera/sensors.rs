@@ -1,7 +1,8 @@
 //! What the kernel says of the sensors on its camera connectors, whether libcamera is there or not.
 
+use crate::system::machine;
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -16,12 +17,7 @@ const SENSORS: [&str; 12] = [
 
 /// The sensor that the kernel sees on a camera connector, such as `imx708`; `None` where it sees none.
 pub fn seen_by_kernel() -> Option<String> {
-    seen_in(&sysfs().join("class/video4linux"))
-}
-
-/// Where the kernel tells of its devices; tests have another place.
-fn sysfs() -> PathBuf {
-    env::var_os("CAMFEED_SYSFS").map_or_else(|| PathBuf::from("/sys"), PathBuf::from)
+    seen_in(&machine::root().join("sys/class/video4linux"))
 }
 
 fn seen_in(nodes: &Path) -> Option<String> {
@@ -48,6 +44,7 @@ fn seen_in(nodes: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::env;
 
     #[test]
     fn a_sensor_is_seen_by_its_connectors_nodes() {
