@@ -65,7 +65,10 @@ pub fn check(config: &CameraConfig) -> u8 {
         let seconds = limit.as_secs();
         Err(Error::silent(
             &device,
-            format!("it does not answer within {seconds} s"),
+            format!(
+                "it does not answer within {seconds} s{}",
+                cable_hint(&device)
+            ),
         ))
     });
     if let Err(error) = &outcome {
@@ -120,6 +123,14 @@ fn read(device: &Device, config: &CameraConfig, tally: &Mutex<Tally>) -> Result<
     end?;
     let verdict = tally.verdict();
     verdict.map_or(Ok(()), |reason| Err(Error::silent(device, reason)))
+}
+
+/// What silence of a camera module may come from.
+fn cable_hint(device: &Device) -> &'static str {
+    match device {
+        Device::Csi(_) => " (is its cable loose?)",
+        _ => "",
+    }
 }
 
 /// What helps next time, whatever came out.

@@ -135,6 +135,9 @@ impl Tally {
             self.print_counts();
             return;
         }
+        if let Some(sensor) = &facts.sensor {
+            println!("camera       {sensor} ({})", facts.source);
+        }
         let asked = &facts.asked;
         let or_own = |text: Option<String>| text.unwrap_or_else(|| "its own".to_owned());
         println!(
@@ -150,9 +153,13 @@ impl Tally {
             format => format,
         };
         println!(
-            "it gives     format {format}, size {}, rate {}",
+            "it gives     format {format}, size {}, rate {}{}",
             or_own(self.size.or(facts.size).map(|size| size.to_string())),
             facts.fps.map_or_else(|| "unsaid".to_owned(), rate),
+            facts.range.map_or_else(String::new, |range| format!(
+                ", {} colour range",
+                range.name()
+            )),
         );
         println!("measured     {} frames a second", rate(self.rate()));
         self.print_counts();
