@@ -22,3 +22,4 @@ pub use decode::decodes_cleanly;
 pub use encoder::Encoder;
 pub use job::{EncodeJob, Picture, Pixels, PlaneOrder};
 pub use queue::{Encoders, start};
+pub use stripes::as_it_is;
