@@ -170,6 +170,22 @@ impl Orientation {
     pub fn is_none(self) -> bool {
         self == Orientation::default()
     }
+
+    /// True for quarter turns: rows become columns, before what [`mirror`](Self::mirror) says.
+    pub fn transposes(self) -> bool {
+        matches!(self.rotate, Rotate::Quarter | Rotate::ThreeQuarters)
+    }
+
+    /// How the picture, transposed where a quarter turn asks for that, is mirrored.
+    pub fn mirror(self) -> Flip {
+        let turned = match self.rotate {
+            Rotate::None => Flip::None,
+            Rotate::Quarter => Flip::Horizontal,
+            Rotate::Half => Flip::Both,
+            Rotate::ThreeQuarters => Flip::Vertical,
+        };
+        turned.then(self.flip)
+    }
 }
 
 /// Clockwise turn of the picture.
@@ -204,6 +220,30 @@ pub enum Flip {
     Horizontal,
     Vertical,
     Both,
+}
+
+impl Flip {
+    /// True when left and right are exchanged.
+    pub fn is_horizontal(self) -> bool {
+        matches!(self, Flip::Horizontal | Flip::Both)
+    }
+
+    /// True when top and bottom are exchanged.
+    pub fn is_vertical(self) -> bool {
+        matches!(self, Flip::Vertical | Flip::Both)
+    }
+
+    /// Both mirrors, one after the other.
+    fn then(self, other: Flip) -> Flip {
+        let is_horizontal = self.is_horizontal() != other.is_horizontal();
+        let is_vertical = self.is_vertical() != other.is_vertical();
+        match (is_horizontal, is_vertical) {
+            (false, false) => Flip::None,
+            (true, false) => Flip::Horizontal,
+            (false, true) => Flip::Vertical,
+            (true, true) => Flip::Both,
+        }
+    }
 }
 
 impl FromArgValue for Flip {

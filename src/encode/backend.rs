@@ -2,23 +2,30 @@
 //!
 //! `encoder` asks one for each picture or stripe, never for each pixel.
 
-use crate::{encode::job::Pixels, error::Error};
+use crate::{config::Flip, encode::job::Pixels, error::Error};
 use opencv::core::Mat;
 use std::{fmt, ops::Range};
 
+/// What an encoder compresses.
+#[derive(Debug)]
+pub struct PictureRows<'a> {
+    /// A picture without gaps between its rows.
+    pub mat: &'a Mat,
+    /// What it holds.
+    pub pixels: Pixels,
+    /// How it is mirrored.
+    pub mirror: Flip,
+    /// The rows to compress, counted after that.
+    pub rows: Range<i32>,
+}
+
 /// Compresses pixels. Each worker has its own, which keeps its buffers for the next picture.
 pub trait JpegEncoder: fmt::Debug {
-    /// True for pixels that it compresses as they are.
-    fn takes(&self, pixels: Pixels) -> bool;
+    /// True for pixels that it compresses as they are, mirrored so.
+    fn takes(&self, pixels: Pixels, mirror: Flip) -> bool;
 
-    /// The JPEG of some `rows` of the picture that `mat` holds without gaps, at a quality of 1 to 100.
-    fn encode(
-        &mut self,
-        mat: &Mat,
-        rows: Range<i32>,
-        pixels: Pixels,
-        quality: i32,
-    ) -> Result<&[u8], Error>;
+    /// The JPEG of these rows, at a quality of 1 to 100.
+    fn encode(&mut self, picture: PictureRows<'_>, quality: i32) -> Result<&[u8], Error>;
 }
 
 /// Why a picture has no JPEG.

@@ -1,24 +1,21 @@
 //! One worker's encoder: turns a picture, writes on it, and has a backend compress it.
 //!
 //! Keeps every buffer of its steps, so that none is allocated for each picture. A picture that is
-//! neither turned nor written on is compressed as it is.
+//! neither turned nor written on is compressed as it is, and so are planes that are only mirrored.
 
 use crate::{
-    config::{Flip, Orientation, Rotate},
+    config::{Flip, Orientation},
     encode::{
-        backend::{JpegEncoder, cannot_encode, refused},
-        job::{Pixels, PlaneOrder},
+        backend::{JpegEncoder, PictureRows, cannot_encode, refused},
+        job::Pixels,
         opencv::OpenCvEncoder,
+        planes::{self, Change},
         text,
         yuv::YuvEncoder,
     },
     error::Error,
 };
-use opencv::{
-    core::{self, Mat},
-    imgproc,
-    prelude::*,
-};
+use opencv::{core::Mat, imgproc};
 use std::ops::Range;
 
 /// Everything one worker needs, used again for each picture.
@@ -33,9 +30,9 @@ pub struct Encoder {
 #[derive(Debug, Default)]
 struct Steps {
     converted: Mat,
-    turned: Mat,
-    mirrored: Mat,
-    written: Mat,
+    transposed: Mat,
+    /// Mirrored, or copied to be written on.
+    changed: Mat,
 }
 
 impl Default for Encoder {
@@ -61,7 +58,25 @@ impl Encoder {
         pixels: Pixels,
         quality: i32,
     ) -> Result<&[u8], Error> {
-        compress(&mut self.backends, mat, rows, pixels, quality)
+        self.encode_mirrored(mat, rows, pixels, Flip::None, quality)
+    }
+
+    /// The JPEG of some `rows` of the picture that the pixels in `mat` are once they are mirrored.
+    pub fn encode_mirrored(
+        &mut self,
+        mat: &Mat,
+        rows: Range<i32>,
+        pixels: Pixels,
+        mirror: Flip,
+        quality: i32,
+    ) -> Result<&[u8], Error> {
+        let picture = PictureRows {
+            mat,
+            pixels,
+            mirror,
+            rows,
+        };
+        compress(&mut self.backends, picture, quality)
     }
 
     /// The JPEG of all pixels in `mat`, turned as asked, with `text` in its lower left corner.
@@ -73,77 +88,68 @@ impl Encoder {
         turn: Orientation,
         text: Option<&str>,
     ) -> Result<&[u8], Error> {
-        let mat = self.steps.apply(mat, pixels, turn, text).map_err(refused)?;
-        let pixels = pixels.converted();
-        compress(&mut self.backends, mat, 0..mat.rows(), pixels, quality)
+        let picture = self.steps.apply(mat, pixels, turn, text).map_err(refused)?;
+        compress(&mut self.backends, picture, quality)
     }
 }
 
 /// Asks the first of `backends` that takes such pixels.
 fn compress<'a>(
     backends: &'a mut [Box<dyn JpegEncoder>],
-    mat: &Mat,
-    rows: Range<i32>,
-    pixels: Pixels,
+    picture: PictureRows<'_>,
     quality: i32,
 ) -> Result<&'a [u8], Error> {
+    let (pixels, mirror) = (picture.pixels, picture.mirror);
     let mut backends = backends.iter_mut();
-    match backends.find(|backend| backend.takes(pixels)) {
-        Some(backend) => backend.encode(mat, rows, pixels, quality),
+    match backends.find(|backend| backend.takes(pixels, mirror)) {
+        Some(backend) => backend.encode(picture, quality),
         None => Err(cannot_encode(format!("nothing takes {pixels:?} pixels"))),
     }
 }
 
 impl Steps {
-    /// Converts, turns, mirrors and writes, in this order.
+    /// Converts what is neither BGR, grey nor planes; transposes, mirrors and writes, in this order.
     fn apply<'a>(
         &'a mut self,
         mat: &'a Mat,
         pixels: Pixels,
         turn: Orientation,
         text: Option<&str>,
-    ) -> opencv::Result<&'a Mat> {
+    ) -> opencv::Result<PictureRows<'a>> {
         let mut finished = mat;
-        let conversion = match pixels {
-            Pixels::Bgr | Pixels::Gray => None,
-            Pixels::Yuyv => Some(imgproc::COLOR_YUV2BGR_YUYV),
-            Pixels::Uyvy => Some(imgproc::COLOR_YUV2BGR_UYVY),
-            Pixels::Planar(order, _) => Some(match order {
-                PlaneOrder::Nv12 => imgproc::COLOR_YUV2BGR_NV12,
-                PlaneOrder::Nv21 => imgproc::COLOR_YUV2BGR_NV21,
-                PlaneOrder::I420 => imgproc::COLOR_YUV2BGR_I420,
-                PlaneOrder::Yv12 => imgproc::COLOR_YUV2BGR_YV12,
-            }),
+        let (pixels, conversion) = match pixels {
+            Pixels::Bgr | Pixels::Gray | Pixels::Planar(..) => (pixels, None),
+            Pixels::Yuyv => (Pixels::Bgr, Some(imgproc::COLOR_YUV2BGR_YUYV)),
+            Pixels::Uyvy => (Pixels::Bgr, Some(imgproc::COLOR_YUV2BGR_UYVY)),
         };
         if let Some(code) = conversion {
             imgproc::cvt_color_def(finished, &mut self.converted, code)?;
             finished = &self.converted;
         }
-        let rotation = match turn.rotate {
-            Rotate::None => None,
-            Rotate::Quarter => Some(core::ROTATE_90_CLOCKWISE),
-            Rotate::Half => Some(core::ROTATE_180),
-            Rotate::ThreeQuarters => Some(core::ROTATE_90_COUNTERCLOCKWISE),
-        };
-        if let Some(code) = rotation {
-            core::rotate(finished, &mut self.turned, code)?;
-            finished = &self.turned;
+        if turn.transposes() {
+            planes::change(finished, pixels, Change::Transpose, &mut self.transposed)?;
+            finished = &self.transposed;
         }
-        let mirror = match turn.flip {
-            Flip::None => None,
-            Flip::Horizontal => Some(1),
-            Flip::Vertical => Some(0),
-            Flip::Both => Some(-1),
-        };
-        if let Some(code) = mirror {
-            core::flip(finished, &mut self.mirrored, code)?;
-            finished = &self.mirrored;
+        let mut mirror = turn.mirror();
+        // The mirror of planes is left to their encoder, unless text is written on what it shows.
+        if text.is_some() || (mirror != Flip::None && !pixels.is_planar()) {
+            planes::change(finished, pixels, Change::Mirror(mirror), &mut self.changed)?;
+            mirror = Flip::None;
+            if let Some(text) = text {
+                match pixels {
+                    Pixels::Planar(order, range) => {
+                        planes::label(&mut self.changed, order, range, text)?;
+                    }
+                    _ => text::label(&mut self.changed, text, [0.0, 255.0])?,
+                }
+            }
+            finished = &self.changed;
         }
-        if let Some(text) = text {
-            finished.copy_to(&mut self.written)?;
-            text::label(&mut self.written, text)?;
-            finished = &self.written;
-        }
-        Ok(finished)
+        Ok(PictureRows {
+            mat: finished,
+            pixels,
+            mirror,
+            rows: 0..pixels.rows(finished),
+        })
     }
 }

@@ -105,12 +105,4 @@ impl Pixels {
             false => mat.rows(),
         }
     }
-
-    /// What they are after they were turned or written on.
-    pub fn converted(self) -> Pixels {
-        match self {
-            Pixels::Gray => Pixels::Gray,
-            _ => Pixels::Bgr,
-        }
-    }
 }

@@ -1,8 +1,9 @@
 //! OpenCV's encoder, `imencode`: for pixels that are blue, green and red, or grey.
 
 use crate::{
+    config::Flip,
     encode::{
-        backend::{JpegEncoder, cannot_encode, refused},
+        backend::{JpegEncoder, PictureRows, cannot_encode, refused},
         job::Pixels,
     },
     error::Error,
@@ -12,7 +13,6 @@ use opencv::{
     imgcodecs,
     prelude::*,
 };
-use std::ops::Range;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -24,17 +24,12 @@ pub struct OpenCvEncoder {
 }
 
 impl JpegEncoder for OpenCvEncoder {
-    fn takes(&self, pixels: Pixels) -> bool {
-        matches!(pixels, Pixels::Bgr | Pixels::Gray)
+    fn takes(&self, pixels: Pixels, mirror: Flip) -> bool {
+        matches!(pixels, Pixels::Bgr | Pixels::Gray) && mirror == Flip::None
     }
 
-    fn encode(
-        &mut self,
-        mat: &Mat,
-        rows: Range<i32>,
-        _: Pixels,
-        quality: i32,
-    ) -> Result<&[u8], Error> {
+    fn encode(&mut self, picture: PictureRows<'_>, quality: i32) -> Result<&[u8], Error> {
+        let PictureRows { mat, rows, .. } = picture;
         if self.quality != quality {
             self.quality = quality;
             self.params = Vector::from_slice(&[imgcodecs::IMWRITE_JPEG_QUALITY, quality]);

@@ -1,7 +1,7 @@
 //! The encoders: a small pool that turns pictures into frames.
 //!
 //! A picture that is only encoded is cut into stripes, one per worker, so that a frame is as young
-//! as the cores allow; one that is turned or written on is one worker's. Whoever finishes a
+//! as the cores allow; one that is changed as a whole before is one worker's. Whoever finishes a
 //! picture's last stripe joins and publishes it; the slot drops whoever comes late. They never make
 //! capture wait: the channel to them holds one picture, and a picture that finds it there is
 //! skipped. Emptied pixel buffers go back to capture, so that a picture of some megabytes is not
@@ -31,9 +31,7 @@ pub struct Encoders {
     tasks: Sender<StripeTask>,
     /// Pixel buffers to use again.
     spare: Receiver<Mat>,
-    workers: usize,
-    /// Pictures are only converted and encoded: stripes need not know of each other.
-    is_plain: bool,
+    camera: Arc<Camera>,
 }
 
 impl Encoders {
@@ -44,9 +42,10 @@ impl Encoders {
 
     /// Hands a picture over; dropped when every encoder is busy.
     pub fn take(&self, job: EncodeJob) -> bool {
+        let config = &self.camera.config;
         let stripes = match &job.picture {
-            Picture::Raw(mat, pixels) if self.is_plain => {
-                stripes::count(pixels.rows(mat), self.workers)
+            Picture::Raw(mat, pixels) if stripes::as_it_is(*pixels, config).is_some() => {
+                stripes::count(pixels.rows(mat), config.workers)
             }
             _ => 1,
         };
@@ -80,8 +79,7 @@ pub fn start(camera: &Arc<Camera>) -> Result<Encoders, Error> {
     Ok(Encoders {
         tasks,
         spare,
-        workers,
-        is_plain: camera.config.is_plain(),
+        camera: Arc::clone(camera),
     })
 }
 

@@ -1,10 +1,11 @@
 //! The stripes of a picture: cut apart, each encoded by whichever worker is free, and joined.
 //!
 //! Stripes are whole MCUs tall, so that the joined frame has the very pixels of the whole picture. A
-//! picture that is decoded, turned or written on is a single stripe.
+//! picture that is decoded, turned or written on is a single stripe; planes that are only mirrored are
+//! cut.
 
 use crate::{
-    config::CameraConfig,
+    config::{CameraConfig, Flip},
     encode::{
         decode::decode,
         encoder::Encoder,
@@ -45,6 +46,13 @@ pub fn count(rows: i32, workers: usize) -> usize {
     workers.min(rows as usize / STRIPE_ROWS).max(1)
 }
 
+/// How a picture is mirrored while it is compressed as it is, in stripes that need not know of each other;
+/// `None` when it is changed as a whole first.
+pub fn as_it_is(pixels: Pixels, config: &CameraConfig) -> Option<Flip> {
+    let is_direct = pixels.is_planar() && !config.turn.transposes() && config.overlay.is_none();
+    (config.is_plain() || is_direct).then(|| config.turn.mirror())
+}
+
 /// A task for each stripe; they alone hold the picture.
 pub fn split(job: EncodeJob, stripes: usize) -> Vec<StripeTask> {
     let shared = Arc::new(StripedPicture {
@@ -71,9 +79,9 @@ impl StripeTask {
                 (&decoded, Pixels::Bgr)
             }
         };
-        let jpeg = if config.is_plain() {
+        let jpeg = if let Some(mirror) = as_it_is(pixels, config) {
             let rows = stripe_rows(pixels.rows(mat), self.shared.jpegs.len(), self.stripe);
-            encoder.encode(mat, rows, pixels, quality)
+            encoder.encode_mirrored(mat, rows, pixels, mirror, quality)
         } else {
             let text = config.overlay.as_ref();
             let text = text.map(|text| job.captured.local().strftime(text).to_string());

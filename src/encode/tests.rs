@@ -16,6 +16,8 @@ use opencv::{
 };
 use std::sync::Arc;
 
+mod planes;
+
 /// A 32x16 picture, left half red, right half blue, top row of blocks brighter.
 fn picture() -> Mat {
     let mut mat = Mat::new_rows_cols_with_default(

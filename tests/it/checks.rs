@@ -255,6 +255,21 @@ fn what_becomes_of_the_pictures_is_what_the_options_make_of_them() {
             "its pixels are encoded here, their planes as they are",
         ),
         (
+            "format nv12",
+            &["--rotate", "180"],
+            "its pixels are encoded here, their planes as they are",
+        ),
+        (
+            "format nv12",
+            &["--rotate", "90"],
+            "its pixels are encoded here, their planes turned",
+        ),
+        (
+            "format nv12",
+            &["--overlay", "time"],
+            "its pixels are encoded here, their planes written on",
+        ),
+        (
             "format rgb3",
             &[],
             "its pixels are converted and encoded here",

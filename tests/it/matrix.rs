@@ -58,9 +58,10 @@ const fn case(
 const RESIZED: &str = "size changes";
 const CUT: &str = "short";
 const TURNED: &str = "turned";
+const HALF_TURNED: &str = "turned by a half";
 
 /// Sizes of one camera: where the first is refused, the second is advised.
-const CASES: [Case; 9] = [
+const CASES: [Case; 10] = [
     case("plain", "sizes 320x240", &[], &[]),
     case("padded", "sizes 320x240\nline_padding 32", &[], &["padded"]),
     case(
@@ -89,6 +90,8 @@ const CASES: [Case; 9] = [
         &[],
     ),
     case(TURNED, "sizes 320x240", &["--rotate", "90"], &[]),
+    // Tall enough for two stripes.
+    case(HALF_TURNED, "sizes 320x288", &["--rotate", "180"], &[]),
     case("written on", "sizes 320x240", &["--overlay", "%T"], &[]),
 ];
 
@@ -113,7 +116,8 @@ fn without_colour([blue, green, red]: [i32; 3]) -> [i32; 3] {
 
 /// JPEGs of the fields in every size that a case has: their folder is a ring for the fake camera.
 fn ring(folder: &Folder) {
-    for (width, height) in [(320, 240), (322, 242), (321, 241), NEW_SIZE] {
+    let sizes = [(320, 240), (320, 288), (322, 242), (321, 241), NEW_SIZE];
+    for (width, height) in sizes {
         for number in 0..2 {
             let mut mat =
                 Mat::new_rows_cols_with_default(height, width, core::CV_8UC3, Scalar::all(0.0))
@@ -167,11 +171,16 @@ fn error(mat: &Mat, is_grey: bool) -> f64 {
 /// What a cell says: the worst error of its pictures, or the refusal.
 type Cell = Result<f64, String>;
 
-/// The error of a picture that camfeed turned back by a quarter is that of the camera's.
+/// The error of a picture that camfeed turned, turned back, is that of the camera's.
 fn error_of(picture: &Mat, format: &str, case: &Case) -> f64 {
     let mut upright = picture.clone();
-    if case.name == TURNED {
-        core::rotate(picture, &mut upright, core::ROTATE_90_COUNTERCLOCKWISE).unwrap();
+    let code = match case.name {
+        TURNED => Some(core::ROTATE_90_COUNTERCLOCKWISE),
+        HALF_TURNED => Some(core::ROTATE_180),
+        _ => None,
+    };
+    if let Some(code) = code {
+        core::rotate(picture, &mut upright, code).unwrap();
     }
     error(&upright, GREY.contains(&format))
 }

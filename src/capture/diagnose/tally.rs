@@ -4,7 +4,7 @@
 use crate::{
     capture::{missing_eoi::MissingEoi, online_log::rate, source::Source},
     config::{CameraConfig, Size},
-    encode::{Picture, Pixels, decodes_cleanly},
+    encode::{Picture, Pixels, as_it_is, decodes_cleanly},
     feed::{camera::SourceInfo, frame::placeholder_reason},
     jpeg::JpegError,
 };
@@ -199,9 +199,14 @@ impl Tally {
         let way = match self.pixels {
             None if config.passes_through() => "its JPEGs pass through untouched",
             None => "its JPEGs are decoded and encoded again, as the options ask",
-            Some(pixels) if pixels.shares_colours() && config.is_plain() => {
+            Some(pixels) if pixels.shares_colours() && as_it_is(pixels, config).is_some() => {
                 "its pixels are encoded here, their planes as they are"
             }
+            Some(pixels) if pixels.is_planar() => match (config.turn.is_none(), &config.overlay) {
+                (false, None) => "its pixels are encoded here, their planes turned",
+                (true, _) => "its pixels are encoded here, their planes written on",
+                (false, _) => "its pixels are encoded here, their planes turned and written on",
+            },
             Some(_) if facts.backend == "FFMPEG" => "its pictures are decoded and encoded here",
             Some(_)
                 if matches!(

@@ -9,6 +9,16 @@ const BT601: &str = "4";
 /// Pictures that are higher are of HDTV's colours, where nothing is said.
 const SDTV_HEIGHT: i32 = 576;
 
+/// The range of such raw pictures, where it is said.
+pub fn range(caps: &CapsRef) -> Option<ColorRange> {
+    match caps.structure(0)?.get::<&str>("colorimetry") {
+        Ok("bt601" | "bt709" | "smpte240m" | "bt2020") => Some(ColorRange::Limited),
+        Ok(said) if said.starts_with("1:") => Some(ColorRange::Full),
+        Ok(said) if said.starts_with("2:") => Some(ColorRange::Limited),
+        _ => None,
+    }
+}
+
 /// The range of such raw pictures, where their colours are those of a JPEG; `None` for the matrices
 /// of HDTV and others, whose colours would have another hue.
 pub fn jpeg_range(caps: &CapsRef) -> Option<ColorRange> {
@@ -53,5 +63,10 @@ mod tests {
             let text = format!("video/x-raw, format=NV12, height=(int){height}{said}");
             assert_eq!(jpeg_range(&caps(&text)), range, "{text}");
         }
+        let full = caps("video/x-raw, colorimetry=1:3:5:1");
+        let limited = caps("video/x-raw, colorimetry=bt709");
+        assert_eq!(super::range(&full), Some(ColorRange::Full));
+        assert_eq!(super::range(&limited), Some(ColorRange::Limited));
+        assert_eq!(super::range(&caps("video/x-raw, format=BGR")), None);
     }
 }

@@ -12,6 +12,7 @@ use crate::{
             self, Source,
             gst::{
                 caps::{PictureKind, format, kind_of, media, name},
+                colorimetry::range,
                 padding::padding_of,
                 pipeline_text::{diagnose_open, refusal, with_converter, with_sink},
                 running::{Failure, RunningPipeline},
@@ -226,7 +227,7 @@ impl GstPipeline {
         };
         let range = match kind {
             Some(PictureKind::Raw(Pixels::Planar(_, range), _)) => Some(range),
-            _ => None,
+            _ => given.and_then(|caps| range(caps)),
         };
         let format = given.map_or(raw, |caps| format(caps));
         Ok(SourceInfo {
