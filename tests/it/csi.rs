@@ -16,6 +16,9 @@ use opencv::{
 };
 use serde_json::Value;
 
+/// A module whose lens moves.
+const WITH_LENS: &str = "/base/soc/i2c0mux/i2c@1/imx708@1a";
+
 /// How far a colour may be off: a JPEG's loss, and rounding.
 const CLOSE: i32 = 8;
 
@@ -233,8 +236,8 @@ fn what_is_wrong_is_said_in_words_and_by_the_exit_code() {
             "--format `mjpg`: imx219 gives",
         ),
         (
-            "",
-            &["--source", "csi:imx708"],
+            "imx708",
+            &[],
             3,
             "no camera module `imx708`; there are: imx219@10",
         ),
@@ -243,7 +246,12 @@ fn what_is_wrong_is_said_in_words_and_by_the_exit_code() {
         if state == "none" {
             module.set_sensor(None);
         }
-        let checked = module.run(&[&["--check", "--source", "csi"], options].concat());
+        let source = if state == "imx708" {
+            "csi:imx708"
+        } else {
+            "csi"
+        };
+        let checked = module.run(&[&["--check", "--source", source], options].concat());
         let text = said(&checked);
         assert!(text.contains(words), "{state} {options:?}: {text}");
         assert_eq!(
@@ -321,7 +329,7 @@ fn auto_takes_a_usb_camera_first_and_stays_with_what_it_has() {
     assert_eq!(module.count("open "), 0);
     drop(camfeed);
     // It was there first: a USB camera that is plugged in does not take over, nor while it is away.
-    usb.set("present 0");
+    usb.set("plugged no");
     let camfeed = module.serve_beside(&usb, &["--camera-timeout", "1"]);
     wait_state(&camfeed, "online");
     assert_eq!(camera_state(&camfeed)["sensor"], "imx219");
@@ -412,7 +420,7 @@ fn light(camfeed: &Camfeed) -> u8 {
 
 #[test]
 fn controls_are_set_while_it_runs_and_set_again_when_it_is_opened_again() {
-    let module = CameraModule::new("");
+    let module = CameraModule::new(&format!("camera={WITH_LENS}"));
     let options = [
         "--source",
         "csi",
@@ -464,14 +472,15 @@ fn controls_are_set_while_it_runs_and_set_again_when_it_is_opened_again() {
     module.wait_count("set scaler-crop=", 1);
     let is_zoomed = || {
         let picture = outcome(&camfeed).expect("a picture");
-        colour(&picture, 0, 8, true)[1] != colour(&picture, 2, 8, true)[1]
+        let blue = |part| colour(&picture, part, 8, true)[2];
+        blue(0).abs_diff(blue(1)) < 10 && blue(0).abs_diff(blue(2)) > 50
     };
     assert!(eventually(SOON, is_zoomed), "{}", module.log());
     let bright = light(&camfeed);
-    module.set("error=start");
+    module.set(&format!("camera={WITH_LENS} error=start"));
     wait_state(&camfeed, "offline");
     assert_eq!(set(&camfeed, r#"{"brightness": 0}"#).status, 503);
-    module.set("");
+    module.set(&format!("camera={WITH_LENS}"));
     wait_state(&camfeed, "online");
     assert_eq!(
         control(&camfeed, "brightness").expect("there")["value"],
@@ -482,12 +491,12 @@ fn controls_are_set_while_it_runs_and_set_again_when_it_is_opened_again() {
 
 #[test]
 fn what_an_old_libcamera_lacks_is_left_out() {
-    for (id, focus) in [("/base/soc/i2c0mux/i2c@1/imx708@1a", 1), (MODULE, 0)] {
+    for (id, has_lens) in [(WITH_LENS, true), (MODULE, false)] {
         let module = CameraModule::with(Libcamera::Version("0.3.2"), &format!("camera={id}"));
         let options = ["--source", "csi", "--set", "brightness=0.5"];
         let camfeed = module.online(&options);
         outcome(&camfeed).expect("a picture");
-        assert_eq!(module.count("set auto-focus-mode="), focus, "{id}");
+        assert_eq!(module.count("set auto-focus-mode=") > 0, has_lens, "{id}");
         assert!(control(&camfeed, "brightness").is_none());
         camfeed.wait_log("cannot set `brightness=0.5`: this camera has no controls");
     }
