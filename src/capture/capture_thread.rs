@@ -81,8 +81,8 @@ impl CaptureThread {
     fn run(&self, devices: &[Device]) -> EndReason {
         let mut failure = None;
         for device in devices {
-            let hint = failure.as_ref().filter(|error| is_hint(error));
-            let ready = self.bring_online(device, hint.map(Error::to_string).as_deref());
+            let hint = failure.as_ref().and_then(hint);
+            let ready = self.bring_online(device, hint.as_deref());
             match ready.map(|ready| self.grab_pictures(ready)) {
                 Ok(Ok(())) => return EndReason::Unwanted,
                 _ if self.is_over() => return EndReason::Unwanted,
@@ -363,7 +363,11 @@ impl CaptureThread {
     }
 }
 
-/// Whether a camera is there for all that it did not open.
-fn is_hint(error: &Error) -> bool {
-    error.cause() != Cause::Missing || seen_by_kernel().is_some()
+/// Why a camera that is there did not open; `None` where none is there.
+fn hint(error: &Error) -> Option<String> {
+    let is_there = error.cause() != Cause::Missing || seen_by_kernel().is_some();
+    let words = error.to_string();
+    // Nobody has asked for that by name.
+    let words = words.strip_prefix("cannot open csi: ").unwrap_or(&words);
+    is_there.then(|| words.to_owned())
 }

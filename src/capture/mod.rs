@@ -48,6 +48,12 @@ use std::{
 /// FFmpeg's own number for silence.
 const AV_LOG_QUIET: &str = "-8";
 
+/// Libcamera says what it is and does, in colours; its errors stand in the log as they are.
+const LIBCAMERA_LOG: [(&str, &str); 2] = [
+    ("LIBCAMERA_LOG_LEVELS", "*:ERROR"),
+    ("LIBCAMERA_LOG_NO_COLOR", "1"),
+];
+
 /// What makes libraries say on standard error what they do, with addresses and properties as they are.
 const TALKATIVE: [&str; 7] = [
     "OPENCV_LOG_LEVEL",
@@ -104,6 +110,12 @@ pub fn prepare_opencv() -> Vec<&'static str> {
     if env::var_os("OPENCV_FFMPEG_LOGLEVEL").is_none() {
         // SAFETY: no other thread exists yet that could read the environment.
         unsafe { env::set_var("OPENCV_FFMPEG_LOGLEVEL", AV_LOG_QUIET) };
+    }
+    for (name, value) in LIBCAMERA_LOG {
+        if env::var_os(name).is_none() {
+            // SAFETY: as above.
+            unsafe { env::set_var(name, value) };
+        }
     }
     let (name, seconds) = source::v4l2::GRAB_TIMEOUT;
     // SAFETY: as above.

@@ -282,7 +282,7 @@ fn what_the_kernel_sees_and_libcamera_does_not_is_told() {
     for (module, words) in [
         (
             &missing,
-            "a camera module needs `sudo apt install gstreamer1.0-libcamera` (imx219 is there)",
+            "a camera module needs `sudo apt install gstreamer1.0-libcamera` (the kernel sees one: imx219)",
         ),
         (
             &unknown,

@@ -51,7 +51,9 @@ pub fn modules() -> Result<Vec<CameraModule>, NoModule> {
     };
     let Some(provider) = provider() else {
         let seen = seen_by_kernel();
-        let seen = seen.map_or_else(String::new, |sensor| format!(" ({sensor} is there)"));
+        let seen = seen.map_or_else(String::new, |sensor| {
+            format!(" (the kernel sees one: {sensor})")
+        });
         return Err(missing(format!("{INSTALL}{seen}")));
     };
     let modules: Vec<_> = provider.devices().iter().filter_map(module).collect();

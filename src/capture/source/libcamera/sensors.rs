@@ -38,7 +38,7 @@ fn seen_in(nodes: &Path) -> Option<String> {
         .into_iter()
         .filter_map(|name| Some(name.split_whitespace().next()?.to_owned()))
         .find(|name| begins(name, &SENSORS));
-    is_connected.then(|| sensor.unwrap_or_else(|| "a sensor".to_owned()))
+    is_connected.then(|| sensor.unwrap_or_else(|| "of an unknown name".to_owned()))
 }
 
 #[cfg(test)]
@@ -71,7 +71,7 @@ mod tests {
                     ("video3", "unicam-image"),
                     ("v4l-subdev0", "dw9807 10-000c"),
                 ],
-                Some("a sensor"),
+                Some("of an unknown name"),
             ),
             (&[("v4l-subdev0", "imx219 10-0010")], None),
         ] {
