@@ -1,5 +1,6 @@
 //! `scripts/package/trial`, which tries a program before it is given away, and what goes before it in
-//! `scripts/build-arm64`, as far as that comes without another machine's compiler.
+//! `scripts/build-arm64`, as far as that comes without another machine's compiler; `scripts/try-libcamera`,
+//! as far as that comes without another Debian.
 
 use crate::{
     camfeed::{Folder, SOON, eventually},
@@ -8,6 +9,7 @@ use crate::{
 use rustix::process::{Pid, Signal, test_kill_process};
 use std::{
     env, fs,
+    os::unix::fs::PermissionsExt,
     process::{Command, Output},
 };
 
@@ -95,4 +97,63 @@ fn a_root_that_debootstrap_did_not_finish_is_made_again() {
     assert_eq!(output.status.code(), Some(64), "{output:?}");
     let notes = fs::read_to_string(folder.file("notes")).unwrap();
     assert!(notes.starts_with("debootstrap "), "{notes}");
+}
+
+/// `scripts/try-libcamera`, with the stand-in for debootstrap and the one for who runs it.
+fn try_libcamera(folder: &Folder, args: &[&str]) -> Output {
+    Command::new(format!("{SCRIPTS}/try-libcamera"))
+        .args(args)
+        .env("PATH", format!("{STANDINS}:{}", env::var("PATH").unwrap()))
+        .env("STAND_ROOT", &folder.0)
+        .env("MIRROR", "http://127.0.0.1:1/debian")
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn trying_libcamera_says_how_it_is_used() {
+    let folder = Folder::new();
+    let output = try_libcamera(&folder, &["--help"]);
+    assert!(output.status.success(), "{output:?}");
+    let said = said(&output);
+    assert!(said.contains("Usage: scripts/try-libcamera"), "{said}");
+    assert!(
+        said.contains("\nExit: 0") && !said.contains("set -u"),
+        "{said}"
+    );
+    for (args, words) in [
+        (&["--bnech"][..], "--bnech: there is no such option"),
+        (&["--source"], "--source: a value is missing"),
+        (&["a", "b"], "`b`: one folder is enough"),
+        (&["/dev/null"], "cannot make the folder `/dev/null`"),
+    ] {
+        let output = try_libcamera(&folder, args);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(words), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn trying_libcamera_needs_root_and_debootstrap() {
+    // Somebody else's id, and a path without debootstrap.
+    let programs = [("id", "echo 1000"), ("id", "echo 0")];
+    for ((name, text), words) in programs
+        .into_iter()
+        .zip(["root is needed", "apt install debootstrap"])
+    {
+        let folder = Folder::new();
+        fs::write(folder.0.join(name), format!("#!/bin/sh\n{text}\n")).unwrap();
+        fs::set_permissions(folder.0.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+        let output = Command::new(format!("{SCRIPTS}/try-libcamera"))
+            .arg(folder.0.join("place"))
+            .env("PATH", format!("{}:/usr/bin:/bin", folder.0.display()))
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let said = said(&output);
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(said.contains(words), "{said}");
+        assert!(!folder.0.join("place").exists());
+    }
 }
