@@ -349,7 +349,9 @@ impl<W: Environment> Supervisor<W> {
     /// The device is silent, because of `reason`: abandons its thread and tries again.
     fn lose(&mut self, mut reason: String, now: Instant) {
         if self.are_modules() {
-            reason.push_str(" (is its cable loose?)");
+            let asked = self.camera.config.size;
+            let asked = asked.filter(|_| matches!(self.phase, Phase::Opening { .. }));
+            reason.push_str(&source::libcamera::silence_hint(asked));
         }
         let source = self.camera.status().facts.source.clone();
         let error = Error::silent(&source, reason);

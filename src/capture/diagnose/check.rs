@@ -44,7 +44,8 @@ pub fn check(config: &CameraConfig) -> u8 {
     };
     println!("opening {device} …");
     let (sender, receiver) = mpsc::channel();
-    let (timeout, config, reading) = (config.timeout, config.clone(), device.clone());
+    let (timeout, asked) = (config.timeout, config.size);
+    let (config, reading) = (config.clone(), device.clone());
     let tally = Arc::new(Mutex::new(Tally::default()));
     let counting = Arc::clone(&tally);
     // A driver may hang for ever; the answer comes all the same.
@@ -63,12 +64,13 @@ pub fn check(config: &CameraConfig) -> u8 {
     let outcome = receiver.recv_timeout(limit).unwrap_or_else(|_| {
         tally.lock().print_counts();
         let seconds = limit.as_secs();
+        let hint = match device {
+            Device::Csi(_) => libcamera::silence_hint(asked),
+            _ => String::new(),
+        };
         Err(Error::silent(
             &device,
-            format!(
-                "it does not answer within {seconds} s{}",
-                cable_hint(&device)
-            ),
+            format!("it does not answer within {seconds} s{hint}"),
         ))
     });
     if let Err(error) = &outcome {
@@ -123,14 +125,6 @@ fn read(device: &Device, config: &CameraConfig, tally: &Mutex<Tally>) -> Result<
     end?;
     let verdict = tally.verdict();
     verdict.map_or(Ok(()), |reason| Err(Error::silent(device, reason)))
-}
-
-/// What silence of a camera module may come from.
-fn cable_hint(device: &Device) -> &'static str {
-    match device {
-        Device::Csi(_) => " (is its cable loose?)",
-        _ => "",
-    }
 }
 
 /// What helps next time, whatever came out.

@@ -7,7 +7,7 @@
 
 use crate::{
     capture::source::control_names::find,
-    config::Fps,
+    config::{Fps, Size},
     feed::controls::{CameraControls, Choice, Control, ControlKind},
 };
 use gstreamer::{Array, Element, ElementFactory, glib, prelude::*};
@@ -106,18 +106,19 @@ pub struct ModuleControls {
     period: f64,
     /// What was set, by the property's name.
     set: Mutex<BTreeMap<&'static str, f64>>,
-    /// The whole view of the sensor, once it was asked for.
-    view: Mutex<Option<[i32; 4]>>,
+    /// All that the sensor sees: what a zoom is a part of. It is not read back: libcamera 0.4 gets that
+    /// wrong.
+    view: Option<Size>,
 }
 
 impl ModuleControls {
-    /// Of the `element` that gives `fps` pictures a second.
-    pub fn new(element: &Element, fps: Fps) -> ModuleControls {
+    /// Of the `element` that gives `fps` pictures a second of a sensor with that `view`.
+    pub fn new(element: &Element, fps: Fps, view: Option<Size>) -> ModuleControls {
         let controls = ModuleControls {
             element: element.downgrade(),
             period: (1e6 / fps.0).floor(),
             set: Mutex::default(),
-            view: Mutex::default(),
+            view,
         };
         if let Some(mode) = element.find_property(FOCUS_MODE).map(|spec| choices(&spec)) {
             let continuous = mode.iter().find(|choice| choice.title == "continuous");
@@ -158,7 +159,7 @@ impl ModuleControls {
                     control.default = continuous.map_or(default, |choice| choice.value.into());
                 }
                 CROP => {
-                    self.view(element)?;
+                    self.view?;
                     control.name = ZOOM.to_owned();
                     control.kind = ControlKind::Decimal;
                 }
@@ -182,10 +183,9 @@ impl ModuleControls {
         let mut changes = vec![(property, number)];
         match property {
             CROP => {
-                let view = self
-                    .view(element)
-                    .ok_or("the camera does not tell its view")?;
-                element.set_property(CROP, Array::new(zoomed(view, number)));
+                if let Some(view) = self.view {
+                    element.set_property(CROP, Array::new(zoomed(view, number)));
+                }
                 changes = Vec::new();
                 self.set.lock().insert(CROP, number);
             }
@@ -208,22 +208,6 @@ impl ModuleControls {
             self.set.lock().insert(property, number);
         }
         Ok(())
-    }
-
-    /// All that the sensor sees: what its pictures show before anybody has zoomed.
-    fn view(&self, element: &Element) -> Option<[i32; 4]> {
-        let mut view = self.view.lock();
-        if view.is_none() {
-            let array = element.property::<Array>(CROP);
-            let numbers: Vec<i32> = array
-                .iter()
-                .filter_map(|number| number.get().ok())
-                .collect();
-            *view = <[i32; 4]>::try_from(numbers)
-                .ok()
-                .filter(|[_, _, width, height]| width * height > 0);
-        }
-        *view
     }
 }
 
@@ -292,12 +276,13 @@ fn set_number(element: &Element, name: &str, number: f64) {
 }
 
 /// The middle of `view`, magnified by `zoom`: x, y, width, height.
-fn zoomed([x, y, width, height]: [i32; 4], zoom: f64) -> [i32; 4] {
+fn zoomed(view: Size, zoom: f64) -> [i32; 4] {
+    let (width, height) = (view.width as i32, view.height as i32);
     let part = |side: i32| (f64::from(side) / zoom) as i32 / 2 * 2;
     let (part_width, part_height) = (part(width), part(height));
     [
-        x + (width - part_width) / 2,
-        y + (height - part_height) / 2,
+        (width - part_width) / 2,
+        (height - part_height) / 2,
         part_width,
         part_height,
     ]
@@ -309,9 +294,12 @@ mod tests {
 
     #[test]
     fn a_zoom_shows_the_middle() {
-        let view = [8, 8, 3280, 2464];
-        assert_eq!(zoomed(view, 1.0), view);
-        assert_eq!(zoomed(view, 2.0), [8 + 820, 8 + 616, 1640, 1232]);
-        assert_eq!(zoomed(view, 10.0), [8 + 1476, 8 + 1109, 328, 246]);
+        let view = Size {
+            width: 3280,
+            height: 2464,
+        };
+        assert_eq!(zoomed(view, 1.0), [0, 0, 3280, 2464]);
+        assert_eq!(zoomed(view, 2.0), [820, 616, 1640, 1232]);
+        assert_eq!(zoomed(view, 10.0), [1476, 1109, 328, 246]);
     }
 }

@@ -5,8 +5,18 @@ use crate::{
         gst::{Failure, Stage},
         libcamera::request::Request,
     },
+    config::Size,
     error::Cause,
 };
+
+/// What a module's silence may come from. Before 0.5.2, libcamera says nothing of a size that it does
+/// not give, `asked` when it was opened.
+pub fn silence_hint(asked: Option<Size>) -> String {
+    match asked {
+        Some(size) => format!(" (is its cable loose, or has it no pictures of {size}?)"),
+        None => " (is its cable loose?)".to_owned(),
+    }
+}
 
 /// Why the module that was asked for `request` gives no pictures.
 pub fn explain(
@@ -85,7 +95,7 @@ pub fn explain(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Fps, Size};
+    use crate::config::Fps;
 
     #[test]
     fn every_cause_has_its_words() {

@@ -11,6 +11,7 @@ mod open;
 mod request;
 mod sensors;
 
+pub use failure::silence_hint;
 pub use modules::{CameraModule, modules};
 pub use open::open;
 pub use request::Request;

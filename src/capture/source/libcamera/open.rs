@@ -9,7 +9,7 @@ use crate::{
             libcamera::{
                 controls::{ModuleControls, autofocus},
                 failure::explain,
-                modules::module_named,
+                modules::{CameraModule, module_named},
                 request::Request,
             },
         },
@@ -57,24 +57,24 @@ pub fn open(
     if let Some(reason) = reader.padding() {
         return Err(refused(reason.to_owned()));
     }
-    Ok(opened(reader, facts, &request, module.sensor, config))
+    Ok(opened(reader, facts, &request, module, config))
 }
 
 fn opened(
     reader: GstPipeline,
     facts: SourceInfo,
     request: &Request,
-    sensor: String,
+    module: CameraModule,
     config: &CameraConfig,
 ) -> Opened {
     let controls = reader
         .module()
-        .map(|element| ModuleControls::new(element, request.fps));
+        .map(|element| ModuleControls::new(element, request.fps, module.largest));
     Opened {
         source: Box::new(reader),
         facts: SourceInfo {
             source: format!("csi:{}", request.id),
-            sensor: Some(sensor),
+            sensor: Some(module.sensor),
             asked: RequestedFormat {
                 format: Some(request.format.clone()),
                 size: config.size,
