@@ -6,7 +6,9 @@
 //! with the next picture it is asked for; so one that was stopped is stopped again whenever it starts.
 
 use crate::{capture::interrupt::Interrupt, system::threads};
-use gstreamer::{Bin, BusSyncReply, ClockTime, MessageView, Pipeline, State, message, prelude::*};
+use gstreamer::{
+    Bin, BusSyncReply, ClockTime, Element, MessageView, Pipeline, State, message, prelude::*,
+};
 use log::debug;
 use std::{
     sync::{
@@ -27,6 +29,8 @@ pub struct RunningPipeline {
     failure: Arc<OnceLock<Failure>>,
     /// It is not to run any more.
     is_stopped: Arc<AtomicBool>,
+    /// Its bus has a listener.
+    is_heard: Arc<AtomicBool>,
 }
 
 /// What an element says of an error.
@@ -41,40 +45,49 @@ pub struct Failure {
 }
 
 impl RunningPipeline {
-    /// Watches `bin`, which is empty and not started. `interrupt` stops it from now on.
-    pub fn watch(bin: &Bin, interrupt: &Interrupt) -> RunningPipeline {
+    /// The pipeline `bin`, which is still being made. `interrupt` stops it from now on.
+    pub fn new(bin: &Bin, interrupt: &Interrupt) -> RunningPipeline {
         let running = RunningPipeline {
             bin: bin.clone(),
             failure: Arc::default(),
             is_stopped: Arc::default(),
+            is_heard: Arc::default(),
         };
-        if let Some(bus) = bin.bus() {
-            let (failure, is_stopped) = (&running.failure, &running.is_stopped);
-            let (failure, is_stopped) = (Arc::clone(failure), Arc::clone(is_stopped));
-            let weak = bin.downgrade();
-            bus.set_sync_handler(move |_, message| {
-                let is_over = match message.view() {
-                    MessageView::Error(error) => {
-                        is_stopped.store(true, Ordering::Relaxed);
-                        failure.set(failure_of(error)).is_ok()
-                    }
-                    MessageView::StateChanged(change) => {
-                        let is_start = change.old() == State::Null
-                            && change.src().is_some_and(|src| src.is::<Pipeline>());
-                        is_start && is_stopped.load(Ordering::Relaxed)
-                    }
-                    _ => false,
-                };
-                // Not here, in a thread of the pipeline, which would wait for itself.
-                if let Some(bin) = weak.upgrade().filter(|_| is_over) {
-                    stop_elsewhere(bin);
-                }
-                BusSyncReply::Pass
-            });
-        }
         let stopped = running.clone();
         interrupt.arm(move || stopped.stop());
         running
+    }
+
+    /// `element` is about to change its state: hears of errors, from the first change of the whole on. Before
+    /// that, GStreamer 1.26 gives it another bus.
+    pub fn note_change(&self, element: &Element) {
+        if *element != self.bin || self.is_heard.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let Some(bus) = self.bin.bus() else {
+            return;
+        };
+        let (failure, is_stopped) = (Arc::clone(&self.failure), Arc::clone(&self.is_stopped));
+        let weak = self.bin.downgrade();
+        bus.set_sync_handler(move |_, message| {
+            let is_over = match message.view() {
+                MessageView::Error(error) => {
+                    is_stopped.store(true, Ordering::Relaxed);
+                    failure.set(failure_of(error)).is_ok()
+                }
+                MessageView::StateChanged(change) => {
+                    let is_start = change.old() == State::Null
+                        && change.src().is_some_and(|src| src.is::<Pipeline>());
+                    is_start && is_stopped.load(Ordering::Relaxed)
+                }
+                _ => false,
+            };
+            // Not here, in a thread of the pipeline, which would wait for itself.
+            if let Some(bin) = weak.upgrade().filter(|_| is_over) {
+                stop_elsewhere(bin);
+            }
+            BusSyncReply::Pass
+        });
     }
 
     /// Takes the pipeline down for good: whoever waits for its pictures returns, and its devices are
@@ -106,7 +119,7 @@ impl RunningPipeline {
 fn failure_of(error: &message::Error) -> Failure {
     let source = error
         .src()
-        .and_then(|source| source.downcast_ref::<gstreamer::Element>());
+        .and_then(|source| source.downcast_ref::<Element>());
     let kind = source.and_then(|element| Some(element.factory()?.name().to_string()));
     Failure {
         element: kind.unwrap_or_default(),

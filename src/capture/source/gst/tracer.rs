@@ -12,7 +12,8 @@ use crate::capture::{
     },
 };
 use gstreamer::{
-    Bin, Caps, Element, ParseFlags, Pipeline, glib, parse, prelude::*, subclass::prelude::*,
+    Bin, Caps, Element, ParseFlags, Pipeline, StateChange, glib, parse, prelude::*,
+    subclass::prelude::*,
 };
 use std::{
     cell::RefCell,
@@ -21,7 +22,7 @@ use std::{
 };
 
 glib::wrapper! {
-    /// Hears of every element that is about to come into a pipeline, whoever makes it.
+    /// Hears of every element that is about to come into a pipeline or to change its state, whoever does it.
     pub struct ElementTracer(ObjectSubclass<TracerOfElements>) @extends gstreamer::Tracer, gstreamer::Object;
 }
 
@@ -40,6 +41,7 @@ impl ObjectImpl for TracerOfElements {
     fn constructed(&self) {
         self.parent_constructed();
         self.register_hook(TracerHook::BinAddPre);
+        self.register_hook(TracerHook::ElementChangeStatePre);
     }
 }
 
@@ -47,13 +49,26 @@ impl GstObjectImpl for TracerOfElements {}
 
 impl TracerImpl for TracerOfElements {
     fn bin_add_pre(&self, _: u64, bin: &Bin, element: &Element) {
-        // A thread that is about to end has no place for it, and wants none.
-        let _ = PARTS.try_with(|parts| {
-            if let Some(parts) = parts.borrow_mut().as_mut() {
-                parts.note(bin, element);
+        with_parts(|parts| parts.note(bin, element));
+    }
+
+    fn element_change_state_pre(&self, _: u64, element: &Element, _: StateChange) {
+        with_parts(|parts| {
+            if let Some(running) = &parts.running {
+                running.note_change(element);
             }
         });
     }
+}
+
+/// Lets `note` into the parts that this thread wants to know.
+fn with_parts(note: impl FnOnce(&mut PipelineParts)) {
+    // A thread that is about to end has no place for them, and wants none.
+    let _ = PARTS.try_with(|parts| {
+        if let Some(parts) = parts.borrow_mut().as_mut() {
+            note(parts);
+        }
+    });
 }
 
 thread_local! {
@@ -95,7 +110,7 @@ pub struct PipelineParts {
 impl PipelineParts {
     fn note(&mut self, bin: &Bin, element: &Element) {
         if let Some(interrupt) = self.interrupt.take_if(|_| bin.is::<Pipeline>()) {
-            self.running = Some(RunningPipeline::watch(bin, &interrupt));
+            self.running = Some(RunningPipeline::new(bin, &interrupt));
         }
         let factory = element.factory().map(|factory| factory.name());
         let sink = element.static_pad("sink");
