@@ -111,6 +111,7 @@ fn a_module_is_found_by_itself_listed_checked_and_served() {
         assert_eq!(checked.status.code(), Some(0), "{words}");
         for part in [
             format!("camera       imx219 (csi:{MODULE})").as_str(),
+            "asked for    format NV12, size 1280x960, rate 30\n",
             "size 1280x960, rate 30, full colour range",
             "0 broken",
             "their planes as they are",

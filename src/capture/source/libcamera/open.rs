@@ -32,7 +32,7 @@ pub fn open(
     let module = module_named(name);
     let module = module.map_err(|none| Error::open(device, none.cause, none.reason))?;
     let refused = |reason| Error::open(device, Cause::Silent, reason);
-    let mut request = Request::new(&module, config).map_err(refused)?;
+    let request = Request::new(&module, config).map_err(refused)?;
     let sizes = module.sizes_in_words();
     let try_open = |request: &Request| {
         let (asked, sizes) = (request.clone(), sizes.clone());
@@ -52,20 +52,18 @@ pub fn open(
             "lines of {size} have gaps that this version of libcamera or OpenCV does not tell of: {tight} instead"
         );
         (reader, facts) = try_open(&other)?;
-        request = other;
     }
     if let Some(reason) = reader.padding() {
         return Err(refused(reason.to_owned()));
     }
-    Ok(opened(reader, facts, &request, module, config))
+    Ok(opened(reader, facts, request, module))
 }
 
 fn opened(
     reader: GstPipeline,
     facts: SourceInfo,
-    request: &Request,
+    request: Request,
     module: CameraModule,
-    config: &CameraConfig,
 ) -> Opened {
     let controls = reader
         .module()
@@ -76,9 +74,9 @@ fn opened(
             source: format!("csi:{}", request.id),
             sensor: Some(module.sensor),
             asked: RequestedFormat {
-                format: Some(request.format.clone()),
-                size: config.size,
-                fps: config.fps.map(|fps| fps.0),
+                format: Some(request.format),
+                size: Some(request.size),
+                fps: Some(request.fps.0),
             },
             // The noise of a sensor changes some bytes of each picture.
             can_freeze: true,
