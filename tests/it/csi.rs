@@ -293,6 +293,7 @@ fn what_the_kernel_sees_and_libcamera_does_not_is_told() {
         let camfeed = module.serve(&[]);
         let line = camfeed.wait_log("no camera found");
         assert!(line.contains(words), "{line}");
+        wait_state(&camfeed, "online");
         let now = camera_state(&camfeed);
         assert_eq!(now["fallback"], true, "the test pattern");
         assert!(
