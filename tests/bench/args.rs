@@ -26,6 +26,9 @@ Sections (the default run takes those with a *):
   --quick                 1 and 100 viewers, 2 seconds, one round
   --verify                every viewer hashes every body (else 1 in 50 does)
   --burst                 many connections at once instead: 5, 12, 50, 100, each 20 times
+  --module                a camera module instead: its bare pipeline, camfeed with one viewer and with
+                          nobody, and camfeed as one reads it with videoconvert; --case takes some
+  --size WxH              of the module's pictures; by default 1280x720
   --check                 exit 1 when a target is missed
   --json FILE  --svg FILE results as data, as a picture
   --bin PATH              the camfeed to measure (else the one cargo built)
@@ -35,7 +38,7 @@ Sections (the default run takes those with a *):
                           {port}, {size}, {fps}, {jpegs} (a folder) and {film} (an AVI) are filled in; without {port}
                           its stderr must say `listening on http://…/`; NAME@/path=COMMAND for a
                           stream elsewhere than /stream
-  --source SOURCE         for camfeed, instead of the fake camera
+  --source SOURCE         for camfeed, instead of the fake camera; with --module `csi:NAME`
   --arg WORD              one more argument for camfeed, repeatable
 ";
 
@@ -52,6 +55,9 @@ pub struct Args {
     pub rounds: Option<usize>,
     pub verify: bool,
     pub burst: bool,
+    pub module: bool,
+    /// Of a camera module's pictures.
+    pub size: (usize, usize),
     pub check: bool,
     pub json: Option<PathBuf>,
     pub svg: Option<PathBuf>,
@@ -82,6 +88,8 @@ impl Args {
             rounds: None,
             verify: false,
             burst: false,
+            module: false,
+            size: (1280, 720),
             check: false,
             json: None,
             svg: None,
@@ -111,6 +119,8 @@ impl Args {
                 }
                 "--verify" => args.verify = true,
                 "--burst" => args.burst = true,
+                "--module" => args.module = true,
+                "--size" => args.size = parse_size(&value()?)?,
                 "--check" => args.check = true,
                 "--json" => args.json = Some(value()?.into()),
                 "--svg" => args.svg = Some(value()?.into()),
@@ -157,6 +167,12 @@ fn parse_seconds(text: &str) -> Result<f64, String> {
         Ok(seconds) if (0.5..=3600.0).contains(&seconds) => Ok(seconds),
         _ => Err(format!("--seconds `{text}`: 0.5 to 3600")),
     }
+}
+
+fn parse_size(text: &str) -> Result<(usize, usize), String> {
+    let sides = text.split_once('x');
+    let sides = sides.and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
+    sides.ok_or(format!("--size `{text}`: WxH, such as 1280x720"))
 }
 
 fn parse_peer(text: &str) -> Result<Peer, String> {

@@ -95,8 +95,10 @@ fn summarize(report: &Report, known: &HashSet<u64>, window: Duration) -> Figures
         .collect()
 }
 
-/// The client as the bench sees it; killed by its id when dropped.
+/// The client, or another role that reports as it does, as the bench sees it; killed by its id when
+/// dropped.
 pub struct Client {
+    role: String,
     child: Child,
     lines: Receiver<String>,
 }
@@ -110,12 +112,25 @@ impl Client {
         verify: bool,
         ring: &Path,
     ) -> Result<Client, String> {
-        let fault = |error: std::io::Error| format!("cannot start the load client: {error}");
+        let words = [
+            ROLE,
+            &address.to_string(),
+            path,
+            &viewers.to_string(),
+            &seconds.to_string(),
+            &verify.to_string(),
+            &ring.to_string_lossy(),
+        ];
+        Client::spawn(&words, &[])
+    }
+
+    /// Starts this program with the role and its words.
+    pub fn spawn(words: &[&str], environment: &[(&str, &str)]) -> Result<Client, String> {
+        let role = words[0].to_string();
+        let fault = |error: std::io::Error| format!("cannot start `{role}`: {error}");
         let mut child = Command::new(std::env::current_exe().map_err(fault)?)
-            .args([ROLE, &address.to_string(), path])
-            .args([&viewers.to_string(), &seconds.to_string()])
-            .arg(verify.to_string())
-            .arg(ring)
+            .args(words)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -128,7 +143,7 @@ impl Client {
                 let _ = send.send(line);
             }
         });
-        Ok(Client { child, lines })
+        Ok(Client { role, child, lines })
     }
 
     pub fn id(&self) -> u32 {
@@ -139,15 +154,15 @@ impl Client {
     pub fn wait_for(&self, word: &str, allowed: Duration) -> Result<(), String> {
         match self.lines.recv_timeout(PATIENCE + allowed) {
             Ok(line) if line == word => Ok(()),
-            Ok(line) => Err(format!("the load client said {line:?}, not {word}")),
-            Err(_) => Err(format!("the load client never said {word}")),
+            Ok(line) => Err(format!("`{}` said {line:?}, not {word}", self.role)),
+            Err(_) => Err(format!("`{}` never said {word}", self.role)),
         }
     }
 
     /// The figures and the faults, after `end`.
     pub fn report(&self) -> Result<(Figures, Vec<String>), String> {
         let line = self.lines.recv_timeout(PATIENCE);
-        let line = line.map_err(|_| "the load client made no report")?;
+        let line = line.map_err(|_| format!("`{}` made no report", self.role))?;
         let report: Value = serde_json::from_str(&line).map_err(|error| error.to_string())?;
         let figures = report["figures"].as_object().into_iter().flatten();
         let faults = report["faults"].as_array().into_iter().flatten();

@@ -8,9 +8,12 @@
 //!                                                              meter: CPU, and who else was busy
 //!                      rounds ─> summary ─> limits, table, report (JSON), svg
 //!
-//! The same program is the floor and the load client, when started with a role. Loopback only.
+//! `--burst` (`bursts`) and `--module` (`module`, `bare`: a camera module instead of the fake camera) are
+//! modes of their own. The same program is the floor, the bare pipeline and the load client, when
+//! started with a role. Loopback only.
 
 mod args;
+mod bare;
 mod bursts;
 mod camera;
 mod cases;
@@ -23,6 +26,7 @@ mod measures;
 #[allow(dead_code)] // `camera` has the folders; the film is for `--also`.
 mod media;
 mod meter;
+mod module;
 mod peers;
 mod probe;
 mod proc;
@@ -55,6 +59,7 @@ fn main() -> ExitCode {
             Ok(true)
         }
         Some(peers::FLOOR_ROLE) => floor::run(&words[1..]).map(|()| true),
+        Some(bare::ROLE) => bare::run(&words[1..]).map(|()| true),
         Some(client::ROLE) => client::run(&words[1..]).map(|()| true),
         Some(_) => bench(words),
     };
@@ -78,10 +83,10 @@ fn bench(words: Vec<String>) -> Result<bool, String> {
     load::raise_file_limit();
     children::end_with_us()?;
     camera::tidy();
-    let entrants = peers::entrants(&args);
-    let outcome = match args.burst {
-        true => burst(&args, &entrants),
-        false => measure(&args, &entrants),
+    let outcome = match (args.module, args.burst) {
+        (true, _) => module::run(&args),
+        (false, true) => burst(&args, &peers::entrants(&args)),
+        (false, false) => measure(&args, &peers::entrants(&args)),
     };
     camera::tidy();
     outcome

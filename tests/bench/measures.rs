@@ -16,7 +16,7 @@ use crate::server::{Recipe, Server};
 use crate::{raw, sharpness};
 
 /// For a server to notice that those who looked while it started are gone.
-const GRACE: Duration = Duration::from_secs(1);
+pub const GRACE: Duration = Duration::from_secs(1);
 const NEWCOMERS: usize = 60;
 /// Some servers let each wait for seconds; then fewer come.
 const NEWCOMERS_MAX: Duration = Duration::from_secs(6);
@@ -47,8 +47,15 @@ fn feed(args: &Args, case: &Case, recipe: &Recipe, server: &Server) -> Outcome {
     let (viewers, seconds) = (case.setting.viewers, case.seconds);
     let ring = camera::ring(&case.setting)?;
     let client = start(recipe, server, viewers, seconds, args.verify, &ring)?;
+    watched(&client, server.id(), seconds)
+}
+
+/// What the process `server` used in the window that `client` tells of, and what that saw. They may be
+/// the same process.
+pub fn watched(client: &Client, server: u32, seconds: f64) -> Outcome {
     client.wait_for("begin", Duration::ZERO)?;
-    let mut meter = Meter::begin(server.id(), Some(client.id()));
+    let other = Some(client.id()).filter(|&id| id != server);
+    let mut meter = Meter::begin(server, other);
     let half = Duration::from_secs_f64(seconds / 2.0);
     // To the middle of the measured window.
     thread::sleep(half);

@@ -101,7 +101,14 @@ impl Entrant {
         let number = port.unwrap_or_default();
         let (words, path, snapshot) = match &self.kind {
             Kind::Floor => (floor(setting)?, "/stream", "/snapshot.jpg"),
-            Kind::Camfeed(bin) => (camfeed(bin, setting, args)?, "/stream", "/snapshot.jpg"),
+            Kind::Camfeed(bin) => {
+                let source = args.source.as_deref();
+                let mut words = camfeed(bin, source.unwrap_or("/dev/video0"), setting, args)?;
+                if source.is_none() {
+                    words.extend(size_and_rate(setting));
+                }
+                (words, "/stream", "/snapshot.jpg")
+            }
             Kind::Ustreamer(bin) => (ustreamer(bin, setting, number)?, "/stream", "/snapshot"),
             Kind::MjpgStreamer(bin) => {
                 let words = mjpg_streamer(bin, setting, number)?;
@@ -145,14 +152,15 @@ fn floor(setting: &Setting) -> Result<Vec<String>, String> {
     ])
 }
 
-fn camfeed(bin: &Path, setting: &Setting, args: &Args) -> Result<Vec<String>, String> {
-    let source = args.source.as_deref().unwrap_or("/dev/video0");
+/// camfeed with this source, which is left to choose its size and rate.
+pub fn camfeed(
+    bin: &Path,
+    source: &str,
+    setting: &Setting,
+    args: &Args,
+) -> Result<Vec<String>, String> {
     let mut words = vec![path_text(bin)?];
     words.extend(["--listen", "127.0.0.1:0", "--source", source].map(String::from));
-    if args.source.is_none() {
-        words.extend(["--size".into(), setting.size_text()]);
-        words.extend(["--fps".into(), setting.fps.to_string()]);
-    }
     // Its own limit is for a camera in a living room. The spare ones are for those that just left.
     if !args.extra.iter().any(|word| word == MAX_VIEWERS) {
         let most = 2 * setting.viewers.max(BURST_MAX);
@@ -163,6 +171,12 @@ fn camfeed(bin: &Path, setting: &Setting, args: &Args) -> Result<Vec<String>, St
     words.extend(option("--quality", setting.quality));
     words.extend(args.extra.iter().cloned());
     Ok(words)
+}
+
+/// camfeed's options for what a camera is asked for.
+pub fn size_and_rate(setting: &Setting) -> [String; 4] {
+    let rate = setting.fps.to_string();
+    ["--size".into(), setting.size_text(), "--fps".into(), rate]
 }
 
 fn ustreamer(bin: &Path, setting: &Setting, port: u16) -> Result<Vec<String>, String> {

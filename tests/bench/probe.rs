@@ -104,6 +104,15 @@ impl Asker {
 
     /// One picture, and whether another may be asked for.
     pub fn ask(&mut self, path: &str) -> Result<(Vec<u8>, bool), String> {
+        let (body, is_kept) = self.body(path)?;
+        match body.starts_with(&[0xff, 0xd8]) {
+            true => Ok((body, is_kept)),
+            false => Err(format!("{path} is no JPEG")),
+        }
+    }
+
+    /// Any body, and whether another may be asked for.
+    pub fn body(&mut self, path: &str) -> Result<(Vec<u8>, bool), String> {
         let request = request(self.address, path);
         self.reader
             .get_mut()
@@ -137,10 +146,7 @@ impl Asker {
                 false
             }
         };
-        match body.starts_with(&[0xff, 0xd8]) {
-            true => Ok((body, is_kept)),
-            false => Err(format!("{path} is no JPEG")),
-        }
+        Ok((body, is_kept))
     }
 }
 

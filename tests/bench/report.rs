@@ -30,17 +30,21 @@ pub fn json(rounds: &[Round], rows: &[Row], verdicts: &[Verdict], failures: &[St
             "figures": row.medians,
         })
     });
-    let verdicts = verdicts.iter();
     json!({
         "machine": machine(),
         "rounds": all.collect::<Vec<Value>>(),
         "medians": medians.collect::<Vec<Value>>(),
-        "targets": verdicts
-            .map(|verdict| json!({ "held": verdict.is_held, "target": verdict.text }))
-            .collect::<Vec<Value>>(),
+        "targets": targets(verdicts),
         "failures": failures,
         "notes": notes(rows),
     })
+}
+
+pub fn targets(verdicts: &[Verdict]) -> Vec<Value> {
+    verdicts
+        .iter()
+        .map(|verdict| json!({ "held": verdict.is_held, "target": verdict.text }))
+        .collect()
 }
 
 /// The machine in a line, to stand over the tables.
@@ -62,7 +66,7 @@ pub fn describe_machine() -> String {
 }
 
 /// Model, system and the versions of what was measured; null where a machine does not say.
-fn machine() -> Value {
+pub fn machine() -> Value {
     let read = |file: &str| fs::read_to_string(file).unwrap_or_default();
     let board = read("/proc/device-tree/model");
     let processor = field(&read("/proc/cpuinfo"), "model name");

@@ -37,12 +37,17 @@ impl Round {
     }
     /// Others used too much of the machine for the figures to count.
     pub fn is_busy(&self) -> bool {
-        self.figure("others_percent") > Some(OTHERS_MAX_PERCENT)
+        is_busy(&self.figures)
     }
     /// Server and client together wanted more than the machine has.
     pub fn is_full(&self) -> bool {
         self.figure("machine_percent") > Some(FULL_PERCENT)
     }
+}
+
+/// Others used too much of the machine for the figures of a window to count.
+pub fn is_busy(figures: &Figures) -> bool {
+    figures.get("others_percent") > Some(&OTHERS_MAX_PERCENT)
 }
 
 /// Runs all rounds, telling of each as it ends. A server that fails is told of and left out until

@@ -75,15 +75,6 @@ fn row(rounds: &[Round], first: &Round) -> Row {
         .filter(|round| !round.is_busy())
         .collect();
     let counted = if quiet.is_empty() { &all } else { &quiet };
-    let names = counted.iter().flat_map(|round| round.figures.keys());
-    let medians = names
-        .filter_map(|name| {
-            Some((
-                name.clone(),
-                median(counted.iter().filter_map(|round| round.figure(name)))?,
-            ))
-        })
-        .collect();
     let is = |server: &str| first.server == server;
     let to = |one: &str, other: &str| ratio(rounds, first, COST, one, other);
     Row {
@@ -91,7 +82,7 @@ fn row(rounds: &[Round], first: &Round) -> Row {
         label: first.label.clone(),
         viewers: first.viewers,
         server: first.server.clone(),
-        medians,
+        medians: medians(counted.iter().map(|round| &round.figures)),
         to_floor: to(&first.server, FLOOR),
         of_ours: to(OURS, &first.server).filter(|_| !is(OURS)),
         rounds: all.len(),
@@ -138,7 +129,18 @@ fn of_rounds(rounds: &[Round], of: &Round) -> usize {
     same.map(|round| round.number).max().unwrap_or(0)
 }
 
-fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+/// The median of each figure over the rounds that have it.
+pub fn medians<'a>(rounds: impl Iterator<Item = &'a Figures> + Clone) -> Figures {
+    let names = rounds.clone().flat_map(Figures::keys);
+    names
+        .filter_map(|name| {
+            let values = rounds.clone().filter_map(|figures| figures.get(name));
+            Some((name.clone(), median(values.copied())?))
+        })
+        .collect()
+}
+
+pub fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     let values = sorted(values);
     let upper = values.get(values.len() / 2)?;
     let lower = values[(values.len() - 1) / 2];

@@ -121,7 +121,8 @@ fn ratio(ratio: Option<Ratio>) -> String {
     })
 }
 
-fn align(lines: &[Vec<String>]) -> String {
+/// Lines of equally many cells as text, in columns.
+pub fn align(lines: &[Vec<String>]) -> String {
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();
     let widths: Vec<usize> = (0..lines[0].len()).filter_map(width).collect();
     let mut text = String::new();
