@@ -201,6 +201,10 @@ impl GstPipeline {
     }
 
     fn grab_one(&mut self) -> Result<(), Error> {
+        // OpenCV would start it again.
+        if self.running.is_stopped() {
+            return Err(self.lost("the stream ended"));
+        }
         let before = self.sink.newest();
         match self.capture.grab() {
             Ok(true) => {}
@@ -310,4 +314,63 @@ fn is_whole(mat: &Mat, pixels: Pixels, size: Option<Size>) -> bool {
         )
     };
     mat.typ() == kind && size.is_none_or(has_lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{sync::mpsc, thread, time::Duration};
+
+    const SOON: Duration = Duration::from_secs(20);
+
+    const ENDLESS: &str = "videotestsrc is-live=true";
+
+    /// What `use_it` makes of a pipeline of that source, or of its refusal; in time.
+    fn with_pipeline<T: Send + 'static>(
+        source: &str,
+        interrupt: Arc<Interrupt>,
+        use_it: impl FnOnce(Result<GstPipeline, Error>) -> T + Send + 'static,
+    ) -> T {
+        let text = format!("{source} ! video/x-raw,format=BGR ! appsink");
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || {
+            let opener = Opener {
+                device: Device::Csi(None),
+                interrupt,
+                explain: Arc::new(|_, _| (Cause::Other, "it is stopped".to_owned())),
+            };
+            let opened = opener.open(&text).map(|(reader, _)| reader);
+            sender.send(use_it(opened))
+        });
+        receiver.recv_timeout(SOON).expect("it returns")
+    }
+
+    #[test]
+    fn an_interrupt_that_comes_before_the_start_is_not_lost() {
+        // The second one gives nothing and says nothing: OpenCV waits for ever. Often enough for the
+        // interrupt to be the first to run.
+        for source in [ENDLESS, "appsrc is-live=true"].repeat(20) {
+            let interrupt = Arc::new(Interrupt::default());
+            interrupt.fire();
+            assert!(!with_pipeline(source, interrupt, |opened| opened.is_ok()));
+        }
+    }
+
+    #[test]
+    fn a_stopped_pipeline_is_not_started_again() {
+        let by_opencv = with_pipeline(ENDLESS, Arc::default(), |opened| {
+            let mut reader = opened.expect("pictures");
+            reader.running.stop();
+            // It starts what it finds stopped.
+            reader.capture.grab().unwrap_or(false)
+        });
+        assert!(!by_opencv, "a picture");
+        let by_us = with_pipeline(ENDLESS, Arc::default(), |opened| {
+            let mut reader = opened.expect("pictures");
+            reader.grab().expect("the first picture");
+            reader.running.stop();
+            reader.grab().is_ok()
+        });
+        assert!(!by_us, "a picture");
+    }
 }

@@ -2,13 +2,17 @@
 //!
 //! OpenCV waits for ever for the next picture of a source that posts an error and sends no end, and
 //! never looks at the bus meanwhile. So errors are heard of as they are posted, and the pipeline is
-//! stopped then: whoever waits in OpenCV returns.
+//! stopped then: whoever waits in OpenCV returns. OpenCV also starts a pipeline that it finds stopped,
+//! with the next picture it is asked for; so one that was stopped is stopped again whenever it starts.
 
 use crate::{capture::interrupt::Interrupt, system::threads};
-use gstreamer::{Bin, BusSyncReply, ClockTime, MessageView, State, message, prelude::*};
+use gstreamer::{Bin, BusSyncReply, ClockTime, MessageView, Pipeline, State, message, prelude::*};
 use log::debug;
 use std::{
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -21,6 +25,8 @@ pub struct RunningPipeline {
     bin: Bin,
     /// The first error of all.
     failure: Arc<OnceLock<Failure>>,
+    /// It is not to run any more.
+    is_stopped: Arc<AtomicBool>,
 }
 
 /// What an element says of an error.
@@ -40,16 +46,28 @@ impl RunningPipeline {
         let running = RunningPipeline {
             bin: bin.clone(),
             failure: Arc::default(),
+            is_stopped: Arc::default(),
         };
         if let Some(bus) = bin.bus() {
-            let (failure, weak) = (Arc::clone(&running.failure), bin.downgrade());
+            let (failure, is_stopped) = (&running.failure, &running.is_stopped);
+            let (failure, is_stopped) = (Arc::clone(failure), Arc::clone(is_stopped));
+            let weak = bin.downgrade();
             bus.set_sync_handler(move |_, message| {
-                if let MessageView::Error(error) = message.view() {
-                    let is_first = failure.set(failure_of(error)).is_ok();
-                    // Not here, in a thread of the pipeline, which would wait for itself.
-                    if let Some(bin) = weak.upgrade().filter(|_| is_first) {
-                        stop_elsewhere(bin);
+                let is_over = match message.view() {
+                    MessageView::Error(error) => {
+                        is_stopped.store(true, Ordering::Relaxed);
+                        failure.set(failure_of(error)).is_ok()
                     }
+                    MessageView::StateChanged(change) => {
+                        let is_start = change.old() == State::Null
+                            && change.src().is_some_and(|src| src.is::<Pipeline>());
+                        is_start && is_stopped.load(Ordering::Relaxed)
+                    }
+                    _ => false,
+                };
+                // Not here, in a thread of the pipeline, which would wait for itself.
+                if let Some(bin) = weak.upgrade().filter(|_| is_over) {
+                    stop_elsewhere(bin);
                 }
                 BusSyncReply::Pass
             });
@@ -59,11 +77,17 @@ impl RunningPipeline {
         running
     }
 
-    /// Takes the pipeline down: whoever waits for its pictures returns, and its devices are free. May
-    /// wait for an element that hangs.
+    /// Takes the pipeline down for good: whoever waits for its pictures returns, and its devices are
+    /// free. May wait for an element that hangs.
     pub fn stop(&self) {
+        self.is_stopped.store(true, Ordering::Relaxed);
         // It is gone either way.
         let _ = self.bin.set_state(State::Null);
+    }
+
+    /// Whether it is not to run any more.
+    pub fn is_stopped(&self) -> bool {
+        self.is_stopped.load(Ordering::Relaxed)
     }
 
     /// The first error that one of its elements has posted.
