@@ -20,6 +20,7 @@ mod clients;
 mod engines;
 mod fake_libcamera;
 mod fakecam;
+mod fault_viewers;
 mod faults;
 mod films;
 mod formats;
