@@ -38,6 +38,8 @@ pub struct Sight {
     pub bad: Vec<String>,
     /// New frames with a picture that had been sent before.
     pub again: usize,
+    /// The reason in the last placeholder.
+    pub reason: String,
     /// How its connection ended.
     pub lost: Option<String>,
 }
@@ -126,7 +128,11 @@ fn watch(
             } else {
                 Some(judge(&jpeg))
             };
+            let reason = reason_in(&jpeg);
             let mut sight = sight.lock().unwrap();
+            if let Some(reason) = reason {
+                sight.reason = reason;
+            }
             if sequence < last_sequence {
                 let line = format!("{sequence} after {last_sequence}");
                 sight.bad.push(line);
@@ -156,6 +162,15 @@ fn watch(
             (is_part, length) = (false, 0);
         }
     }
+}
+
+/// The reason in a placeholder's comment.
+fn reason_in(jpeg: &[u8]) -> Option<String> {
+    let mark = b"camfeed placeholder: ";
+    let at = jpeg.windows(mark.len()).position(|bytes| bytes == mark)?;
+    let length = u16::from_be_bytes([jpeg[at - 2], jpeg[at - 1]]);
+    let comment = &jpeg[at..at - 2 + usize::from(length)];
+    Some(String::from_utf8_lossy(&comment[mark.len()..]).into_owned())
 }
 
 /// How often each fault is to come.

@@ -17,6 +17,7 @@ mod checks;
 mod churn;
 mod cli;
 mod clients;
+mod csi_faults;
 mod engines;
 mod fake_libcamera;
 mod fakecam;
