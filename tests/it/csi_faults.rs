@@ -45,7 +45,7 @@ const COLOUR_ERROR: i32 = 24;
 /// A fault: the module's states, and what is said of it.
 struct Fault {
     name: &'static str,
-    /// While it is opened.
+    /// While it is opened; empty where that goes well.
     opening: &'static str,
     /// While it runs.
     running: &'static str,
@@ -222,6 +222,10 @@ fn endure(fault: &Fault) {
         });
         let last = noticed.iter().map(|seen| seen.at - begun).max();
         tally.noticed = tally.noticed.max(last);
+        // The stream that ends is only what makes it open again.
+        if !fault.opening.is_empty() {
+            module.set(fault.opening);
+        }
         outage(fault, &camfeed, &viewers, Instant::now());
         back(fault, &module, &camfeed, &viewers, &mut tally);
         tally.rounds += 1;
