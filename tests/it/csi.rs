@@ -413,8 +413,8 @@ fn set(camfeed: &Camfeed, changes: &str) -> Answer {
     )
 }
 
-/// The mean brightness of the picture's middle bar.
-fn light(camfeed: &Camfeed) -> u8 {
+/// How red the green bar is: it grows with the brightness.
+pub fn light(camfeed: &Camfeed) -> u8 {
     let answer: Answer = get(camfeed.address, "/snapshot.jpg?fresh=1");
     let picture = decoded(&answer.body).expect("a JPEG");
     colour(&picture, 3, 8, true)[0]

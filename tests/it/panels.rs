@@ -2,7 +2,9 @@
 
 use crate::{
     browser::{Browser, page},
-    camfeed::{Camfeed, SMALL},
+    camfeed::{Camfeed, SMALL, SOON, eventually},
+    csi,
+    fake_libcamera::CameraModule,
     fakecam::FakeCamera,
 };
 
@@ -184,4 +186,26 @@ fn no_address_is_broken_in_two() {
         );
         assert_eq!(lines, 3, "{width}x{height}");
     }
+}
+
+#[test]
+fn a_slider_with_decimals_changes_the_picture_of_a_camera_module() {
+    let module = CameraModule::new("");
+    let camfeed = module.online(&["--source", "csi"]);
+    let dark = csi::light(&camfeed);
+    let mut browser = opened(&camfeed);
+    browser.key("c");
+    browser.wait("document.getElementById('control-brightness') !== null");
+    browser.eval("document.getElementById('control-brightness').focus()");
+    // A fiftieth each.
+    for _ in 0..20 {
+        browser.key("ArrowRight");
+    }
+    module.wait_count("set brightness=0.4", 1);
+    assert!(eventually(SOON, || csi::light(&camfeed) > dark.saturating_add(20)));
+    let shown = "document.querySelector('[data-control=brightness] output').value";
+    assert_eq!(browser.eval(shown), "0.4");
+    browser.eval("document.querySelector('[data-control=brightness] .reset').click()");
+    assert!(eventually(SOON, || csi::light(&camfeed).abs_diff(dark) < 5));
+    assert_eq!(browser.eval(shown), "0");
 }

@@ -156,6 +156,7 @@ impl Chromium {
             "Escape" => ("Escape", "", 27),
             "Space" => (" ", " ", 32),
             "Enter" => ("Enter", "\r", 13),
+            "ArrowRight" => ("ArrowRight", "", 39),
             letter => (letter, letter, 0),
         };
         let down =
