@@ -171,7 +171,8 @@ impl Camera {
         self.changed.lock().clone()
     }
 
-    /// From now on `controls` are those of what is open.
+    /// From now on `controls` are those of what is open. They are there before the camera is online, and
+    /// until it is not.
     pub fn use_controls(&self, controls: Option<Arc<dyn CameraControls>>) {
         *self.controls.lock() = controls;
     }
@@ -180,15 +181,17 @@ impl Camera {
         &self,
         ask: impl FnOnce(&dyn CameraControls) -> io::Result<T>,
     ) -> Result<T, NoControls> {
-        let (state, reason) = {
+        let controls = {
+            // Both of one moment: those of a camera that is online are there.
             let status = self.status();
-            (status.state, status.reason.clone())
+            if status.state != State::Online {
+                return Err(NoControls::NotNow(
+                    status.reason.clone().unwrap_or_default(),
+                ));
+            }
+            self.controls.lock().clone()
         };
-        if state != State::Online {
-            return Err(NoControls::NotNow(reason.unwrap_or_default()));
-        }
         // Not locked while they are asked: a camera may take its time.
-        let controls = self.controls.lock().clone();
         ask(&*controls.ok_or(NoControls::Never)?)
             .map_err(|error| NoControls::NotNow(error.to_string()))
     }

@@ -10,12 +10,14 @@ use crate::{
     fake_libcamera::{BARS, CameraModule},
     fakecam::{decoded, size_of, wait_state},
     fault_viewers::{BUSY_MACHINE, Tally, VIEWERS, Viewer, each, rounds, settled},
+    http::exchange,
     status::state,
 };
 use opencv::{
     core::{Mat, Vec3b},
     prelude::*,
 };
+use rustix::process::Signal;
 use serde_json::Value;
 use std::{
     collections::HashMap,
@@ -152,28 +154,29 @@ impl Verdicts {
         all.insert(jpeg.to_vec(), verdict.clone());
         verdict
     }
+}
 
-    /// What judges the parts of one viewer: by numbers that rise until a placeholder comes.
-    fn judge(self: Arc<Verdicts>) -> impl FnMut(&[u8]) -> Result<Option<u64>, String> {
-        let mut last = None;
-        move |jpeg| {
-            let Some((step, steps)) = self.of(jpeg)? else {
-                last = None;
-                return Ok(None);
-            };
-            let number = match last {
-                None => step,
-                Some(last) => {
-                    let further = (step + steps - last % steps) % steps;
-                    if further > steps / 2 {
-                        return Err(format!("step {step} of {steps} after {}", last % steps));
-                    }
-                    last + further
+/// What judges the parts of one viewer: by numbers that rise until a placeholder comes.
+fn judge_of(verdicts: &Arc<Verdicts>) -> impl FnMut(&[u8]) -> Result<Option<u64>, String> + use<> {
+    let verdicts = Arc::clone(verdicts);
+    let mut last = None;
+    move |jpeg| {
+        let Some((step, steps)) = verdicts.of(jpeg)? else {
+            last = None;
+            return Ok(None);
+        };
+        let number = match last {
+            None => step,
+            Some(last) => {
+                let further = (step + steps - last % steps) % steps;
+                if further > steps / 2 {
+                    return Err(format!("step {step} of {steps} after {}", last % steps));
                 }
-            };
-            last = Some(number);
-            Ok(last)
-        }
+                last + further
+            }
+        };
+        last = Some(number);
+        Ok(last)
     }
 }
 
@@ -199,7 +202,7 @@ fn endure(fault: &Fault) {
     let camfeed = module.serve(&options);
     let verdicts = Arc::<Verdicts>::default();
     let viewers: Vec<_> = (0..VIEWERS)
-        .map(|_| Viewer::open(camfeed.address, Arc::clone(&verdicts).judge()))
+        .map(|_| Viewer::open(camfeed.address, judge_of(&verdicts)))
         .collect();
     // It was never there.
     let mut at_opening = Tally::default();
@@ -427,4 +430,101 @@ fn a_module_that_reports_errors_or_becomes_another() {
             ..fault("another range", "", "limited eos", "the stream ended")
         },
     ]);
+}
+
+/// What a service manager waits for at most.
+const END: Duration = Duration::from_secs(2);
+
+#[test]
+fn a_signal_ends_it_while_a_module_hangs() {
+    for (opening, running) in [
+        ("hang_open", ""),
+        ("adjust=800x600", ""),
+        ("hang", ""),
+        ("", "hang"),
+    ] {
+        let module = CameraModule::new(opening);
+        let camfeed = module.serve(&["--source", "csi", "--size", SIZE]);
+        let _viewer = Viewer::open(camfeed.address, judge_of(&Arc::default()));
+        module.wait_count("open ", 1);
+        if opening.is_empty() {
+            wait_state(&camfeed, "online");
+            module.set(running);
+        }
+        if running == "hang" || opening == "hang_open" {
+            module.wait_count("hang ", 1);
+        }
+        let (status, took) = camfeed.end(Signal::TERM);
+        assert_eq!(status.code(), Some(0), "{opening}, {running}");
+        assert!(took < END, "{opening}, {running}: {took:?}");
+    }
+}
+
+/// Sets a control.
+const SET: &str = "POST /controls HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+     Content-Type: application/json\r\nContent-Length: 17\r\n\r\n{\"saturation\": 1}";
+
+/// Between two states of a module that does not know what it is.
+const FLIP: Duration = Duration::from_millis(100);
+
+#[test]
+fn a_module_whose_faults_change_all_the_time_and_whose_controls_are_set_meanwhile() {
+    let states = [
+        "",
+        "hang",
+        "",
+        "error=start",
+        "eos",
+        "none eos",
+        "busy eos",
+        "hang_open eos",
+        "refuse",
+        "",
+    ];
+    let module = CameraModule::new("");
+    let options = [
+        "--source",
+        "csi",
+        "--fps",
+        "10",
+        "--size",
+        SIZE,
+        "--camera-timeout",
+        TIMEOUT,
+    ];
+    let camfeed = module.online(&options);
+    let verdicts = Arc::default();
+    let viewers: Vec<_> = (0..VIEWERS)
+        .map(|_| Viewer::open(camfeed.address, judge_of(&verdicts)))
+        .collect();
+    let start = Instant::now().checked_sub(SOON).expect("later");
+    each(&viewers, SOON, |viewer| {
+        (viewer.count(start, true) >= 5).then_some(())
+    });
+    let before = settled(&camfeed);
+    let mut tally = Tally::default();
+    for _ in 0..rounds() {
+        for state in states.iter().cycle().take(40) {
+            module.set(state);
+            let changed = Instant::now();
+            while changed.elapsed() < FLIP {
+                let answer = exchange(camfeed.address, SET);
+                assert!([200, 503].contains(&answer.status), "{}", answer.text());
+                assert!(
+                    changed.elapsed() < FLIP * 10 * BUSY_MACHINE,
+                    "it waits for the camera"
+                );
+            }
+        }
+        let mended = Instant::now();
+        module.set("");
+        each(&viewers, SOON, |viewer| {
+            viewer.first(mended + BACK, |seen| seen.is_live)
+        });
+        wait_state(&camfeed, "online");
+        tally.rounds += 1;
+        check("flips", &viewers);
+        let_go_each_time("flips, busy", &module);
+    }
+    tally.finish("flips", &camfeed, &viewers, before);
 }

@@ -1,6 +1,56 @@
 //! Outages: what is counted, shown and tried meanwhile.
 
 use super::*;
+use crate::feed::{camera::NoControls, controls::Control};
+use std::{io, thread};
+
+/// Controls of a camera that has none to show.
+#[derive(Debug)]
+struct NoneToShow;
+
+impl CameraControls for NoneToShow {
+    fn list(&self) -> io::Result<Vec<Control>> {
+        Ok(Vec::new())
+    }
+
+    fn set(&self, _: &[(String, String)]) -> io::Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    fn are_kept(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_camera_that_comes_and_goes_never_seems_to_have_no_controls() {
+    const TIMES: u64 = 20_000;
+    let mut bench = Bench::new(&NODE);
+    bench.act();
+    let camera = Arc::clone(&bench.camera);
+    let asking = thread::spawn(move || {
+        let is_over = || camera.stats.reopened.get() == TIMES - 1;
+        let mut answers = std::iter::repeat_with(|| camera.controls()).take_while(|_| !is_over());
+        answers.any(|answer| matches!(answer, Err(NoControls::Never)))
+    });
+    for lease in 1..=TIMES {
+        let event = CaptureEvent::Online {
+            lease,
+            facts: Box::new(facts()),
+            controls: Some(Arc::new(NoneToShow)),
+        };
+        bench.supervisor.report(event, bench.now);
+        if lease < TIMES {
+            bench.fail(lease);
+            bench.now += 5 * SECOND;
+            bench.act();
+        }
+    }
+    assert!(
+        !asking.join().expect("no panic"),
+        "it had none for a moment"
+    );
+}
 
 #[test]
 fn a_lost_camera_is_counted_when_it_is_back_and_its_back_off_forgiven() {
