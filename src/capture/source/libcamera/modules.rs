@@ -35,8 +35,10 @@ pub struct NoModule {
     pub reason: String,
 }
 
-/// The package with libcamera's part of GStreamer.
-const INSTALL: &str = "a camera module needs `sudo apt install gstreamer1.0-libcamera`";
+/// The packages with libcamera's part of GStreamer and its own parts for a Raspberry Pi, which Debian 12
+/// does not bring along.
+const INSTALL: &str =
+    "a camera module needs `sudo apt install gstreamer1.0-libcamera libcamera-ipa`";
 
 /// All camera modules, in libcamera's order, but for USB cameras, which it may list too; an error
 /// where there is none.
@@ -60,8 +62,9 @@ pub fn modules() -> Result<Vec<CameraModule>, NoModule> {
     }
     Err(missing(match seen_by_kernel() {
         Some(sensor) => format!(
-            "the kernel sees a camera module ({sensor}) and libcamera {} does not know it (Debian's own \
-             before 0.5 has no Raspberry Pi 5; Raspberry Pi OS has)",
+            "the kernel sees a camera module ({sensor}) and libcamera {} does not know it (is libcamera-ipa \
+             installed, and may this user open /dev/dma_heap? Debian's own before 0.5 has no Raspberry Pi \
+             5; Raspberry Pi OS has)",
             version()
         ),
         None => {
