@@ -545,11 +545,11 @@ fn the_controls_of_a_module_are_on_its_page() {
             .find(|row| code(row[0]).contains(&name.to_owned()))
             .unwrap();
         let number = |field: &str| control[field].as_f64().unwrap().to_string();
-        let title = |value: &str| {
+        let default_title = || {
             let menu = control["menu"].as_array().unwrap();
             let choice = menu
                 .iter()
-                .find(|choice| choice["value"].to_string() == value)
+                .find(|choice| choice["value"].as_f64() == control["default"].as_f64())
                 .unwrap();
             choice["title"].as_str().unwrap().to_owned()
         };
@@ -557,10 +557,7 @@ fn the_controls_of_a_module_are_on_its_page() {
             "menu" => {
                 let menu = control["menu"].as_array().unwrap().iter();
                 let titles = menu.map(|choice| choice["title"].as_str().unwrap());
-                (
-                    titles.collect::<Vec<_>>().join(", "),
-                    title(&number("default")),
-                )
+                (titles.collect::<Vec<_>>().join(", "), default_title())
             }
             "boolean" => ("on, off".to_owned(), "on".to_owned()),
             // The greatest depends on the rate; 0 is automatic.
