@@ -24,8 +24,9 @@ use std::{cmp::Reverse, env, path::PathBuf, thread, time::Duration};
 )]
 pub struct Args {
     /// what to show: `auto` (the first camera that opens, else the test pattern), a camera number,
-    /// /dev/… (also /dev/v4l/by-id/…), a file, an http(s):// or rtsp:// address, gst:PIPELINE,
-    /// or `test` (also test:1280x720@30); default auto
+    /// /dev/… (also /dev/v4l/by-id/…), `csi` (a Raspberry Pi camera module; csi:ID one of several), a
+    /// file, an http(s):// or rtsp:// address, gst:PIPELINE, or `test` (also test:1280x720@30); default
+    /// auto
     #[argh(option, default = "Device::Auto", arg_name = "S")]
     pub source: Device,
 
@@ -34,12 +35,13 @@ pub struct Args {
     #[argh(option, default = "Listen::default()", arg_name = "A")]
     pub listen: Listen,
 
-    /// picture size to ask of the camera or the test pattern; default the source's own
+    /// picture size to ask of the camera or the test pattern; default the source's own, of a camera
+    /// module 1280x720, or 1280x960 where its sensor is 4:3
     #[argh(option, arg_name = "WxH")]
     pub size: Option<Size>,
 
     /// frames a second to ask of the camera or the test pattern, or to play a file at;
-    /// default the source's own
+    /// default the source's own, of a camera module 30
     #[argh(option, arg_name = "N")]
     pub fps: Option<Fps>,
 
@@ -74,8 +76,8 @@ pub struct Args {
     #[argh(option, from_str_fn(overlay), arg_name = "TEXT")]
     pub overlay: Option<String>,
 
-    /// camera controls to set whenever the camera is opened, such as brightness=128,exposure=auto;
-    /// may be given several times; default none
+    /// camera controls to set whenever the camera is opened, such as brightness=128,exposure=auto or
+    /// af_mode=manual,lens_position=2.5; may be given several times; default none
     #[argh(option, from_str_fn(control_settings), arg_name = "NAME=VALUE,…")]
     pub set: Vec<Vec<(String, String)>>,
 

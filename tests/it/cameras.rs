@@ -237,10 +237,7 @@ fn list_without_a_camera_ends_with_3() {
     let camera = FakeCamera::new("plugged no");
     let (code, said) = run_camfeed(&camera, &["--list"]);
     assert_eq!(code, Some(3), "{said}");
-    for words in [
-        "no camera found",
-        "  sudo apt install gstreamer1.0-libcamera\n  camfeed --source \"gst:libcamerasrc\"\n",
-    ] {
+    for words in ["no camera found", "camera module"] {
         assert!(said.contains(words), "no {words:?} in {said}");
     }
 }
@@ -358,8 +355,8 @@ fn every_error_at_the_start_says_what_to_do_next() {
         ("fail_streamon EPROTO", 6, "USB protocol error"),
         ("fail_streamon EPIPE", 6, "lacks this format"),
         ("fail_streamon ENODEV", 3, "fell off the bus"),
-        ("driver unicam", 7, "gst:libcamerasrc"),
-        ("driver rp1-cfe", 7, "gst:libcamerasrc"),
+        ("driver unicam", 7, "--source csi"),
+        ("driver rp1-cfe", 7, "--source csi"),
         ("format h264,hevc", 6, "go2rtc"),
     ] {
         let camera = FakeCamera::new(control);

@@ -15,6 +15,10 @@ use opencv::{
     prelude::*,
 };
 use serde_json::Value;
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+};
 
 /// A module whose lens moves.
 const WITH_LENS: &str = "/base/soc/i2c0mux/i2c@1/imx708@1a";
@@ -283,7 +287,7 @@ fn what_the_kernel_sees_and_libcamera_does_not_is_told() {
     for (module, words) in [
         (
             &missing,
-            "a camera module needs `sudo apt install gstreamer1.0-libcamera` (the kernel sees one: imx219)",
+            "a camera module needs `sudo apt install gstreamer1.0-libcamera libcamera-ipa` (the kernel sees one: imx219)",
         ),
         (
             &unknown,
@@ -319,6 +323,32 @@ fn what_the_kernel_sees_and_libcamera_does_not_is_told() {
     let line = camfeed.wait_log("no camera found");
     assert!(!line.contains("apt install"), "{line}");
     assert_eq!(camera_state(&camfeed)["hint"], Value::Null);
+}
+
+#[test]
+fn a_user_who_may_not_open_it_is_told_so() {
+    let module = CameraModule::new("none");
+    let nodes = module.file("sysfs/dev");
+    fs::create_dir(&nodes).expect("a folder");
+    fs::write(format!("{nodes}/media0"), "").expect("written");
+    let forbidden = Permissions::from_mode(0);
+    fs::set_permissions(format!("{nodes}/media0"), forbidden).expect("changed");
+    // Root may open it all the same, unless it lets go of that.
+    let less = ["--bounding-set=-dac_override,-dac_read_search", "--"];
+    let program = [env!("CARGO_BIN_EXE_camfeed"), "--check", "--source", "csi"];
+    let checked = match rustix::process::geteuid().is_root() {
+        true => module
+            .command("setpriv", &[&less[..], &program].concat())
+            .output(),
+        false => module.command(program[0], &program[1..]).output(),
+    };
+    let checked = checked.expect("it starts");
+    let text = said(&checked);
+    assert!(
+        text.contains("/dev/media0 (is this user in the group video?"),
+        "{text}"
+    );
+    assert_eq!(checked.status.code(), Some(5), "{text}");
 }
 
 #[test]

@@ -118,6 +118,7 @@ fn uninstall_takes_away_what_install_put_there_and_nothing_else() {
             "bin/camfeed",
             "share/man/man1/camfeed.1",
             "share/doc/camfeed/docs/troubleshooting.md",
+            "share/doc/camfeed/docs/raspberry-pi.md",
             "share/bash-completion/completions/camfeed",
             "share/fish/vendor_completions.d/camfeed.fish",
             "lib/systemd/system/camfeed.service",
@@ -294,6 +295,7 @@ fn bash_completes_options_known_values_and_files() {
     assert_eq!(offered(&["camfeed", "--encode", "al"]), ["always"]);
     assert_eq!(offered(&["camfeed", "--flip", ""]), ["h", "v", "hv"]);
     assert_eq!(offered(&["camfeed", "--source", "te"]), ["test"]);
+    assert_eq!(offered(&["camfeed", "--source", "cs"]), ["csi"]);
     assert_eq!(
         offered(&["camfeed", "--password-file", "Cargo.l"]),
         ["Cargo.lock"]
@@ -361,6 +363,14 @@ fn the_debian_package_is_as_debian_wants_it() {
     }
     let fields = well("dpkg-deb", &["--field", package], &[]);
     assert!(fields.contains("libopencv-videoio"), "{fields}");
+    let recommended = fields
+        .lines()
+        .find_map(|line| line.strip_prefix("Recommends: "));
+    let recommended: Vec<_> = recommended.expect("some").split(", ").collect();
+    // What reads a camera module, as apt brings it unless it is told not to.
+    for package in ["gstreamer1.0-libcamera", "libcamera-ipa"] {
+        assert!(recommended.contains(&package), "{fields}");
+    }
     assert!(fields.contains(env!("CARGO_PKG_VERSION")), "{fields}");
     let conffiles = well("dpkg-deb", &["--info", package, "conffiles"], &[]);
     assert!(conffiles.contains("/etc/camfeed.conf\n"), "{conffiles}");

@@ -34,7 +34,17 @@ fn set_up(purposes: &[&str]) -> (String, String) {
 
 /// The same, where `others` are in the place of some of [`STANDINS`].
 fn set_up_with(purposes: &[&str], others: &[(&str, &str)]) -> (String, String) {
+    set_up_where(&[], purposes, others)
+}
+
+/// The same on a machine whose `/dev/video0` and on are called so by the kernel.
+fn set_up_where(nodes: &[&str], purposes: &[&str], others: &[(&str, &str)]) -> (String, String) {
     let folder = Folder::new();
+    for (number, name) in nodes.iter().enumerate() {
+        let node = folder.file(&format!("sys/class/video4linux/video{number}"));
+        fs::create_dir_all(&node).unwrap();
+        fs::write(format!("{node}/name"), format!("{name}\n")).unwrap();
+    }
     for (name, body) in STANDINS.iter().chain(others) {
         let path = folder.file(name);
         fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
@@ -46,6 +56,7 @@ fn set_up_with(purposes: &[&str], others: &[(&str, &str)]) -> (String, String) {
         .env_remove("DEBIAN_FRONTEND")
         .env("PATH", format!("{}:/usr/bin:/bin", folder.0.display()))
         .env("NOTES", &notes)
+        .env("CAMFEED_SYSFS", &folder.0)
         .stdin(Stdio::null())
         .output()
         .unwrap();
@@ -111,4 +122,27 @@ fn webkit_s_driver_is_asked_for_by_the_name_that_apt_has() {
     let (_, notes) = set_up_with(&["test"], &[("apt-cache", renamed)]);
     assert!(notes.contains(" webkitgtk-webdriver "), "{notes}");
     assert!(!notes.contains("webkit2gtk-driver"), "{notes}");
+}
+
+#[test]
+fn libcamera_is_for_machines_with_a_camera_module_only() {
+    let packages = "gstreamer1.0-libcamera libcamera-ipa";
+    for (nodes, is_for_it) in [
+        (&[][..], false),
+        (
+            &["USB Camera", "bcm2835-isp-output0", "pispbe-input"],
+            false,
+        ),
+        (&["USB Camera", "unicam-image"], true),
+        (&["rp1-cfe-csi2_ch0", "rp1-cfe-fe_image0"], true),
+    ] {
+        let (said, notes) = set_up_where(nodes, &["build"], &[]);
+        let why =
+            format!("setup: missing for the camera module that is here (libcamera): {packages}\n");
+        assert_eq!(said.contains(&why), is_for_it, "{nodes:?}: {said}");
+        assert_eq!(notes.contains(packages), is_for_it, "{nodes:?}: {notes}");
+    }
+    // Who only makes packages reads no camera.
+    let (_, notes) = set_up_where(&["unicam-image"], &["package"], &[]);
+    assert!(!notes.contains("libcamera"), "{notes}");
 }

@@ -1,25 +1,42 @@
-//! The page of troubleshooting and the program say the same: what the page quotes is in the code, and no
-//! message of a source is missing on the page.
+//! The pages of troubleshooting and the program say the same: what the pages quote is in the code, and no
+//! message of a source is missing on them.
 //!
 //! Fixed words are compared: what a message puts in, and every number, stands as `…`. On the page, a
 //! message is code in the first column of a table; in the code, it is a text with more than one word.
 
+use crate::{fake_libcamera::CameraModule, http::get, shell::Running};
+use rustix::process::Signal;
+use serde_json::Value;
 use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
-const PAGE: &str = include_str!("../../docs/troubleshooting.md");
+/// The pages, by their names in `docs`.
+const PAGES: [(&str, &str); 2] = [
+    (
+        "troubleshooting.md",
+        include_str!("../../docs/troubleshooting.md"),
+    ),
+    ("raspberry-pi.md", RASPBERRY_PI),
+];
 
-/// The files whose every message stands on the page.
-const LISTED: [&str; 22] = [
+const RASPBERRY_PI: &str = include_str!("../../docs/raspberry-pi.md");
+
+/// The files whose every message stands on one of the pages. What `libcamera/controls.rs` says but for its
+/// titles passes.
+const LISTED: [&str; 26] = [
     "capture/capture_thread.rs",
     "capture/source/gst/error_words.rs",
     "capture/source/gst/padding.rs",
     "capture/source/gst/pipeline.rs",
     "capture/source/gst/pipeline_text.rs",
     "capture/source/gst/sink.rs",
+    "capture/source/libcamera/failure.rs",
+    "capture/source/libcamera/modules.rs",
+    "capture/source/libcamera/open.rs",
+    "capture/source/libcamera/request.rs",
     "capture/source/mjpeg_http/answer.rs",
     "capture/source/mjpeg_http/content.rs",
     "capture/source/mjpeg_http/open.rs",
@@ -39,7 +56,21 @@ const LISTED: [&str; 22] = [
 ];
 
 /// Texts of those files that are no messages, or none that somebody looks up, and why.
-const EXCEPTIONS: [(&str, &str); 15] = [
+const EXCEPTIONS: [(&str, &str); 29] = [
+    ("cannot open csi", "before every message of that source"),
+    ("already in use", "libcamera's words"),
+    ("in use by another process", "the same"),
+    ("resource busy", "the same"),
+    ("Permission denied", "the same"),
+    ("dma-buf provider", "the same"),
+    ("dmaHeap allocation", "the same"),
+    ("Cannot allocate memory", "the same"),
+    ("Failed to allocate", "the same"),
+    ("Failed to configure", "the same"),
+    ("Could not find a camera named", "the same"),
+    ("any supported camera", "the same"),
+    ("libcamerasrc camera-name=", "a pipeline"),
+    ("there is one", "cannot fail"),
     ("Authorization: {login}\r\n", "sent to a server"),
     ("GET {} HTTP/1.1\r\n", "sent to a server"),
     ("the pipeline gives {}: converted by videoconvert", "debug"),
@@ -57,8 +88,8 @@ const EXCEPTIONS: [(&str, &str); 15] = [
     ("{} shows them{lack}", "advice in the message of a pipeline"),
 ];
 
-/// Programs in the page's commands that are not camfeed's own, each with its Debian package.
-const PROGRAMS: [(&str, &str); 24] = [
+/// Programs in the pages' commands that are not camfeed's own, each with its Debian package.
+const PROGRAMS: [(&str, &str); 25] = [
     ("apt", "apt"),
     ("curl", "curl"),
     ("dmesg", "util-linux"),
@@ -72,8 +103,8 @@ const PROGRAMS: [(&str, &str); 24] = [
     ("gst-launch-1.0", "gstreamer1.0-tools"),
     ("ip", "iproute2"),
     ("journalctl", "systemd"),
-    ("libcamera-hello", "rpicam-apps"),
     ("lsusb", "usbutils"),
+    ("make", "make"),
     ("media-ctl", "v4l-utils"),
     ("ping", "iputils-ping"),
     ("reboot", "systemd-sysv"),
@@ -83,6 +114,7 @@ const PROGRAMS: [(&str, &str); 24] = [
     ("systemctl", "systemd"),
     ("tee", "coreutils"),
     ("usermod", "passwd"),
+    ("v4l2-ctl", "v4l-utils"),
 ];
 
 fn squeezed(text: &str) -> String {
@@ -194,9 +226,10 @@ fn head(message: &str) -> &str {
     &joined[..end.min().unwrap_or(joined.len())]
 }
 
-/// The fixed pieces of the messages of `source` that are not quoted in `page`.
-fn missing(source: &str, page: &str) -> Vec<String> {
-    let quotes = quotes(page);
+/// The fixed pieces of the messages of `source` that none of `pages` quotes.
+fn missing(source: &str, pages: &[&str]) -> Vec<String> {
+    let quotes = pages.iter().flat_map(|page| quotes(page));
+    let quotes: Vec<_> = quotes.collect();
     let quoted: Vec<_> = quotes.iter().flat_map(|quote| pieces(quote)).collect();
     let is_exception = |text: &str| EXCEPTIONS.iter().any(|(known, _)| text.starts_with(known));
     let texts = literals(source).into_iter();
@@ -287,8 +320,8 @@ fn what_the_page_quotes_is_said_by_the_program() {
         .flat_map(|path| literals(&fs::read_to_string(path).unwrap()))
         .flat_map(|text| pieces(&text))
         .collect::<Vec<_>>();
-    let quotes = quotes(PAGE);
-    assert!(quotes.len() > 100, "only {} were found", quotes.len());
+    let quotes = PAGES.map(|(_, page)| quotes(page)).concat();
+    assert!(quotes.len() > 120, "only {} were found", quotes.len());
     let mut unsaid = Vec::new();
     for quote in quotes {
         let pieces = pieces(&quote);
@@ -309,10 +342,10 @@ fn what_the_page_quotes_is_said_by_the_program() {
 fn every_message_of_a_source_is_on_the_page() {
     for name in LISTED {
         let source = fs::read_to_string(source_folder().join(name)).unwrap();
-        let missing = missing(&source, PAGE);
+        let missing = missing(&source, &PAGES.map(|(_, page)| page));
         assert!(
             missing.is_empty(),
-            "src/{name}: not on the page: {missing:#?}"
+            "src/{name}: on none of the pages: {missing:#?}"
         );
     }
 }
@@ -333,7 +366,7 @@ fn no_exception_outlives_its_text() {
 fn a_new_or_reworded_message_is_found() {
     let page = "| camfeed says | it means | do |\n|---|---|---|\n\
         | `cut off at byte …`, ``its `…` is odd`` | x | `not quoted at all` |\n";
-    let missing = |source: &str| missing(source, page);
+    let missing = |source: &str| missing(source, &[page]);
     assert_eq!(
         missing(r#"f("cut off at byte {at} (why?)", '"', "one")"#),
         [""; 0]
@@ -352,17 +385,25 @@ fn a_new_or_reworded_message_is_found() {
     assert_eq!(missing(tests), [""; 0]);
 }
 
+/// The lines of the page's blocks for a shell.
+fn typed_in_blocks(page: &str) -> Vec<String> {
+    let blocks = page.split("```sh\n").skip(1);
+    let lines = blocks.flat_map(|block| block.split("```").next().unwrap().lines());
+    lines.map(str::to_owned).collect()
+}
+
 /// What the page has its reader type or write, which is all code that is no message.
 fn typed(page: &str) -> Vec<String> {
     let mut typed = Vec::new();
-    let mut is_block = false;
+    let (mut is_block, mut is_shell) = (false, false);
     for line in page.lines() {
         match line.strip_prefix("```") {
             Some(kind) => {
-                assert!(is_block || kind == "sh", "{line}");
+                is_shell = kind == "sh";
                 is_block = !is_block;
             }
-            None if is_block => typed.push(line.to_owned()),
+            None if is_block && is_shell => typed.push(line.to_owned()),
+            None if is_block => {}
             None => {
                 let row = line.split_once(" | ").filter(|_| line.starts_with('|'));
                 typed.extend(code(row.map_or(line, |(_, rest)| rest)));
@@ -382,8 +423,8 @@ fn the_commands_and_options_of_the_page_exist() {
         .output();
     let help = String::from_utf8(help.unwrap().stdout).unwrap();
     let options: Vec<_> = help.split_whitespace().collect();
-    let typed = typed(PAGE);
-    assert!(typed.len() > 80, "only {} were found", typed.len());
+    let typed = PAGES.map(|(_, page)| typed(page)).concat();
+    assert!(typed.len() > 100, "only {} were found", typed.len());
     let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
     for command in typed.iter().flat_map(|line| line.split(" | ")) {
         let words: Vec<_> = command
@@ -414,20 +455,127 @@ fn the_links_of_the_page_lead_somewhere() {
         };
         headings.map(anchor).collect()
     };
-    let links = PAGE.split("](").skip(1);
-    let links: Vec<_> = links.map(|rest| rest.split(')').next().unwrap()).collect();
-    assert!(links.len() > 8, "only {links:?} were found");
-    for link in links {
-        let text = match link.split_once('#').expect("a heading").0 {
-            "" => PAGE,
-            "../README.md" => readme,
-            _ => panic!("a link to {link}"),
-        };
-        let anchor = link.split_once('#').unwrap().1.to_owned();
-        assert!(anchors(text).contains(&anchor), "no heading for {link}");
+    let text_of = |name: &str| {
+        let page = PAGES.iter().find(|(known, _)| *known == name);
+        page.map(|(_, text)| *text)
+            .or((name == "../README.md").then_some(readme))
+    };
+    for (name, page) in PAGES {
+        let links = page.split("](").skip(1);
+        let links: Vec<_> = links.map(|rest| rest.split(')').next().unwrap()).collect();
+        assert!(links.len() > 5, "only {links:?} were found");
+        for link in links {
+            let (to, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let text = text_of(if to.is_empty() { name } else { to });
+            let text = text.unwrap_or_else(|| panic!("{name}: a link to {link}"));
+            let is_there = anchor.is_empty() || anchors(text).contains(&anchor.to_owned());
+            assert!(is_there, "{name}: no heading for {link}");
+        }
+        let link = format!("](docs/{name})");
+        assert!(readme.contains(&link), "the README leads to {name}");
     }
-    assert!(
-        readme.contains("](docs/troubleshooting.md)"),
-        "the README leads there"
-    );
+}
+
+/// The state of a machine with two modules, as the page has them.
+const TWO_MODULES: &str = "camera=/base/axi/pcie@120000/rp1/i2c@88000/imx708@1a \
+     camera=/base/axi/pcie@120000/rp1/i2c@80000/imx708@1a";
+
+#[test]
+fn every_command_for_a_camera_module_gives_pictures() {
+    let module = CameraModule::new(TWO_MODULES);
+    let typed = typed_in_blocks(RASPBERRY_PI);
+    let commands = typed
+        .iter()
+        .filter(|line| line.starts_with("camfeed --source"));
+    let commands: Vec<_> = commands.collect();
+    assert!(commands.len() > 8, "{commands:?}");
+    for line in commands {
+        // The encoder is one of a Pi's chip, and the port may be somebody's.
+        let here = line
+            .replace("v4l2jpegenc", "jpegenc")
+            .replace(" --listen 0.0.0.0:8081", "")
+            .replacen("camfeed", "exec \"$CAMFEED\" --listen 127.0.0.1:0", 1);
+        let mut command = module.command("sh", &["-c", &here]);
+        command.env("CAMFEED", env!("CARGO_BIN_EXE_camfeed"));
+        let mut running = Running::start(command);
+        running.wait_said("camera online: source=", 1);
+        for control in settings(line) {
+            let event = match control.strip_prefix("zoom=") {
+                Some(_) => "set scaler-crop=".to_owned(),
+                None => format!("set {}", control.replace('_', "-")),
+            };
+            module.wait_count(&event, 1);
+        }
+        assert_eq!(running.count(" WARN "), 0, "{line}: {}", running.said());
+        running.end(Signal::TERM);
+    }
+}
+
+/// What `--set` says in `line`.
+fn settings(line: &str) -> impl Iterator<Item = &str> {
+    let behind = line.split("--set ").skip(1);
+    behind.flat_map(|rest| rest.split(' ').next().unwrap().split(','))
+}
+
+/// The page has the controls that a module has, with their values and defaults.
+#[test]
+fn the_controls_of_a_module_are_on_its_page() {
+    let module = CameraModule::new("camera=/base/soc/i2c0mux/i2c@1/imx708@1a");
+    let camfeed = module.online(&["--source", "csi"]);
+    let text = get(camfeed.address, "/controls").text();
+    let told: Value = serde_json::from_str(&text).expect("JSON");
+    let told = told["controls"].as_array().expect("controls");
+    let (_, table) = RASPBERRY_PI
+        .split_once("| control | values | default |\n|---|---|---|\n")
+        .expect("a table");
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| line.trim_matches(['|', ' ']).split(" | ").collect())
+        .collect();
+    let names: Vec<_> = rows.iter().flat_map(|row| code(row[0])).collect();
+    let known: Vec<_> = told
+        .iter()
+        .map(|control| control["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, known);
+    for control in told {
+        let name = control["name"].as_str().unwrap();
+        let row = rows
+            .iter()
+            .find(|row| code(row[0]).contains(&name.to_owned()))
+            .unwrap();
+        let number = |field: &str| control[field].as_f64().unwrap().to_string();
+        let default_title = || {
+            let menu = control["menu"].as_array().unwrap();
+            let choice = menu
+                .iter()
+                .find(|choice| choice["value"].as_f64() == control["default"].as_f64())
+                .unwrap();
+            choice["title"].as_str().unwrap().to_owned()
+        };
+        let (values, default) = match control["type"].as_str().unwrap() {
+            "menu" => {
+                let menu = control["menu"].as_array().unwrap().iter();
+                let titles = menu.map(|choice| choice["title"].as_str().unwrap());
+                (titles.collect::<Vec<_>>().join(", "), default_title())
+            }
+            "boolean" => ("on, off".to_owned(), "on".to_owned()),
+            // The greatest depends on the rate; 0 is automatic.
+            _ if name == "exposure_time" => ("0 is automatic".to_owned(), number("default")),
+            _ if name == "analogue_gain" => (
+                format!("to {}; 0 is automatic", number("max")),
+                number("default"),
+            ),
+            _ => (
+                format!("{} to {}", number("min"), number("max")),
+                number("default"),
+            ),
+        };
+        assert!(
+            row[1].contains(&values),
+            "{name}: {values} is not in {row:?}"
+        );
+        assert_eq!(row[2], default, "{name}");
+    }
 }

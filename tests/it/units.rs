@@ -43,6 +43,21 @@ fn systemd_finds_nothing_wrong_with_the_units() {
     assert!(output.status.success(), "{said}");
 }
 
+#[test]
+fn the_service_may_open_what_cameras_need_also_those_that_come_later() {
+    let unit = fs::read_to_string(SERVICE).unwrap();
+    let has = |line: &str| unit.lines().any(|known| known == line);
+    // Sub-devices of a camera module are of the first group, too.
+    for group in ["video4linux", "media", "dma_heap"] {
+        assert!(has(&format!("DeviceAllow=char-{group} rw")), "{group}");
+    }
+    // The first two are groups of a module, which systemd asks the kernel for when it starts the service.
+    for relation in ["Wants", "After"] {
+        assert!(has(&format!("{relation}=modprobe@videodev.service")));
+    }
+    assert!(has("SupplementaryGroups=video"));
+}
+
 /// What the service gives for the credential where there is no file of it.
 fn default_of(credential: &str) -> String {
     let unit = fs::read_to_string(SERVICE).unwrap();

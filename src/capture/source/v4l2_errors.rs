@@ -36,8 +36,7 @@ pub fn diagnose(path: &Path) -> (Cause, String) {
 
 /// Said of the nodes of a Raspberry Pi's camera connector.
 const CAMERA_MODULE: &str = "it is the connector of a Raspberry Pi camera module, which is read through \
-    libcamera (`sudo apt install gstreamer1.0-libcamera`, then `--source \"gst:libcamerasrc ! \
-    video/x-raw,width=1280,height=720 ! videoconvert ! video/x-raw,format=BGR ! appsink\"`)";
+    libcamera (`--source csi`)";
 
 const NOT_A_CAMERA: &str =
     "it is no camera that captures pictures (`camfeed --list` names those that do)";

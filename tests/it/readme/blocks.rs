@@ -30,11 +30,6 @@ const OWNERS: &[(&str, &str, &str)] = &[
     ("ini", "Mainsail and Fluidd", "tests/it/proxies.rs"),
     ("nginx", "Mainsail and Fluidd", "tests/it/proxies.rs"),
     ("conf", "motion and motionEye", "tests/it/programs.rs"),
-    (
-        "conf",
-        "A Raspberry Pi camera module",
-        "tests/it/readme/machine.rs",
-    ),
     ("yaml", "go2rtc and Frigate", "tests/it/readme/blocks.rs"),
     ("yaml", "MediaMTX", "tests/it/programs.rs"),
     ("python", "OpenCV", "tests/it/programs.rs"),

@@ -6,6 +6,7 @@
 use super::text::cron_command;
 use crate::{
     camfeed::{Camfeed, Folder, SOON, eventually},
+    fake_libcamera::CameraModule,
     fakecam::FakeCamera,
     shell::Running,
 };
@@ -27,6 +28,8 @@ pub const STANDINS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/standins"
 pub struct Desk {
     folder: Folder,
     pub camera: FakeCamera,
+    /// On the camera's connector, once somebody has plugged it in.
+    module: Option<CameraModule>,
     /// What the README says, and what is meant here; the last one said first.
     meanings: Vec<(String, String)>,
     /// What `cargo build` makes here: the wrapper of `tests/standins`, or the binary itself.
@@ -60,6 +63,7 @@ impl Desk {
         let mut desk = Desk {
             folder,
             camera: FakeCamera::new(""),
+            module: None,
             meanings: Vec::new(),
             builds: format!("{STANDINS}/camfeed"),
             serving: Vec::new(),
@@ -110,6 +114,11 @@ impl Desk {
 
     fn is_meant(&self, word: &str) -> bool {
         self.meanings.iter().any(|(known, _)| known == word)
+    }
+
+    /// From now on there is a camera module.
+    pub fn have_module(&mut self) {
+        self.module.get_or_insert_with(|| CameraModule::new(""));
     }
 
     /// From now on `cargo build` makes the binary, for packages.
@@ -165,6 +174,9 @@ impl Desk {
             .env("STAND_CAMERA", camera.join(" "))
             .env("STAND_CARGO", env!("CARGO"))
             .stdin(Stdio::null());
+        if let Some(module) = &self.module {
+            command.envs(module.environment());
+        }
         command
     }
 

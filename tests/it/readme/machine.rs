@@ -1,67 +1,45 @@
 //! Commands of the README that set up a machine: packages, services, the camera module, the bench.
 
 use super::{
-    blocks::block,
     desk::Desk,
     steps::{is_enabled, serves},
     text::{Command, options},
 };
-use crate::camfeed::{SOON, eventually, run};
+use crate::camfeed::run;
 use std::{fs, os::unix::fs::PermissionsExt};
 
 /// What `make bench` reads its options with.
 const BENCH: &str = include_str!("../../bench/args.rs");
 
-/// It opens libcamera, which has no module here; with a source that every machine has in its place, it
-/// shows a picture. A Pi's encoder is refused by name elsewhere, so another is in its place.
-pub fn opens_pipeline(desk: &mut Desk, line: &str) {
-    desk.mean("v4l2jpegenc", "jpegenc");
+/// It shows the module that a stand-in for libcamera has.
+pub fn shows_camera_module(desk: &mut Desk, line: &str) {
+    desk.have_module();
     let running = desk.start(line);
-    let said = || running.said();
-    // A camera that libcamera can read may be there. The encoder is one of a Pi's chip.
-    let lacks_chip = || said().contains("no element \"v4l2jpegenc\"");
-    let is_opened = || {
-        let no_module = "the pipeline does not start";
-        said().contains(no_module)
-            || said().contains("camera online: source=gst:libcamerasrc")
-            || lacks_chip()
-    };
-    assert!(eventually(SOON, is_opened), "{}", said());
-    assert!(
-        lacks_chip() || said().contains("libcamera v"),
-        "libcamera was not asked: {}",
-        said()
-    );
+    running.wait_said("camera online: source=csi:", 1);
+    running.wait_said("size=1280x960 fps=30", 1);
     desk.end_last();
-    desk.mean("libcamerasrc", "videotestsrc is-live=true");
-    let running = desk.start(line);
-    running.wait_said("camera online: source=gst:videotestsrc", 1);
-    running.wait_said("size=1280x720 fps=30", 1);
-    let way = if line.contains("jpegenc") {
-        "passed through"
-    } else {
-        "encoded"
-    };
-    running.wait_said(way, 1);
-    desk.end_last();
-    desk.mean("libcamerasrc", "libcamerasrc");
 }
 
-/// Quotes within quotes reach camfeed, and its file of options needs none.
-pub fn makes_pipeline_run(desk: &mut Desk, line: &str) {
-    desk.mean("libcamerasrc", "videotestsrc is-live=true");
-    let options = desk.translate(&block("A Raspberry Pi camera module", "conf").text);
-    fs::write(desk.path("root/etc/camfeed.conf"), options).unwrap();
-    let with_file = "camfeed --config /etc/camfeed.conf --listen 127.0.0.1:8080";
-    for line in [line, with_file] {
-        desk.leave();
-        desk.serve(line);
-        let running = desk.last();
-        running.wait_said("camera online: source=gst:videotestsrc", 1);
-        running.wait_said("size=1280x720 fps=30", 1);
+/// A Pi with a module gets its packages.
+pub fn asks_for_libcamera(desk: &mut Desk, line: &str) {
+    desk.have_module();
+    let said = desk.well(line);
+    let is_installed = |package: &str| {
+        let shown = run("dpkg-query", &["-W", "-f", "${db:Status-Status}", package]);
+        shown.stdout == b"installed"
+    };
+    for package in ["gstreamer1.0-libcamera", "libcamera-ipa"] {
+        assert!(is_installed(package) || said.contains(package), "{said}");
     }
-    desk.leave();
-    desk.mean("libcamerasrc", "libcamerasrc");
+}
+
+/// It opens the stand-in, whose pictures are as they are asked for.
+pub fn opens_pipeline(desk: &mut Desk, line: &str) {
+    desk.have_module();
+    let running = desk.start(line);
+    running.wait_said("camera online: source=gst:libcamerasrc", 1);
+    running.wait_said("format=NV12 size=1280x720 fps=30 encoded", 1);
+    desk.end_last();
 }
 
 /// The service's group may read them, and nobody else but root.
@@ -73,11 +51,6 @@ pub fn hides_options(desk: &mut Desk, line: &str) {
     assert_eq!(shown.trim(), "640 root:video");
     let unit = fs::read_to_string("scripts/camfeed.service").unwrap();
     assert!(unit.contains("\nSupplementaryGroups=video\n"));
-}
-
-pub fn runs_below_libcamerify(desk: &mut Desk, line: &str) {
-    serves(desk, line);
-    desk.noted("libcamerify camfeed");
 }
 
 /// The newest package for this machine is taken, and brings the program.

@@ -15,7 +15,7 @@
 //!   the real ones can do in a folder (to enable, to read options, to judge) they do.
 //! - `apt`: the real one simulates; the package that was made is unpacked into a folder.
 //! - `cargo`: a build gives the binary that is tested, tests and benches are only noted.
-//! - `logger` (the real one with `--no-act`), `usermod` (group and user must exist), `libcamerify`.
+//! - `logger` (the real one with `--no-act`), `usermod` (group and user must exist).
 //! - `debootstrap`: its words are noted; `scripts/build-arm64` goes no further.
 
 mod blocks;
@@ -177,14 +177,11 @@ sections! {
         },
     }
     a_camera_module: "A Raspberry Pi camera module" {
-        "sudo apt install gstreamer1.0-libcamera" => steps::ends,
-        r#"camfeed --source "gst:libcamerasrc ! video/x-raw,width=1280,height=720,framerate=30/1""#
+        "camfeed --source csi" => machine::shows_camera_module,
+        "make setup" => machine::asks_for_libcamera,
+        "sudo apt install gstreamer1.0-libcamera libcamera-ipa" => steps::ends,
+        r#"camfeed --source "gst:libcamerasrc ! video/x-raw,format=NV12,width=1280,height=720,framerate=30/1""#
             => machine::opens_pipeline,
-        r#"make run ARGS="--source 'gst:libcamerasrc ! video/x-raw,width=1280,height=720,framerate=30/1'""#
-            => machine::makes_pipeline_run,
-        r#"camfeed --source "gst:libcamerasrc ! video/x-raw,width=1280,height=720,framerate=30/1 ! v4l2jpegenc ! image/jpeg""#
-            => machine::opens_pipeline,
-        "libcamerify camfeed" => machine::runs_below_libcamerify,
     }
     install: "Install" {
         "make deb" => |desk, line| {
@@ -243,6 +240,7 @@ sections! {
     performance: "Performance" {
         "make bench" => |desk, line| machine::benches(desk, line, ""),
         r#"make bench ARGS="--help""# => |desk, line| machine::benches(desk, line, "--help"),
+        r#"make bench ARGS="--module""# => |desk, line| machine::benches(desk, line, "--module"),
     }
     performance_of_a_pi: "On a Raspberry Pi" {
         r#"make bench ARGS="--json FILE""# => |desk, line| machine::benches(desk, line, "--json FILE"),

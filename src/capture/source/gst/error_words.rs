@@ -54,7 +54,7 @@ fn is_in(message: &str, name: &str, with_number: bool) -> bool {
 /// for most.
 fn advice(element: &str) -> &'static str {
     match element {
-        "libcamerasrc" => "sudo apt install gstreamer1.0-libcamera",
+        "libcamerasrc" => "sudo apt install gstreamer1.0-libcamera libcamera-ipa",
         "bayer2rgb" => "sudo apt install gstreamer1.0-plugins-bad",
         _ => "apt search gstreamer1.0 names packages with more",
     }

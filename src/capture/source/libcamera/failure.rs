@@ -3,7 +3,7 @@
 use crate::{
     capture::source::{
         gst::{Failure, Stage},
-        libcamera::request::Request,
+        libcamera::{modules::GROUP, request::Request},
     },
     config::Size,
     error::Cause,
@@ -53,12 +53,7 @@ pub fn explain(
         "dma-buf provider",
         "dmaHeap allocation",
     ]) {
-        (
-            Cause::Forbidden,
-            "permission denied (is this user in the group video? `sudo usermod -aG video $USER`, then \
-             log in again)"
-                .to_owned(),
-        )
+        (Cause::Forbidden, format!("permission denied ({GROUP})"))
     } else if has(&[
         "Cannot allocate memory",
         "Failed to allocate",

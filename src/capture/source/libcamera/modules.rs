@@ -2,7 +2,10 @@
 //! on beside a program that reads one.
 
 use crate::{
-    capture::source::{gst, libcamera::sensors::seen_by_kernel},
+    capture::source::{
+        gst,
+        libcamera::sensors::{forbidden_node, seen_by_kernel},
+    },
     config::Size,
     error::Cause,
 };
@@ -35,8 +38,14 @@ pub struct NoModule {
     pub reason: String,
 }
 
-/// The package with libcamera's part of GStreamer.
-const INSTALL: &str = "a camera module needs `sudo apt install gstreamer1.0-libcamera`";
+/// What lets a user open cameras.
+pub const GROUP: &str =
+    "is this user in the group video? `sudo usermod -aG video $USER`, then log in again";
+
+/// The packages with libcamera's part of GStreamer and its own parts for a Raspberry Pi, which Debian 12
+/// does not bring along.
+const INSTALL: &str =
+    "a camera module needs `sudo apt install gstreamer1.0-libcamera libcamera-ipa`";
 
 /// All camera modules, in libcamera's order, but for USB cameras, which it may list too; an error
 /// where there is none.
@@ -60,10 +69,18 @@ pub fn modules() -> Result<Vec<CameraModule>, NoModule> {
     if !modules.is_empty() {
         return Ok(modules);
     }
-    Err(missing(match seen_by_kernel() {
+    let seen = seen_by_kernel();
+    if let Some(node) = forbidden_node().filter(|_| seen.is_some()) {
+        let node = node.display();
+        return Err(NoModule {
+            cause: Cause::Forbidden,
+            reason: format!("permission denied for {node} ({GROUP})"),
+        });
+    }
+    Err(missing(match seen {
         Some(sensor) => format!(
-            "the kernel sees a camera module ({sensor}) and libcamera {} does not know it (Debian's own \
-             before 0.5 has no Raspberry Pi 5; Raspberry Pi OS has)",
+            "the kernel sees a camera module ({sensor}) and libcamera {} does not know it (is libcamera-ipa \
+             installed? Debian's own before 0.5 has no Raspberry Pi 5; Raspberry Pi OS has)",
             version()
         ),
         None => {

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_view_is_the_default() {
+    fn a_sensor_of_four_to_three_shows_all_it_sees() {
         for (sensor, sizes, largest, expected) in [
             ("imx219", &[][..], Some((3280, 2464)), "1280x960"),
             ("imx708_wide", &[], Some((4608, 2592)), "1280x720"),

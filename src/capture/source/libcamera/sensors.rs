@@ -2,7 +2,8 @@
 
 use crate::system::machine;
 use std::{
-    fs,
+    fs::{self, File},
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
@@ -18,6 +19,28 @@ const SENSORS: [&str; 12] = [
 /// The sensor that the kernel sees on a camera connector, such as `imx708`; `None` where it sees none.
 pub fn seen_by_kernel() -> Option<String> {
     seen_in(&machine::root().join("sys/class/video4linux"))
+}
+
+/// One of the nodes that libcamera needs, where this user may open none of its kind.
+pub fn forbidden_node() -> Option<PathBuf> {
+    let dev = machine::root().join("dev");
+    let kinds = [(dev.clone(), "media"), (dev.join("dma_heap"), "")];
+    kinds.iter().find_map(|(folder, prefix)| {
+        let nodes = fs::read_dir(folder).ok()?.flatten();
+        let paths = nodes
+            .filter(|node| node.file_name().to_string_lossy().starts_with(prefix))
+            .map(|node| node.path());
+        let mut forbidden = None;
+        for path in paths {
+            match File::options().read(true).write(true).open(&path) {
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                    forbidden.get_or_insert(path);
+                }
+                _ => return None,
+            }
+        }
+        forbidden
+    })
 }
 
 fn seen_in(nodes: &Path) -> Option<String> {
