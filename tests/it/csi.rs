@@ -331,7 +331,7 @@ fn a_user_who_may_not_open_it_is_told_so() {
     let nodes = module.file("sysfs/dev");
     fs::create_dir(&nodes).expect("a folder");
     fs::write(format!("{nodes}/media0"), "").expect("written");
-    let forbidden = Permissions::from_mode(0);
+    let forbidden = Permissions::from_mode(0o000);
     fs::set_permissions(format!("{nodes}/media0"), forbidden).expect("changed");
     // Root may open it all the same, unless it lets go of that.
     let less = ["--bounding-set=-dac_override,-dac_read_search", "--"];
