@@ -368,6 +368,8 @@ fn hint(error: &Error) -> Option<String> {
     let is_there = error.cause() != Cause::Missing || seen_by_kernel().is_some();
     let words = error.to_string();
     // Nobody has asked for that by name.
-    let words = words.strip_prefix("cannot open csi: ").unwrap_or(&words);
-    is_there.then(|| words.to_owned())
+    let reason = words
+        .strip_prefix("cannot open csi")
+        .and_then(|words| Some(words.split_once(": ")?.1));
+    is_there.then(|| reason.unwrap_or(&words).to_owned())
 }

@@ -18,7 +18,7 @@ use crate::{
 use log::{info, warn};
 use parking_lot::{Mutex, MutexGuard};
 use std::{
-    io,
+    io, slice,
     sync::{
         Arc,
         atomic::{AtomicI32, AtomicU64, Ordering},
@@ -154,13 +154,19 @@ impl Camera {
     /// Sets controls of the camera; a sentence for each that cannot be set.
     pub fn set_controls(&self, settings: &[(String, String)]) -> Result<Vec<String>, NoControls> {
         self.with_controls(|controls| {
-            let complaints = controls.set(settings)?;
-            if complaints.is_empty() && !controls.are_kept() {
-                let mut changed = self.changed.lock();
-                let is_new =
-                    |(name, _): &(String, String)| settings.iter().all(|(set, _)| set != name);
-                changed.retain(is_new);
-                changed.extend_from_slice(settings);
+            if controls.are_kept() {
+                return controls.set(settings);
+            }
+            // Each by itself: what is set is remembered, beside others that are refused.
+            let mut complaints = Vec::new();
+            for setting in settings {
+                let refused = controls.set(slice::from_ref(setting))?;
+                if refused.is_empty() {
+                    let mut changed = self.changed.lock();
+                    changed.retain(|(name, _)| *name != setting.0);
+                    changed.push(setting.clone());
+                }
+                complaints.extend(refused);
             }
             Ok(complaints)
         })

@@ -508,6 +508,11 @@ fn controls_are_set_while_it_runs_and_set_again_when_it_is_opened_again() {
         blue(0).abs_diff(blue(1)) < 10 && blue(0).abs_diff(blue(2)) > 50
     };
     assert!(eventually(SOON, is_zoomed), "{}", module.log());
+    // What is good of several is set, and stays.
+    assert_eq!(
+        set(&camfeed, r#"{"contrast": 2, "nothing": 1}"#).status,
+        400
+    );
     let bright = light(&camfeed);
     module.set(&format!("camera={WITH_LENS} error=start"));
     wait_state(&camfeed, "offline");
@@ -518,6 +523,7 @@ fn controls_are_set_while_it_runs_and_set_again_when_it_is_opened_again() {
         control(&camfeed, "brightness").expect("there")["value"],
         0.5
     );
+    assert_eq!(control(&camfeed, "contrast").expect("there")["value"], 2);
     assert!(eventually(SOON, || light(&camfeed).abs_diff(bright) < 10));
 }
 

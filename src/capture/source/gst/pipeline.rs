@@ -34,7 +34,13 @@ use opencv::{
     prelude::*,
     videoio::{self, VideoCapture},
 };
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// A sink that had a picture when it was asked gives it sooner.
+const LONG_WAIT: Duration = Duration::from_secs(1);
 
 /// Says why a pipeline does not start or has stopped, by the error that an element of it has posted.
 pub type Explain = dyn Fn(Stage, Option<&Failure>) -> (Cause, String) + Send + Sync;
@@ -178,7 +184,9 @@ impl Opener {
         if grabbed.is_err() && (reader.sink.caps().is_none() || running.failure().is_some()) {
             return Err(does_not_start(Some(running)));
         }
-        grabbed?;
+        if !grabbed? {
+            return Err(reader.lost("it gives no picture"));
+        }
         let padding = parts.converters.iter().find_map(padding_of);
         reader.padding = padding.or_else(|| padding_of(&reader.sink));
         Ok(reader)
@@ -201,21 +209,27 @@ impl GstPipeline {
         self.sink.caps().map(|caps| kind_of(&caps))
     }
 
-    fn grab_one(&mut self) -> Result<(), Error> {
+    /// Grabs the next picture; false when none came.
+    fn grab_one(&mut self) -> Result<bool, Error> {
         // OpenCV would start it again.
         if self.running.is_stopped() {
             return Err(self.lost("the stream ended"));
         }
-        let before = self.sink.newest();
+        let (before, asked) = (self.sink.newest(), Instant::now());
         match self.capture.grab() {
             Ok(true) => {}
             Ok(false) => return Err(self.lost("the stream ended")),
             Err(error) => return Err(self.lost(opencv_words(&self.opener.device, &error))),
         }
+        let newest = self.sink.newest();
+        // OpenCV 4.10 gives up after half a minute and says that it has one.
+        if asked.elapsed() > LONG_WAIT && newest.number == before.number {
+            return Ok(false);
+        }
         // A sink of one picture had this one already, or it came meanwhile.
         let had_one = before.number > self.grabbed.number;
-        self.grabbed = if had_one { before } else { self.sink.newest() };
-        Ok(())
+        self.grabbed = if had_one { before } else { newest };
+        Ok(true)
     }
 
     /// What it really gives; `given` is what was converted.
@@ -263,8 +277,8 @@ impl Drop for GstPipeline {
 
 impl Source for GstPipeline {
     fn grab(&mut self) -> Result<Option<CaptureTime>, Error> {
-        if !std::mem::take(&mut self.is_grabbed) {
-            self.grab_one()?;
+        if !std::mem::take(&mut self.is_grabbed) && !self.grab_one()? {
+            return Ok(None);
         }
         // Others stamp their pictures as they like.
         let stamp = self.grabbed.presented.filter(|_| self.module.is_some());

@@ -37,11 +37,12 @@ impl Sink {
             newest: Arc::default(),
         };
         let (untold_bytes, newest) = (Arc::clone(&sink.untold_bytes), Arc::clone(&sink.newest));
-        sink.pad.add_probe(PadProbeType::BUFFER, move |_, info| {
+        let buffers = PadProbeType::BUFFER | PadProbeType::BUFFER_LIST;
+        sink.pad.add_probe(buffers, move |_, info| {
+            let mut newest = newest.lock();
+            newest.number += 1;
+            newest.presented = info.buffer().and_then(|buffer| buffer.pts());
             if let Some(buffer) = info.buffer() {
-                let mut newest = newest.lock();
-                newest.number += 1;
-                newest.presented = buffer.pts();
                 if newest.number == 1 && !(listens && tells_lines(buffer)) {
                     let _ = untold_bytes.set(buffer.size());
                 }

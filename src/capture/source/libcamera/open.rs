@@ -31,6 +31,7 @@ pub fn open(
 ) -> Result<Opened, Error> {
     let module = module_named(name);
     let module = module.map_err(|none| Error::open(device, none.cause, none.reason))?;
+    let device = &Device::Csi(Some(module.id.clone()));
     let refused = |reason| Error::open(device, Cause::Silent, reason);
     let request = Request::new(&module, config).map_err(refused)?;
     let sizes = module.sizes_in_words();
