@@ -44,7 +44,7 @@ pub fn open(
         opener.open(&request.pipeline(&autofocus(&module.sensor)))
     };
     let (mut reader, mut facts) = try_open(&request)?;
-    if let (Some(_), Some(other)) = (reader.padding(), request.without_padding()) {
+    if let (Some(_), Some(other)) = (reader.padding(), request.without_padding(&module)) {
         // It is free again before it is opened anew.
         drop(reader);
         let (size, tight) = (request.size, other.size);
