@@ -522,6 +522,23 @@ fn controls_are_set_while_it_runs_and_set_again_when_it_is_opened_again() {
 }
 
 #[test]
+fn controls_go_by_the_size_and_the_rate_that_it_gives() {
+    let module = CameraModule::new("clamp=20");
+    let options = ["--source", "csi", "--size", "1280x720", "--fps", "60"];
+    let camfeed = module.online(&options);
+    // A part of a sensor of 4:3 that has the shape of the picture.
+    assert_eq!(set(&camfeed, r#"{"zoom": 2}"#).status, 200);
+    module.wait_count(
+        "set scaler-crop=< (int)820, (int)771, (int)1640, (int)922 >",
+        1,
+    );
+    assert_eq!(
+        control(&camfeed, "exposure_time").expect("there")["max"],
+        50000
+    );
+}
+
+#[test]
 fn what_an_old_libcamera_lacks_is_left_out() {
     for (id, has_lens) in [(WITH_LENS, true), (MODULE, false)] {
         let module = CameraModule::with(Libcamera::Version("0.3.2"), &format!("camera={id}"));

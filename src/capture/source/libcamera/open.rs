@@ -14,7 +14,7 @@ use crate::{
             },
         },
     },
-    config::{CameraConfig, Device},
+    config::{CameraConfig, Device, Fps},
     error::{Cause, Error},
     feed::camera::{RequestedFormat, SourceInfo},
 };
@@ -65,9 +65,12 @@ fn opened(
     request: Request,
     module: CameraModule,
 ) -> Opened {
+    // It may have another rate than it was asked for, and another width.
+    let fps = facts.fps.map_or(request.fps, Fps);
+    let size = facts.size.unwrap_or(request.size);
     let controls = reader
         .module()
-        .map(|element| ModuleControls::new(element, request.fps, module.largest));
+        .map(|element| ModuleControls::new(element, fps, size, module.largest));
     Opened {
         source: Box::new(reader),
         facts: SourceInfo {
