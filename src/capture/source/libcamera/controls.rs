@@ -183,18 +183,11 @@ impl ModuleControls {
         let (properties, controls): (Vec<_>, Vec<_>) = self.controls(element).into_iter().unzip();
         let (at, number) = find(&controls, name, value)?;
         let property = properties[at].name;
-        let mut changes = vec![(property, number)];
-        match property {
-            CROP => {
-                if let Some(view) = self.view {
-                    element.set_property(CROP, Array::new(zoomed(view, self.size, number)));
-                }
-                changes = Vec::new();
-                self.set.lock().insert(CROP, number);
-            }
+        // What says who sets it goes before: a value that comes with an earlier picture does not count.
+        let mode = match property {
             // A lens that the camera moves by itself would not stay.
-            LENS => changes.extend(word(element, FOCUS_MODE, "manual")),
-            // From libcamera 0.5 on a mode says who sets it.
+            LENS => word(element, FOCUS_MODE, "manual"),
+            // From libcamera 0.5 on.
             EXPOSURE_TIME | GAIN => {
                 let mode = if property == GAIN {
                     "analogue-gain-mode"
@@ -202,12 +195,17 @@ impl ModuleControls {
                     "exposure-time-mode"
                 };
                 let who = if number == 0.0 { "auto" } else { "manual" };
-                changes.extend(word(element, mode, who));
+                word(element, mode, who)
             }
-            _ => {}
-        }
-        for (property, number) in changes {
-            set_number(element, property, number);
+            _ => None,
+        };
+        for (property, number) in mode.into_iter().chain([(property, number)]) {
+            match self.view.filter(|_| property == CROP) {
+                Some(view) => {
+                    element.set_property(CROP, Array::new(zoomed(view, self.size, number)));
+                }
+                None => set_number(element, property, number),
+            }
             self.set.lock().insert(property, number);
         }
         Ok(())
