@@ -285,7 +285,7 @@ impl CaptureThread {
     fn set_controls(&self, controls: &dyn CameraControls) {
         let camera = &self.context.camera;
         let mut settings = camera.config.settings.clone();
-        settings.extend(camera.changed_controls());
+        settings.extend(camera.changed_controls(controls));
         if settings.is_empty() {
             return;
         }

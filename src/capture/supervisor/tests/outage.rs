@@ -4,9 +4,9 @@ use super::*;
 use crate::feed::{camera::NoControls, controls::Control};
 use std::{io, thread};
 
-/// Controls of a camera that has none to show.
+/// Controls of a camera that has none to show, and whether it keeps them.
 #[derive(Debug)]
-struct NoneToShow;
+struct NoneToShow(bool);
 
 impl CameraControls for NoneToShow {
     fn list(&self) -> io::Result<Vec<Control>> {
@@ -18,7 +18,7 @@ impl CameraControls for NoneToShow {
     }
 
     fn are_kept(&self) -> bool {
-        true
+        self.0
     }
 }
 
@@ -37,7 +37,7 @@ fn a_camera_that_comes_and_goes_never_seems_to_have_no_controls() {
         let event = CaptureEvent::Online {
             lease,
             facts: Box::new(facts()),
-            controls: Some(Arc::new(NoneToShow)),
+            controls: Some(Arc::new(NoneToShow(true))),
         };
         bench.supervisor.report(event, bench.now);
         if lease < TIMES {
@@ -50,6 +50,24 @@ fn a_camera_that_comes_and_goes_never_seems_to_have_no_controls() {
         !asking.join().expect("no panic"),
         "it had none for a moment"
     );
+}
+
+#[test]
+fn what_a_module_was_set_to_is_not_set_on_a_usb_camera_in_its_place() {
+    let mut bench = Bench::new(&[]);
+    bench.act();
+    let event = CaptureEvent::Online {
+        lease: 1,
+        facts: Box::new(facts()),
+        controls: Some(Arc::new(NoneToShow(false))),
+    };
+    bench.supervisor.report(event, bench.now);
+    let settings = [("brightness".to_owned(), "1".to_owned())];
+    assert!(
+        matches!(bench.camera.set_controls(&settings), Ok(complaints) if complaints.is_empty())
+    );
+    assert_eq!(bench.camera.changed_controls(&NoneToShow(false)), settings);
+    assert_eq!(bench.camera.changed_controls(&NoneToShow(true)), []);
 }
 
 #[test]
