@@ -368,6 +368,10 @@ fn hint(error: &Error) -> Option<String> {
     let is_there = error.cause() != Cause::Missing || seen_by_kernel().is_some();
     let words = error.to_string();
     // Nobody has asked for that by name.
-    let words = words.strip_prefix("cannot open csi: ").unwrap_or(&words);
-    is_there.then(|| words.to_owned())
+    let words = match words.strip_prefix("cannot open csi: ") {
+        Some(own) if own.contains("camera module") => own.to_owned(),
+        Some(own) => format!("camera module: {own}"),
+        None => words,
+    };
+    is_there.then_some(words)
 }

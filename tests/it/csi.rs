@@ -326,6 +326,15 @@ fn what_the_kernel_sees_and_libcamera_does_not_is_told() {
 }
 
 #[test]
+fn what_keeps_a_module_away_says_that_it_is_one() {
+    let module = CameraModule::new("busy");
+    let camfeed = module.serve(&[]);
+    let line = camfeed.wait_log("no camera found");
+    let words = "later takes over: camera module: another program is using it";
+    assert!(line.contains(words), "{line}");
+}
+
+#[test]
 fn a_user_who_may_not_open_it_is_told_so() {
     let module = CameraModule::new("none");
     let nodes = module.file("sysfs/dev");
