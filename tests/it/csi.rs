@@ -335,6 +335,25 @@ fn what_keeps_a_module_away_says_that_it_is_one() {
 }
 
 #[test]
+fn a_usb_camera_is_checked_without_a_look_for_modules() {
+    let module = CameraModule::new("");
+    let registry = module.file("registry");
+    let output = module
+        .command(env!("CARGO_BIN_EXE_camfeed"), &["--check"])
+        .envs(FakeCamera::new("").environment())
+        .env("GST_REGISTRY_1_0", &registry)
+        .env_remove("GST_REGISTRY_UPDATE")
+        .output()
+        .expect("camfeed starts");
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    // GStreamer writes it when it is started.
+    assert!(
+        !fs::exists(registry).expect("a folder"),
+        "GStreamer is started"
+    );
+}
+
+#[test]
 fn a_user_who_may_not_open_it_is_told_so() {
     let module = CameraModule::new("none");
     let nodes = module.file("sysfs/dev");
