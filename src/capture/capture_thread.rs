@@ -285,7 +285,7 @@ impl CaptureThread {
     fn set_controls(&self, controls: &dyn CameraControls) {
         let camera = &self.context.camera;
         let mut settings = camera.config.settings.clone();
-        settings.extend(camera.changed_controls());
+        settings.extend(camera.changed_controls(controls));
         if settings.is_empty() {
             return;
         }
@@ -368,8 +368,10 @@ fn hint(error: &Error) -> Option<String> {
     let is_there = error.cause() != Cause::Missing || seen_by_kernel().is_some();
     let words = error.to_string();
     // Nobody has asked for that by name.
-    let reason = words
-        .strip_prefix("cannot open csi")
-        .and_then(|words| Some(words.split_once(": ")?.1));
-    is_there.then(|| reason.unwrap_or(&words).to_owned())
+    let words = match words.strip_prefix("cannot open csi") {
+        Some(own) if own.contains("camera module") => own.trim_start_matches(": ").to_owned(),
+        Some(own) => format!("camera module csi{own}"),
+        None => words,
+    };
+    is_there.then_some(words)
 }

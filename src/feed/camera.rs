@@ -172,9 +172,13 @@ impl Camera {
         })
     }
 
-    /// What was set of controls that are lost when the camera is closed: to be set again.
-    pub fn changed_controls(&self) -> Vec<(String, String)> {
-        self.changed.lock().clone()
+    /// What was set of controls that are lost when the camera is closed: to be set again, if `controls` are
+    /// of such a camera too.
+    pub fn changed_controls(&self, controls: &dyn CameraControls) -> Vec<(String, String)> {
+        match controls.are_kept() {
+            true => Vec::new(),
+            false => self.changed.lock().clone(),
+        }
     }
 
     /// From now on `controls` are those of what is open. They are there before the camera is online, and

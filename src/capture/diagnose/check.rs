@@ -28,18 +28,17 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(30);
 /// Opens the source, reads it and prints what came; the exit code.
 pub fn check(config: &CameraConfig) -> u8 {
     let device = match &config.device {
-        Device::Auto => match (
-            v4l2_devices::cameras().into_iter().next(),
-            libcamera::modules(),
-        ) {
-            (Some(path), _) => Device::Node(path),
-            (None, Ok(_)) => Device::Csi(None),
-            (None, Err(none)) => {
+        Device::Auto => {
+            if let Some(path) = v4l2_devices::cameras().into_iter().next() {
+                Device::Node(path)
+            } else if let Err(none) = libcamera::modules() {
                 println!("no camera found; `camfeed` would show its test pattern");
                 println!("{}", none.reason);
                 return none.cause.exit_code();
+            } else {
+                Device::Csi(None)
             }
-        },
+        }
         device => device.clone(),
     };
     println!("opening {device} …");

@@ -109,16 +109,19 @@ pub struct ModuleControls {
     /// All that the sensor sees: what a zoom is a part of. It is not read back: libcamera 0.4 gets that
     /// wrong.
     view: Option<Size>,
+    /// Of the pictures.
+    size: Size,
 }
 
 impl ModuleControls {
-    /// Of the `element` that gives `fps` pictures a second of a sensor with that `view`.
-    pub fn new(element: &Element, fps: Fps, view: Option<Size>) -> ModuleControls {
+    /// Of the `element` that gives `fps` pictures of that `size` a second, of a sensor with that `view`.
+    pub fn new(element: &Element, fps: Fps, size: Size, view: Option<Size>) -> ModuleControls {
         let controls = ModuleControls {
             element: element.downgrade(),
             period: (1e6 / fps.0).floor(),
             set: Mutex::default(),
             view,
+            size,
         };
         if let Some(mode) = element.find_property(FOCUS_MODE).map(|spec| choices(&spec)) {
             let continuous = mode.iter().find(|choice| choice.title == "continuous");
@@ -180,18 +183,11 @@ impl ModuleControls {
         let (properties, controls): (Vec<_>, Vec<_>) = self.controls(element).into_iter().unzip();
         let (at, number) = find(&controls, name, value)?;
         let property = properties[at].name;
-        let mut changes = vec![(property, number)];
-        match property {
-            CROP => {
-                if let Some(view) = self.view {
-                    element.set_property(CROP, Array::new(zoomed(view, number)));
-                }
-                changes = Vec::new();
-                self.set.lock().insert(CROP, number);
-            }
+        // What says who sets it goes before: a value that comes with an earlier picture does not count.
+        let mode = match property {
             // A lens that the camera moves by itself would not stay.
-            LENS => changes.extend(word(element, FOCUS_MODE, "manual")),
-            // From libcamera 0.5 on a mode says who sets it.
+            LENS => word(element, FOCUS_MODE, "manual"),
+            // From libcamera 0.5 on.
             EXPOSURE_TIME | GAIN => {
                 let mode = if property == GAIN {
                     "analogue-gain-mode"
@@ -199,12 +195,17 @@ impl ModuleControls {
                     "exposure-time-mode"
                 };
                 let who = if number == 0.0 { "auto" } else { "manual" };
-                changes.extend(word(element, mode, who));
+                word(element, mode, who)
             }
-            _ => {}
-        }
-        for (property, number) in changes {
-            set_number(element, property, number);
+            _ => None,
+        };
+        for (property, number) in mode.into_iter().chain([(property, number)]) {
+            match self.view.filter(|_| property == CROP) {
+                Some(view) => {
+                    element.set_property(CROP, Array::new(zoomed(view, self.size, number)));
+                }
+                None => set_number(element, property, number),
+            }
             self.set.lock().insert(property, number);
         }
         Ok(())
@@ -275,16 +276,18 @@ fn set_number(element: &Element, name: &str, number: f64) {
     }
 }
 
-/// The middle of `view`, magnified by `zoom`: x, y, width, height.
-fn zoomed(view: Size, zoom: f64) -> [i32; 4] {
-    let (width, height) = (view.width as i32, view.height as i32);
-    let part = |side: i32| (f64::from(side) / zoom) as i32 / 2 * 2;
-    let (part_width, part_height) = (part(width), part(height));
+/// The middle of `view`, magnified by `zoom`: x, y, width, height. It has the shape of the `picture`, to
+/// which libcamera stretches it.
+fn zoomed(view: Size, picture: Size, zoom: f64) -> [i32; 4] {
+    let times = |whole: u32, side: u32| f64::from(whole) / f64::from(side);
+    let fitting = times(view.width, picture.width).min(times(view.height, picture.height));
+    let part = |side: u32| (f64::from(side) * fitting / zoom).round() as i32 / 2 * 2;
+    let (width, height) = (part(picture.width), part(picture.height));
     [
-        (width - part_width) / 2,
-        (height - part_height) / 2,
-        part_width,
-        part_height,
+        (view.width as i32 - width) / 2,
+        (view.height as i32 - height) / 2,
+        width,
+        height,
     ]
 }
 
@@ -293,13 +296,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_zoom_shows_the_middle() {
-        let view = Size {
-            width: 3280,
-            height: 2464,
-        };
-        assert_eq!(zoomed(view, 1.0), [0, 0, 3280, 2464]);
-        assert_eq!(zoomed(view, 2.0), [820, 616, 1640, 1232]);
-        assert_eq!(zoomed(view, 10.0), [1476, 1109, 328, 246]);
+    fn a_zoom_shows_the_middle_in_the_shape_of_the_picture() {
+        let size = |(width, height)| Size { width, height };
+        for (view, picture, zoom, part) in [
+            ((3280, 2464), (1640, 1232), 1.0, [0, 0, 3280, 2464]),
+            ((3280, 2464), (1640, 1232), 2.0, [820, 616, 1640, 1232]),
+            ((3280, 2464), (1640, 1232), 10.0, [1476, 1109, 328, 246]),
+            ((3280, 2464), (1280, 720), 1.0, [0, 310, 3280, 1844]),
+            ((3280, 2464), (1280, 720), 2.0, [820, 771, 1640, 922]),
+            ((4608, 2592), (1280, 960), 1.0, [576, 0, 3456, 2592]),
+            ((4608, 2592), (1280, 720), 1.0, [0, 0, 4608, 2592]),
+        ] {
+            let zoomed = zoomed(size(view), size(picture), zoom);
+            assert_eq!(zoomed, part, "{picture:?} of {view:?}, {zoom}");
+        }
     }
 }

@@ -14,7 +14,7 @@ use crate::{
             },
         },
     },
-    config::{CameraConfig, Device},
+    config::{CameraConfig, Device, Fps},
     error::{Cause, Error},
     feed::camera::{RequestedFormat, SourceInfo},
 };
@@ -45,7 +45,7 @@ pub fn open(
         opener.open(&request.pipeline(&autofocus(&module.sensor)))
     };
     let (mut reader, mut facts) = try_open(&request)?;
-    if let (Some(_), Some(other)) = (reader.padding(), request.without_padding()) {
+    if let (Some(_), Some(other)) = (reader.padding(), request.without_padding(&module)) {
         // It is free again before it is opened anew.
         drop(reader);
         let (size, tight) = (request.size, other.size);
@@ -66,9 +66,12 @@ fn opened(
     request: Request,
     module: CameraModule,
 ) -> Opened {
+    // It may have another rate than it was asked for, and another width.
+    let fps = facts.fps.map_or(request.fps, Fps);
+    let size = facts.size.unwrap_or(request.size);
     let controls = reader
         .module()
-        .map(|element| ModuleControls::new(element, request.fps, module.largest));
+        .map(|element| ModuleControls::new(element, fps, size, module.largest));
     Opened {
         source: Box::new(reader),
         facts: SourceInfo {

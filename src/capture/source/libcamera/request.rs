@@ -63,9 +63,12 @@ impl Request {
         })
     }
 
-    /// The same with a width whose rows have no padding; `None` where it has one.
-    pub fn without_padding(&self) -> Option<Request> {
-        let width = (self.size.width + TIGHT_WIDTH / 2) / TIGHT_WIDTH * TIGHT_WIDTH;
+    /// The same with the nearest width that `module` has and whose rows have no padding; `None` where it
+    /// has one.
+    pub fn without_padding(&self, module: &CameraModule) -> Option<Request> {
+        let tight = |width: u32| width / TIGHT_WIDTH * TIGHT_WIDTH;
+        let widest = module.largest.map_or(u32::MAX, |largest| largest.width);
+        let width = tight(self.size.width + TIGHT_WIDTH / 2).min(tight(widest));
         let size = Size {
             width: width.max(TIGHT_WIDTH),
             ..self.size
@@ -264,16 +267,18 @@ mod tests {
 
     #[test]
     fn padding_is_avoided_by_the_nearest_width_without() {
-        let module = module("imx219", &[], Some((3280, 2464)));
+        let module = module("imx296", &[], Some((1456, 1088)));
         for (size, other) in [
             ("1000x720", Some("1024x720")),
             ("1300x720", Some("1280x720")),
             ("20x20", Some("64x20")),
             ("1280x720", None),
+            // 1472 is nearer, and more than the sensor has.
+            ("1456x1088", Some("1408x1088")),
         ] {
             let request = request(&module, &["--size", size]).expect(size);
             let other_size = request
-                .without_padding()
+                .without_padding(&module)
                 .map(|request| request.size.to_string());
             assert_eq!(other_size.as_deref(), other, "{size}");
         }

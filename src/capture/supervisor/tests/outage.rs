@@ -1,12 +1,15 @@
 //! Outages: what is counted, shown and tried meanwhile.
 
 use super::*;
-use crate::feed::{camera::NoControls, controls::Control};
-use std::{io, thread};
+use crate::{
+    feed::{camera::NoControls, controls::Control},
+    system::threads,
+};
+use std::{io, sync::mpsc};
 
-/// Controls of a camera that has none to show.
+/// Controls of a camera that has none to show, and whether it keeps them.
 #[derive(Debug)]
-struct NoneToShow;
+struct NoneToShow(bool);
 
 impl CameraControls for NoneToShow {
     fn list(&self) -> io::Result<Vec<Control>> {
@@ -18,7 +21,7 @@ impl CameraControls for NoneToShow {
     }
 
     fn are_kept(&self) -> bool {
-        true
+        self.0
     }
 }
 
@@ -28,16 +31,19 @@ fn a_camera_that_comes_and_goes_never_seems_to_have_no_controls() {
     let mut bench = Bench::new(&NODE);
     bench.act();
     let camera = Arc::clone(&bench.camera);
-    let asking = thread::spawn(move || {
+    let (sender, had_none) = mpsc::channel();
+    let ask = move || {
         let is_over = || camera.stats.reopened.get() == TIMES - 1;
         let mut answers = std::iter::repeat_with(|| camera.controls()).take_while(|_| !is_over());
-        answers.any(|answer| matches!(answer, Err(NoControls::Never)))
-    });
+        let is_never = |answer| matches!(answer, Err(NoControls::Never));
+        sender.send(answers.any(is_never)).expect("heard");
+    };
+    threads::start("asking", ask).expect("a thread");
     for lease in 1..=TIMES {
         let event = CaptureEvent::Online {
             lease,
             facts: Box::new(facts()),
-            controls: Some(Arc::new(NoneToShow)),
+            controls: Some(Arc::new(NoneToShow(true))),
         };
         bench.supervisor.report(event, bench.now);
         if lease < TIMES {
@@ -46,10 +52,26 @@ fn a_camera_that_comes_and_goes_never_seems_to_have_no_controls() {
             bench.act();
         }
     }
+    let had_none = had_none.recv_timeout(60 * SECOND);
+    assert_eq!(had_none, Ok(false), "it had none for a moment");
+}
+
+#[test]
+fn what_a_module_was_set_to_is_not_set_on_a_usb_camera_in_its_place() {
+    let mut bench = Bench::new(&[]);
+    bench.act();
+    let event = CaptureEvent::Online {
+        lease: 1,
+        facts: Box::new(facts()),
+        controls: Some(Arc::new(NoneToShow(false))),
+    };
+    bench.supervisor.report(event, bench.now);
+    let settings = [("brightness".to_owned(), "1".to_owned())];
     assert!(
-        !asking.join().expect("no panic"),
-        "it had none for a moment"
+        matches!(bench.camera.set_controls(&settings), Ok(complaints) if complaints.is_empty())
     );
+    assert_eq!(bench.camera.changed_controls(&NoneToShow(false)), settings);
+    assert_eq!(bench.camera.changed_controls(&NoneToShow(true)), []);
 }
 
 #[test]
