@@ -46,6 +46,10 @@ const MOST_DISPLACED: u32 = 4;
 /// connection, and nothing tells when the system counts it no more.
 const SPAWN_PAUSE: Duration = Duration::from_millis(2);
 
+/// Connections that are displaced at once: one after the other the kernel's queue of those that wait would
+/// overflow in a flood, and whoever finds it full tries again after a second, then two.
+const MOST_AT_ONCE: usize = 32;
+
 /// A pause before the loop is begun again after a panic.
 const PANIC_PAUSE: Duration = Duration::from_millis(200);
 
@@ -144,10 +148,11 @@ impl Acceptor {
         !self.limit().is_ending()
     }
 
-    /// Displaces a connection, and waits until one is closed.
+    /// Displaces connections for those that wait, and waits until one is closed.
     fn make_room(&self) {
         let max = self.limit().max();
-        if !self.app.connections.displace(None) {
+        let waiting = self.listening.waiting().clamp(1, MOST_AT_ONCE);
+        if !self.app.connections.make_room(waiting) {
             if let Some(suppressed) = self.full_lines.permit() {
                 warn!(
                     "all {max} connections are in a request and new ones wait (--max-connections){suppressed}"

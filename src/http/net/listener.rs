@@ -3,7 +3,7 @@
 //! systemd may have bound it already and pass it; then it outlives the program, and whoever
 //! connects meanwhile waits for the next one. Never blocks: the accept loop waits for connections.
 
-use crate::config::Listen;
+use crate::{config::Listen, http::net::tcp_info};
 use rustix::{
     io::Errno,
     net::{SocketFlags, acceptfrom_with},
@@ -167,6 +167,11 @@ impl Listener {
         let address = address.and_then(|address| SocketAddr::try_from(address).ok());
         let peer = Peer::Tcp(address.ok_or(Errno::CONNABORTED)?);
         Ok(Some((socket.into(), peer)))
+    }
+
+    /// Connections that wait to be accepted; 0 where the kernel does not say.
+    pub fn waiting(&self) -> usize {
+        tcp_info::waiting(self.as_fd()).unwrap_or(0) as usize
     }
 
     /// The path of a Unix socket, to be taken away in the end.

@@ -16,6 +16,9 @@ use std::{
 /// A client that has taken nothing of its answer for so long may make room.
 const STALLED: Duration = Duration::from_secs(1);
 
+/// A client that has said nothing for so long since it connected hardly means to ask: others ask at once.
+const MUTE: Duration = Duration::from_millis(100);
+
 /// The open connections, and what became of those that are gone.
 #[derive(Debug)]
 pub struct OpenConnections {
@@ -66,6 +69,11 @@ pub enum ConnectionPhase {
 }
 
 impl OpenConnection {
+    fn is_mute(&self, now: Instant) -> bool {
+        let is_late = now.saturating_duration_since(self.since) > MUTE;
+        self.phase <= ConnectionPhase::Silent && is_late
+    }
+
     fn may_make_room(&self, now: Instant) -> bool {
         match self.phase {
             ConnectionPhase::Sending => now.saturating_duration_since(self.since) > STALLED,
@@ -132,11 +140,17 @@ impl OpenConnections {
     /// one. Its thread finds it at its end, and the kernel keeps nothing for it but a last answer that is
     /// on its way.
     pub fn displace(&self, kept: Option<u64>) -> bool {
+        self.displace_one(kept, false)
+    }
+
+    /// The same, where it `is_mute` only of those that have long said nothing.
+    fn displace_one(&self, kept: Option<u64>, is_mute: bool) -> bool {
         let now = Instant::now();
         let mut by_id = self.by_id.lock();
         let victim = by_id
             .iter_mut()
             .filter(|(id, connection)| Some(**id) != kept && connection.may_make_room(now))
+            .filter(|(_, connection)| !is_mute || connection.is_mute(now))
             .min_by_key(|(_, connection)| (connection.phase, connection.since));
         let Some((_, victim)) = victim else {
             return false;
@@ -153,6 +167,23 @@ impl OpenConnections {
             let _ = shutdown(&socket, Shutdown::Both);
         }
         true
+    }
+
+    /// Displaces so many connections that `count` places become free, with those that are displaced
+    /// already; false when none will.
+    pub fn make_room(&self, count: usize) -> bool {
+        let leaving = {
+            let by_id = self.by_id.lock();
+            let phases = by_id.values().map(|connection| connection.phase);
+            phases
+                .filter(|phase| *phase == ConnectionPhase::Displaced)
+                .count()
+        };
+        // One may be any; more, only of those that have not asked for anything.
+        let first = leaving == 0 && self.displace(None);
+        let more = leaving.max(usize::from(first))..count;
+        let silent = more.take_while(|_| self.displace_one(None, true));
+        silent.count() + leaving > 0 || first
     }
 
     /// Lets those connections find their end that no request is coming from.
@@ -203,5 +234,29 @@ mod tests {
         assert_eq!(open.displaced.get(), 3);
         all[0].enter(ConnectionPhase::Sending);
         assert!(!open.displace(None), "it has just been sent something");
+    }
+
+    #[test]
+    fn room_is_made_for_as_many_as_wait_and_not_for_more() {
+        let open = OpenConnections::new(8, None);
+        let add = |_| {
+            let (ours, _theirs) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("sockets");
+            Connection::new(&open, ours, Peer::Unix, STALLED)
+        };
+        let mut all: Vec<_> = (0..4).map(add).collect();
+        assert!(open.make_room(2));
+        assert_eq!(open.displaced.get(), 1, "the others have just come");
+        let mute = |connection: &mut OpenConnection| connection.since -= 2 * MUTE;
+        open.by_id.lock().values_mut().for_each(mute);
+        assert!(open.make_room(2));
+        assert!(open.make_room(2), "they are on their way out");
+        assert_eq!(open.displaced.get(), 2);
+        assert!(open.make_room(3));
+        assert_eq!(open.displaced.get(), 3);
+        all.drain(..3);
+        assert!(open.make_room(9), "the last one");
+        assert_eq!(open.displaced.get(), 4);
+        all.clear();
+        assert!(!open.make_room(1), "nobody is there");
     }
 }

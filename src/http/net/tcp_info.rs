@@ -30,14 +30,15 @@ impl TcpInfo {
     }
 }
 
+/// linux/tcp.h, `struct tcp_info`: up to the window, there since Linux 5.4.
+const BYTES: usize = 232;
+
 /// Asks the kernel; `None` where it has no answer.
 #[expect(
     unsafe_code,
     reason = "no safe wrapper asks for TCP_INFO as far as the window"
 )]
-pub fn tcp_info(socket: BorrowedFd<'_>) -> Option<TcpInfo> {
-    // linux/tcp.h, struct tcp_info: up to the window, there since Linux 5.4.
-    const BYTES: usize = 232;
+fn ask(socket: BorrowedFd<'_>) -> Option<[u8; BYTES]> {
     let mut info = [0u8; BYTES];
     let mut length = libc::socklen_t::try_from(BYTES).ok()?;
     // SAFETY: the descriptor is open as long as it is borrowed; the kernel writes at most
@@ -51,10 +52,23 @@ pub fn tcp_info(socket: BorrowedFd<'_>) -> Option<TcpInfo> {
             &raw mut length,
         )
     };
-    if result != 0 || usize::try_from(length).ok()? < BYTES {
-        return None;
-    }
-    let word = |at: usize| u32::from_ne_bytes([info[at], info[at + 1], info[at + 2], info[at + 3]]);
+    let is_whole = result == 0 && usize::try_from(length).ok()? >= BYTES;
+    is_whole.then_some(info)
+}
+
+fn word(info: &[u8; BYTES], at: usize) -> u32 {
+    u32::from_ne_bytes([info[at], info[at + 1], info[at + 2], info[at + 3]])
+}
+
+/// Connections that wait to be accepted from a listening socket; `None` where the kernel does not say.
+pub fn waiting(socket: BorrowedFd<'_>) -> Option<u32> {
+    ask(socket).map(|info| word(&info, 24))
+}
+
+/// Asks the kernel of a connection; `None` where it has no answer.
+pub fn tcp_info(socket: BorrowedFd<'_>) -> Option<TcpInfo> {
+    let info = ask(socket)?;
+    let word = |at| word(&info, at);
     let long = |at: usize| {
         let mut bytes = [0; 8];
         bytes.copy_from_slice(&info[at..at + 8]);
@@ -70,4 +84,24 @@ pub fn tcp_info(socket: BorrowedFd<'_>) -> Option<TcpInfo> {
         least_round_trip: Duration::from_micros(word(148).into()),
         acknowledged,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        net::{TcpListener, TcpStream},
+        os::fd::AsFd,
+    };
+
+    #[test]
+    fn those_that_wait_are_counted() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
+        let address = listener.local_addr().expect("bound");
+        let connect = |_| TcpStream::connect(address).expect("connected");
+        let _clients: Vec<_> = (0..3).map(connect).collect();
+        assert_eq!(waiting(listener.as_fd()), Some(3));
+        let _accepted = listener.accept().expect("accepted");
+        assert_eq!(waiting(listener.as_fd()), Some(2));
+    }
 }
