@@ -31,6 +31,8 @@ pub struct Candidates {
     has_had_camera: bool,
     /// The camera module that was online last, by its whole name.
     module: Option<String>,
+    /// An opening was given up: the test pattern comes before camera modules, which are searched beside it.
+    has_hung: bool,
 }
 
 impl Candidates {
@@ -40,6 +42,11 @@ impl Candidates {
         self.stable.clone_from(&facts.stable);
         let name = facts.source.strip_prefix("csi:").map(str::to_owned);
         self.module = name.filter(|_| facts.sensor.is_some());
+    }
+
+    /// What was opened was given up, before it gave a picture where `is_opening`.
+    pub fn note_silence(&mut self, is_opening: bool) {
+        self.has_hung |= is_opening;
     }
 
     /// Whether a camera module is what is tried for `device`, first of all.
@@ -74,7 +81,8 @@ impl Candidates {
             nodes.retain(|node| known.is_none() || environment.node_behind(node) != known);
             devices.extend(nodes.into_iter().map(Device::Node));
             if !self.has_had_camera {
-                devices.extend([Device::Csi(None), Device::Auto]);
+                let module = Some(Device::Csi(None)).filter(|_| !self.has_hung);
+                devices.extend(module.into_iter().chain([Device::Auto]));
             }
         } else if devices.is_empty() {
             let other = || environment.stable_name(Path::new(&device.to_string()));

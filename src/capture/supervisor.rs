@@ -71,6 +71,8 @@ pub struct Supervisor<W> {
     candidates: Candidates,
     /// Pictures the next thread to come online does not show.
     warmup: u32,
+    /// What was launched last begins with a camera module.
+    opens_module: bool,
     search: AutoSearch,
 }
 
@@ -108,6 +110,7 @@ impl<W: Environment> Supervisor<W> {
             outages,
             candidates: Candidates::default(),
             warmup: 0,
+            opens_module: false,
             search: AutoSearch::new(),
         }
     }
@@ -216,7 +219,7 @@ impl<W: Environment> Supervisor<W> {
         let devices = self.candidates.list(device, lost, now, &self.environment);
         match devices.and_then(|devices| self.launch(devices, self.warmup, now)) {
             Ok(lease) => {
-                let until = now + self.camera.config.timeout + opening_time(self.are_modules());
+                let until = now + self.camera.config.timeout + opening_time(self.opens_module);
                 self.phase = Phase::Opening { lease, until };
             }
             Err(error) => self.offline(&error, now),
@@ -235,6 +238,7 @@ impl<W: Environment> Supervisor<W> {
         warmup: u32,
         now: Instant,
     ) -> Result<Arc<CaptureLease>, Error> {
+        self.opens_module = matches!(devices.first(), Some(Device::Csi(_)));
         self.launched += 1;
         let lease = Arc::new(CaptureLease::new(self.launched, now));
         self.environment.launch(&lease, devices, warmup)?;
@@ -348,11 +352,12 @@ impl<W: Environment> Supervisor<W> {
 
     /// The device is silent, because of `reason`: abandons its thread and tries again.
     fn lose(&mut self, mut reason: String, now: Instant) {
-        if self.are_modules() {
-            let asked = self.camera.config.size;
-            let asked = asked.filter(|_| matches!(self.phase, Phase::Opening { .. }));
+        let is_opening = matches!(self.phase, Phase::Opening { .. });
+        if self.are_modules() || is_opening && self.opens_module {
+            let asked = self.camera.config.size.filter(|_| is_opening);
             reason.push_str(&source::libcamera::silence_hint(asked));
         }
+        self.candidates.note_silence(is_opening);
         let source = self.camera.status().facts.source.clone();
         let error = Error::silent(&source, reason);
         self.abandon_capture(now);

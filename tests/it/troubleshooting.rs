@@ -56,7 +56,7 @@ const LISTED: [&str; 26] = [
 ];
 
 /// Texts of those files that are no messages, or none that somebody looks up, and why.
-const EXCEPTIONS: [(&str, &str); 30] = [
+const EXCEPTIONS: [(&str, &str); 29] = [
     ("camera module csi", "the same, of the hint"),
     ("cannot open csi", "before every message of that source"),
     ("already in use", "libcamera's words"),
@@ -67,7 +67,6 @@ const EXCEPTIONS: [(&str, &str); 30] = [
     ("dmaHeap allocation", "the same"),
     ("Cannot allocate memory", "the same"),
     ("Failed to allocate", "the same"),
-    ("Failed to configure", "the same"),
     ("Could not find a camera named", "the same"),
     ("any supported camera", "the same"),
     ("libcamerasrc camera-name=", "a pipeline"),

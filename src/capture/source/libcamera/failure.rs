@@ -54,11 +54,7 @@ pub fn explain(
         "dmaHeap allocation",
     ]) {
         (Cause::Forbidden, format!("permission denied ({GROUP})"))
-    } else if has(&[
-        "Cannot allocate memory",
-        "Failed to allocate",
-        "Failed to configure",
-    ]) {
+    } else if has(&["Cannot allocate memory", "Failed to allocate"]) {
         let size = request.size;
         (
             Cause::Silent,
@@ -151,7 +147,7 @@ mod tests {
                 "Failed to configure camera: Invalid argument",
                 "",
                 Cause::Silent,
-                "`--size`",
+                "libcamera says: Failed to configure camera: Invalid argument",
             ),
             (
                 "Could not find a camera named 'x'.",

@@ -111,3 +111,20 @@ fn a_module_is_tried_every_second_and_given_up_soon() {
         "{reason}"
     );
 }
+
+#[test]
+fn a_module_that_hangs_does_not_keep_auto_from_the_test_pattern() {
+    let mut bench = Bench::new(&["--camera-timeout", "3"]);
+    bench.act();
+    assert_eq!(bench.launches()[0].0, "csi auto");
+    bench.pass(5 * SECOND);
+    let reason = bench.reason();
+    assert!(reason.contains("is its cable loose?"), "{reason}");
+    bench.end(1, EndReason::Unwanted);
+    bench.pass(SECOND);
+    assert_eq!(bench.launches()[1].0, "auto");
+    bench.come_online(2, &pattern());
+    bench.keep_alive(2);
+    bench.pass(15 * SECOND);
+    assert_eq!(bench.launches()[2].0, "csi", "it is searched");
+}
