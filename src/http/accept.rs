@@ -48,7 +48,7 @@ const SPAWN_PAUSE: Duration = Duration::from_millis(2);
 
 /// Connections that are displaced at once: one after the other the kernel's queue of those that wait would
 /// overflow in a flood, and whoever finds it full tries again after a second, then two.
-const MOST_AT_ONCE: usize = 32;
+const MOST_AT_ONCE: usize = 8;
 
 /// A pause before the loop is begun again after a panic.
 const PANIC_PAUSE: Duration = Duration::from_millis(200);
