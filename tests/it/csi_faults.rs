@@ -9,7 +9,7 @@ use crate::{
     camfeed::{Camfeed, SOON, eventually},
     fake_libcamera::{BARS, CameraModule},
     fakecam::{decoded, size_of, wait_state},
-    fault_viewers::{BUSY_MACHINE, Tally, VIEWERS, Viewer, each, rounds, settled},
+    fault_viewers::{BUSY_MACHINE, Tally, VIEWERS, Viewer, each, rounds, settled, wait_live},
     http::exchange,
     status::state,
 };
@@ -210,10 +210,7 @@ fn endure(fault: &Fault) {
         outage(fault, &camfeed, &viewers, Instant::now());
         back(fault, &module, &camfeed, &viewers, &mut at_opening);
     }
-    let start = Instant::now().checked_sub(SOON).expect("later");
-    each(&viewers, SOON, |viewer| {
-        (viewer.count(start, true) >= 5).then_some(())
-    });
+    wait_live(&viewers);
     let before = settled(&camfeed);
     let mut tally = Tally::default();
     for _ in 0..rounds() {
@@ -497,10 +494,7 @@ fn a_module_whose_faults_change_all_the_time_and_whose_controls_are_set_meanwhil
     let viewers: Vec<_> = (0..VIEWERS)
         .map(|_| Viewer::open(camfeed.address, judge_of(&verdicts)))
         .collect();
-    let start = Instant::now().checked_sub(SOON).expect("later");
-    each(&viewers, SOON, |viewer| {
-        (viewer.count(start, true) >= 5).then_some(())
-    });
+    wait_live(&viewers);
     let before = settled(&camfeed);
     let mut tally = Tally::default();
     for _ in 0..rounds() {

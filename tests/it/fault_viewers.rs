@@ -16,7 +16,7 @@ use std::{
 /// How many there are.
 pub const VIEWERS: usize = 10;
 
-/// Limits are those of the issue times this: the machine may be busy.
+/// Limits are what is promised times this: the machine may be busy.
 pub const BUSY_MACHINE: u32 = 3;
 
 /// While a stream lives, its parts are never further apart than this.
@@ -228,6 +228,14 @@ impl Tally {
         );
         assert!(gap <= PART_GAP * BUSY_MACHINE, "{name}: silent for {gap:?}");
     }
+}
+
+/// Waits until each viewer has seen five pictures.
+pub fn wait_live(viewers: &[Viewer]) {
+    let start = Instant::now().checked_sub(SOON).expect("later");
+    each(viewers, SOON, |viewer| {
+        (viewer.count(start, true) >= 5).then_some(())
+    });
 }
 
 /// What `find` gives for each viewer; waits for it.

@@ -7,7 +7,7 @@
 use crate::{
     camfeed::{Camfeed, SOON, eventually},
     fakecam::{FakeCamera, decoded, is_of_ring, ring, size_of, unmarked, wait_state},
-    fault_viewers::{BUSY_MACHINE, Tally, VIEWERS, Viewer, each, rounds, settled},
+    fault_viewers::{BUSY_MACHINE, Tally, VIEWERS, Viewer, each, rounds, settled, wait_live},
     http::{Answer, get},
     status::state,
 };
@@ -109,10 +109,7 @@ fn fault(name: &str, timeout: &str, effect: &Effect, after: &[&str]) {
     let viewers: Vec<_> = (0..VIEWERS)
         .map(|_| Viewer::open(camfeed.address, judge))
         .collect();
-    let start = Instant::now().checked_sub(SOON).expect("later");
-    each(&viewers, SOON, |viewer| {
-        (viewer.count(start, true) >= 5).then_some(())
-    });
+    wait_live(&viewers);
     let before = settled(&camfeed);
     let mut tally = Tally::default();
     for round in 0..rounds {
