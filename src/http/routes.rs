@@ -77,7 +77,7 @@ pub fn answer(request: &Request, app: &App) -> Answer {
         "/metrics" => metrics::answer(app).into(),
         "/healthz" => state::health(app).into(),
         path => match pages::find(path) {
-            Some(page) => page.answer(&target.query, app).into(),
+            Some(page) => page.answer(request, app).into(),
             None => Response::text(404, "there is nothing here; / is the page\n").into(),
         },
     }
@@ -121,7 +121,7 @@ mod tests {
             ("/Snapshot.JPG?action=stream", "/snapshot.jpg"),
             ("/stream/", "/stream"),
             ("//video_feed//", "/video_feed"),
-            ("/static//app.js", "/static/app.js"),
+            ("/static//main.js", "/static/main.js"),
         ] {
             let found = canonical_path(&Target::parse(target));
             assert_eq!(found.as_deref(), Ok(path), "{target}");

@@ -39,8 +39,8 @@ fn paths() -> Vec<String> {
     let named = rows.flat_map(|cell| cell.split('`').filter(|word| word.starts_with('/')));
     let more = [
         "/index.html",
-        "/static/app.js",
-        "/static/addresses.js",
+        "/static/main.js",
+        "/static/player.js",
         "/static/style.css",
         "/static/icon.svg",
         "/favicon.ico",

@@ -88,6 +88,7 @@ fn a_link_that_stalls_or_recovers_is_told_of_in_true_numbers() {
     let camfeed = Camfeed::online(&["--source", SMALL]);
     let mut browser = Browser::open(&page(camfeed.address, "/"));
     browser.wait_state("live");
+    browser.import(&["parts", "player", "server", "verdict", "view"]);
     // A camera of 30 fps: the first frame comes through a stall 2.2 s old, the others as they are taken.
     let offered = "(() => { const rate = new Rate(); \
         rate.add(0, {timestamp: 6.8, sequence: 100}); \
@@ -100,9 +101,9 @@ fn a_link_that_stalls_or_recovers_is_told_of_in_true_numbers() {
         return document.getElementById('label').textContent; })()";
     assert_eq!(browser.eval(label), "Slow connection");
     // What is not live is live again when it clearly is.
-    let states = "(() => { const at = (late) => judgePicture({}, liveAge() + late).state; link.slow = QUICK; \
-        document.body.dataset.state = 'live'; const before = [at(0.8), at(1.1)]; \
-        document.body.dataset.state = 'stale'; return before.concat(at(0.8), at(0.4)).join(); })()";
+    let states = "(() => { const known = { pausedFor: null, camera: {}, phase: 'open', liveAge: 2, reads: true, slow: QUICK }; \
+        const at = (before, late) => verdict(Object.assign({ before, age: 2 + late }, known)).state; \
+        return [at('live', 0.8), at('live', 1.1), at('stale', 0.8), at('stale', 0.4)].join(); })()";
     assert_eq!(browser.eval(states), "live,stale,stale,live");
 }
 
@@ -112,6 +113,7 @@ fn a_viewer_that_asked_for_few_pictures_is_not_slow() {
     let link = TcpProxy::to(camfeed.address, MEGABIT);
     let mut browser = Browser::open(&page(link.address, "/"));
     browser.wait_state("live");
+    browser.import(&["player", "server"]);
     browser.eval(
         "(() => { const rate = document.getElementById('rate'); rate.value = '1'; \
          rate.dispatchEvent(new Event('change')); })()",
@@ -132,6 +134,7 @@ fn a_camera_that_slows_down_is_no_slow_link() {
     let camfeed = Camfeed::online(&["--source", SMALL]);
     let mut browser = Browser::open(&page(camfeed.address, "/"));
     browser.wait_state("live");
+    browser.import(&["parts", "server"]);
     assert_eq!(browser.eval(rates), serde_json::json!([8, 8]));
     // Nor is one whose encoders have no time for two of three pictures.
     let share = "encodedShare({captured: 100, skipped: 5}, {captured: 160, skipped: 45})";
@@ -151,6 +154,7 @@ fn the_rate_is_the_camera_s_from_its_first_number_on() {
     let camfeed = Camfeed::online(&["--source", SMALL]);
     let mut browser = Browser::open(&page(camfeed.address, "/"));
     browser.wait_state("live");
+    browser.import(&["parts", "verdict"]);
     assert_eq!(browser.eval(rates), "0,30");
 }
 
@@ -159,6 +163,7 @@ fn while_paused_the_picture_on_the_screen_is_saved() {
     let camfeed = Camfeed::online(&["--source", SMALL]);
     let mut browser = Browser::open(&page(camfeed.address, "/"));
     browser.wait_state("live");
+    browser.import(&["player"]);
     browser.eval(KEEP_SAVED);
     browser.key("Space");
     browser.wait_state("paused");
@@ -166,7 +171,7 @@ fn while_paused_the_picture_on_the_screen_is_saved() {
     let sequence = browser.eval("Number(painter.painted.sequence)");
     assert!(newest_sequence(&camfeed) > sequence.as_u64().expect("a number"));
     let check = |browser: &mut Browser| {
-        browser.eval("saved = null; saveSnapshot()");
+        browser.eval("saved = null; document.getElementById('snapshot').click()");
         browser.wait("saved !== null && Boolean(saved.name)");
         assert_eq!(browser.eval(IS_THE_ONE_ON_THE_SCREEN), true);
         let name = browser.eval("saved.name");
@@ -185,7 +190,7 @@ fn while_paused_the_picture_on_the_screen_is_saved() {
     let _camfeed = Camfeed::start_at(&address, &["--source", SMALL]);
     browser.key("Space");
     browser.wait_state("live");
-    browser.eval("saved = null; saveSnapshot()");
+    browser.eval("saved = null; document.getElementById('snapshot').click()");
     browser.wait("saved !== null && Boolean(saved.name)");
     let name = browser.eval("saved.name");
     let is_named = name
@@ -199,6 +204,7 @@ fn a_picture_that_is_being_decoded_does_not_replace_the_one_paused_on() {
     let camfeed = Camfeed::online(&["--source", SMALL]);
     let mut browser = Browser::open(&page(camfeed.address, "/"));
     browser.wait_state("live");
+    browser.import(&["player"]);
     // As on a slow computer; each decode is noted at its end.
     browser.eval(
         "(() => { const decode = createImageBitmap; window.decoded = 0; \
@@ -223,6 +229,7 @@ fn a_placeholder_paused_on_is_no_picture() {
     let camfeed = Camfeed::start(&["--source", "/none/such.avi"]);
     let mut browser = Browser::open(&page(camfeed.address, "/"));
     browser.wait_state("offline");
+    browser.import(&["player"]);
     browser.eval(KEEP_SAVED);
     browser.wait("painter.painted !== null");
     browser.key("Space");
@@ -294,6 +301,7 @@ fn a_server_that_is_away_is_no_reason_to_give_up_reading() {
     let address = first.address.to_string();
     let mut browser = Browser::open(&page(first.address, "/"));
     browser.wait_state("live");
+    browser.import(&["player"]);
     drop(first);
     // As if no picture had been shown before.
     browser.eval("painter.painted = null");

@@ -187,7 +187,7 @@ fn nginx_serves_it_below_a_prefix_and_with_a_name_that_is_allowed() {
         .replace("location /", "location /garden/")
         .replace(";\n        proxy_set", "/;\n        proxy_set");
     let nginx = Nginx::start(&site);
-    for path in ["/garden/", "/garden/static/app.js", "/garden/snapshot.jpg"] {
+    for path in ["/garden/", "/garden/static/main.js", "/garden/snapshot.jpg"] {
         assert!(nginx.curl(path, &["-f"]).status.success(), "{path}");
     }
 }

@@ -1,103 +1,201 @@
 //! The page and what belongs to it, embedded in the binary.
 
-use crate::http::{app::App, query::Query, response::Response};
-use std::borrow::Cow;
+use crate::http::{answers::etag::is_named, app::App, request::Request, response::Response};
+use std::{
+    borrow::Cow,
+    hash::{DefaultHasher, Hasher},
+};
 
 /// Nothing from elsewhere, nothing inline; who may show it in a frame is added.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors ";
 
-/// What the page loads by itself: a token it was opened with is put behind each, for want of
-/// another place that works in a frame and for two cameras on one host, as a cookie would not.
-const LINKS: [&str; 6] = [
-    "static/icon.svg",
-    "static/style.css",
-    "static/addresses.js",
-    "static/app.js",
-    "stream",
-    "snapshot.jpg",
-];
-
 /// An embedded file.
 #[derive(Debug)]
 pub struct Page {
+    /// Below `static/`.
+    name: &'static str,
     /// All of them are UTF-8.
     media_type: &'static str,
     body: &'static [u8],
 }
 
-const INDEX: Page = page("text/html", include_bytes!("../../../static/index.html"));
-const SCRIPT: Page = page("text/javascript", include_bytes!("../../../static/app.js"));
-const ADDRESSES: Page = page(
-    "text/javascript",
-    include_bytes!("../../../static/addresses.js"),
-);
-const STYLE: Page = page("text/css", include_bytes!("../../../static/style.css"));
-const ICON: Page = page("image/svg+xml", include_bytes!("../../../static/icon.svg"));
+/// A list of files of `static/` with their types.
+macro_rules! pages {
+    ($($name:literal: $media_type:literal,)+) => {
+        &[$(Page {
+            name: $name,
+            media_type: $media_type,
+            body: include_bytes!(concat!("../../../static/", $name)),
+        },)+]
+    };
+}
+
+/// All of them.
+static PAGES: &[Page] = pages! {
+    "index.html": "text/html",
+    "style.css": "text/css",
+    "icon.svg": "image/svg+xml",
+    "parts.js": "text/javascript",
+    "server.js": "text/javascript",
+    "player.js": "text/javascript",
+    "verdict.js": "text/javascript",
+    "view.js": "text/javascript",
+    "panels.js": "text/javascript",
+    "controls.js": "text/javascript",
+    "keys.js": "text/javascript",
+    "main.js": "text/javascript",
+};
+
+/// The other addresses that the page loads by itself.
+const IMAGES: [&str; 2] = ["stream", "snapshot.jpg"];
 
 /// The file at `path`.
 pub fn find(path: &str) -> Option<&'static Page> {
-    match path {
-        "/" | "/index.html" => Some(&INDEX),
-        "/static/app.js" => Some(&SCRIPT),
-        "/static/addresses.js" => Some(&ADDRESSES),
-        "/static/style.css" => Some(&STYLE),
-        "/static/icon.svg" | "/favicon.ico" => Some(&ICON),
-        _ => None,
-    }
-}
-
-const fn page(media_type: &'static str, body: &'static [u8]) -> Page {
-    Page { media_type, body }
+    let name = match path {
+        "/" | "/index.html" => "index.html",
+        "/favicon.ico" => "icon.svg",
+        _ => path
+            .strip_prefix("/static/")
+            .filter(|name| *name != "index.html")?,
+    };
+    PAGES.iter().find(|page| page.name == name)
 }
 
 impl Page {
-    /// It, as asked for with `query`.
-    pub fn answer(&self, query: &Query, app: &App) -> Response {
+    /// The answer to `request` for it: a browser keeps it and asks each time whether it has changed.
+    pub fn answer(&self, request: &Request, app: &App) -> Response {
         let policy = format!("{POLICY}{}", app.frame_ancestors);
         let content_type = format!("{}; charset=utf-8", self.media_type);
-        let token = app.access.token_in(query);
-        Response::new(200, &content_type, self.body_with(token.as_deref()))
+        let token = app.access.token_in(&request.target.query);
+        let body = self.body_with(token.as_deref());
+        let etag = etag(&body);
+        let mut kept = request.header_values("If-None-Match");
+        let response = if kept.any(|kept| is_named(kept, &etag)) {
+            Response::new(304, &content_type, &[][..])
+        } else {
+            Response::new(200, &content_type, body)
+        };
+        response
             .with("Cache-Control", "no-cache")
+            .with("ETag", &etag)
             .with("Content-Security-Policy", &policy)
             .with("Referrer-Policy", "no-referrer")
     }
 
+    /// The body. `token` stands behind each address that the browser loads by itself: links in HTML,
+    /// imports in scripts. No other place works in a frame, and for two cameras on one host, as a
+    /// cookie would not.
     fn body_with(&self, token: Option<&str>) -> Cow<'static, [u8]> {
-        match (token, std::str::from_utf8(self.body)) {
-            (Some(token), Ok(text)) if self.media_type == "text/html" => {
-                let with = |text: String, link: &&str| {
-                    text.replace(
-                        &format!("=\"{link}\""),
-                        &format!("=\"{link}?token={token}\""),
-                    )
-                };
-                let text = LINKS.iter().fold(text.to_owned(), with);
-                Cow::Owned(text.into_bytes())
-            }
-            _ => Cow::Borrowed(self.body),
-        }
+        let (Some(token), Ok(text)) = (token, std::str::from_utf8(self.body)) else {
+            return Cow::Borrowed(self.body);
+        };
+        let with = |text: String, link: String| {
+            text.replace(
+                &link,
+                &format!(
+                    "{}?token={token}{quote}",
+                    &link[..link.len() - 1],
+                    quote = &link[..1]
+                ),
+            )
+        };
+        let text = self.links().fold(text.to_owned(), with);
+        Cow::Owned(text.into_bytes())
     }
+
+    /// The addresses that it may hold, in their quotes.
+    fn links(&self) -> impl Iterator<Item = String> {
+        let (quote, folder, others) = match self.media_type {
+            "text/html" => ('"', "static/", &IMAGES[..]),
+            _ => ('\'', "./", &[][..]),
+        };
+        let files = PAGES
+            .iter()
+            .map(move |page| format!("{quote}{folder}{}{quote}", page.name));
+        files.chain(
+            others
+                .iter()
+                .map(move |other| format!("{quote}{other}{quote}")),
+        )
+    }
+}
+
+/// An entity tag of `body`.
+fn etag(body: &[u8]) -> String {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(body);
+    format!("\"{:016x}\"", hasher.finish())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn named(name: &str) -> &'static Page {
+        PAGES
+            .iter()
+            .find(|page| page.name == name)
+            .expect("it is one of them")
+    }
+
+    fn text(page: &Page, token: Option<&str>) -> String {
+        String::from_utf8(page.body_with(token).into_owned()).expect("UTF-8")
+    }
+
     #[test]
-    fn every_link_of_the_page_carries_the_token_on() {
-        let body = INDEX.body_with(Some("abc")).into_owned();
-        let text = String::from_utf8(body).expect("UTF-8");
-        let links: Vec<_> = text
+    fn every_link_and_import_carries_the_token_on() {
+        let index = text(named("index.html"), Some("abc"));
+        let links: Vec<_> = index
             .split(['<', ' ', '>'])
             .filter(|word| word.starts_with("href=") || word.starts_with("src="))
             .collect();
-        assert_eq!(links.len(), LINKS.len(), "{links:?}");
+        assert!(links.len() > PAGES.len(), "{links:?}");
         for link in links {
             assert!(link.ends_with("?token=abc\""), "{link}");
         }
-        assert_eq!(*INDEX.body_with(None), *INDEX.body);
-        assert_eq!(*SCRIPT.body_with(Some("abc")), *SCRIPT.body);
+        let mut imports = 0;
+        for page in PAGES.iter().filter(|page| page.name.ends_with(".js")) {
+            for line in text(page, Some("abc"))
+                .lines()
+                .filter(|line| line.starts_with("import "))
+            {
+                assert!(line.ends_with(".js?token=abc';"), "{}: {line}", page.name);
+                imports += 1;
+            }
+            assert_eq!(*page.body_with(None), *page.body);
+        }
+        assert!(imports > 10, "{imports}");
+    }
+
+    #[test]
+    fn every_script_is_loaded_ahead() {
+        let index = text(named("index.html"), None);
+        for page in PAGES.iter().filter(|page| page.name.ends_with(".js")) {
+            let link = format!("<link rel=\"modulepreload\" href=\"static/{}\">", page.name);
+            assert!(index.contains(&link), "no {link}");
+        }
+    }
+
+    #[test]
+    fn a_page_has_one_address_and_its_short_ones() {
+        for (path, name) in [
+            ("/", Some("index.html")),
+            ("/index.html", Some("index.html")),
+            ("/static/index.html", None),
+            ("/favicon.ico", Some("icon.svg")),
+            ("/static/main.js", Some("main.js")),
+            ("/main.js", None),
+            ("/static/", None),
+        ] {
+            assert_eq!(find(path).map(|page| page.name), name, "{path}");
+        }
+    }
+
+    #[test]
+    fn another_body_has_another_etag() {
+        assert_eq!(etag(b"a"), etag(b"a"));
+        assert_ne!(etag(b"a"), etag(b"b"));
     }
 }

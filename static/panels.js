@@ -1,6 +1,39 @@
-// The panel of addresses: commands for other programs with this server's address in them, and a place for
-// the password where each program takes one. Before app.js, whose address(), say() and toast() it uses.
-'use strict';
+// The panels, one open at a time; and that of the addresses: commands for other programs with this server's
+// address in them, and a place for the password where each program takes one.
+
+import { TOKEN, address, server } from './server.js';
+import { $, say, toast } from './view.js';
+
+export const PANELS = ['controls', 'addresses'];
+export const onShow = {};            // what is to be done when one opens, by its name
+let opener = document.body;          // had the focus when a panel was opened
+
+/** Opens this one and closes the other; '' only closes. The focus goes to its heading, where Space still means
+    pause and Tab comes to its first button; and from a panel that closes to where it was before. */
+export function showPanel(name) {
+  const before = PANELS.find((id) => $(id).open) || '';
+  if (name === before) return;
+  const wasInside = before && $(before).contains(document.activeElement);
+  if (!before) opener = document.activeElement;
+  PANELS.forEach((id) => {
+    $(id).open = id === name;
+    $('toggle-' + id).setAttribute('aria-expanded', String(id === name));
+  });
+  document.body.classList.toggle('with-panel', Boolean(name));
+  if (name) $(name).querySelector('h2').focus({ preventScroll: true });
+  else if (wasInside) focusOn(opener);
+  scrollTo(0, 0);
+  if (onShow[name]) onShow[name]();
+}
+
+function focusOn(element) {
+  document.activeElement.blur();
+  element.focus({ preventScroll: true });        // nothing, when it is the body or gone
+}
+
+export const togglePanel = (name) => showPanel($(name).open ? '' : name);
+
+// ---- the addresses ----
 
 /** Where these take a password; other programs take it in the address. */
 const LOGIN = { wget: '--user=USER --password=PASSWORD', curl: '-u USER:PASSWORD' };
@@ -69,3 +102,6 @@ async function copy(code, button) {
   button.classList.add('done');
   setTimeout(() => { button.textContent = 'Copy'; button.classList.remove('done'); }, 1500);
 }
+
+setUpAddresses();
+server.onReport.push(({ report }) => fillAddresses((report.access || {}).password === true));

@@ -1,0 +1,204 @@
+// Plays the stream: reads it, paints its newest frame, and makes a new connection when one ends.
+// An <img> cannot do that: it shows a part only when the next one begins, and never tells that the
+// stream has died. Where reading fails, an <img> is what remains.
+// Loaded before the rest and starts by itself, so that the first picture is on its way early.
+
+import { PartReader, Rate, isPlaceholder } from './parts.js';
+import { SILENCE_MS, address, canRead, isCamera, now, refusal, remembered, server } from './server.js';
+
+const BACKOFF_MS = [500, 5000];      // first and longest wait before a reconnect
+const READER_MISSES = 2;             // reading failed so often in a row: an <img> takes over
+const BROKEN_PICTURES = 5;           // so many in a row cannot be decoded: this browser cannot show them
+
+// ---- painting: never more than one decode at a time, and then the newest frame ----
+
+export const painter = { busy: false, waiting: null, painted: null, broken: 0, rate: new Rate() };
+const canvas = document.getElementById('picture');
+const brush = canvas.getContext('2d', { alpha: false });
+
+function draw(image, width, height) {
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  brush.drawImage(image, 0, 0);
+}
+
+function show({ sequence, timestamp, jpeg }) {
+  painter.waiting = { sequence, timestamp, at: now(), isPlaceholder: isPlaceholder(jpeg), blob: new Blob([jpeg], { type: 'image/jpeg' }) };
+  if (!painter.busy) paintNewest();
+}
+
+async function paintNewest() {
+  painter.busy = true;
+  while (painter.waiting) {
+    const { blob, sequence, timestamp, at, isPlaceholder } = painter.waiting;
+    painter.waiting = null;
+    try {
+      const image = await createImageBitmap(blob);
+      if (link.pausedAt && painter.painted) break;         // what was on the screen stays there
+      draw(image, image.width, image.height);
+      image.close();
+      Object.assign(painter, { painted: { sequence, timestamp, at, blob, isPlaceholder }, broken: 0 });
+      painter.rate.add(now(), painter.painted);
+    } catch (error) { painter.broken += 1; /* the last good one stays, and grows old in plain sight */ }
+  }
+  painter.busy = false;
+}
+
+// ---- the stream: one connection, watched, and made again when it ends ----
+
+export const QUICK = { is: false, since: 0 };   // of a connection that is not slow
+
+export const link = {
+  attempt: null,       // the running request
+  phase: 'closed',     // closed, connecting, open (a part has come), waiting (to try again)
+  failures: 0, failure: null, timer: 0,
+  startedAt: 0, answeredAt: 0, openedAt: 0, heardAt: now(), sequence: null, rate: new Rate(),
+  period: 0,           // ms between the frames that arrive
+  slow: QUICK,
+  fps: Number(remembered('fps')) || 0,   // asked for; 0: all
+  reads: canRead,      // the page reads the stream itself; else an <img> plays it
+  misses: 0,           // attempts to read in a row that failed although the server answered
+  pausedAt: 0, asleep: false,
+  onChange: () => {},
+};
+
+/** The stream's address; `type=bytes` because WebKit takes a multipart answer apart before fetch() sees it. */
+const streamUrl = (parameters) => address('stream?' + parameters + (link.fps ? '&fps=' + link.fps : ''));
+
+export function connect() {
+  disconnect();
+  if (link.pausedAt || link.asleep) return;
+  Object.assign(link, { phase: 'connecting', startedAt: now(), heardAt: now(), sequence: null, period: 0, slow: QUICK });
+  if (!link.reads) return connectImage();
+  const attempt = link.attempt = new AbortController();
+  readStream(attempt.signal).catch((error) => { if (link.attempt === attempt) retry(error); });
+}
+
+export function disconnect() {
+  clearTimeout(link.timer);
+  if (link.attempt) link.attempt.abort();
+  Object.assign(link, { attempt: null, phase: 'closed' });
+  link.rate.clear();
+  painter.rate.clear();
+  Object.assign(painter, { waiting: null, broken: 0 });
+}
+
+function retry(error) {
+  disconnect();
+  const backoff = Math.min(BACKOFF_MS[1], BACKOFF_MS[0] * Math.pow(2, link.failures));
+  const wait = Math.max(backoff, error.waitMs || 0) * (0.8 + 0.4 * Math.random());   // not all viewers at once
+  Object.assign(link, { phase: 'waiting', failure: error, failures: link.failures + 1, timer: setTimeout(tryAgain, wait) });
+  link.onChange();
+}
+
+/** Reading that fails again and again before a first picture, at a server that answers, is given up for an <img>. */
+function tryAgain() {
+  const isReader = !link.failure.isRefusal && !painter.painted && server.at > link.startedAt;
+  link.misses = isReader ? link.misses + 1 : 0;
+  if (link.misses >= READER_MISSES) link.reads = false;
+  connect();
+}
+
+async function readStream(signal) {
+  const response = await fetch(streamUrl('type=bytes'), { signal, cache: 'no-store' });
+  link.answeredAt = link.heardAt = server.heardAt = now();
+  if (!response.ok) throw await refusal(response);
+  const boundary = /boundary="?([^";]+)/i.exec(response.headers.get('Content-Type') || '');
+  if (!boundary) throw new Error('The answer is not a stream');
+  const reader = response.body.getReader();
+  const parts = new PartReader(boundary[1]);
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (signal.aborted) return;
+    if (done) throw new Error('The stream ended');
+    link.heardAt = server.heardAt = now();
+    parts.push(value);
+    let newest = null;
+    for (let part = parts.next(); part; part = parts.next()) if (isFrame(part)) newest = part;
+    if (newest) show(newest);
+    if (painter.broken >= BROKEN_PICTURES && !painter.painted) throw new Error('The pictures cannot be shown');
+  }
+}
+
+/** A part that repeats the sequence before it is a keep-alive, not a frame. */
+function isFrame(part) {
+  Object.assign(link, { phase: 'open', failures: 0, failure: null });
+  if (part.sequence !== undefined && part.sequence === link.sequence) return false;
+  link.sequence = part.sequence;
+  link.rate.add(now(), part);
+  const span = link.rate.span;
+  link.period = span ? span.arrived / span.gaps : Math.min(SILENCE_MS, now() - link.answeredAt);
+  return true;
+}
+
+// ---- where the page cannot read the stream: a plain <img>, its health told by /state ----
+
+/** Keeps what the <img> shows on the canvas. A placeholder has no mark there: the camera's state must do. */
+function freezeImage(image) {
+  draw(image, image.naturalWidth, image.naturalHeight);
+  painter.painted = { at: now(), timestamp: 0, blob: null, isPlaceholder: !isCamera('online') };
+}
+
+function connectImage() {
+  const image = document.getElementById('fallback');
+  const freeze = () => {
+    if (image.naturalWidth) freezeImage(image);
+    image.removeAttribute('src');
+    image.hidden = true;
+  };
+  const attempt = link.attempt = { abort: freeze };
+  image.onload = () => {
+    if (link.phase !== 'open') Object.assign(link, { phase: 'open', openedAt: now(), failures: 0, failure: null });
+    image.hidden = false;
+  };
+  image.onerror = () => { if (link.attempt === attempt) retry(new Error('The stream ended')); };
+  image.src = streamUrl('t=' + Date.now());
+}
+
+/** An <img> does not tell when its stream ends: another start of the server has ended it, and one without viewers has none. */
+function watchImage({ before, report, asked }) {
+  if (link.reads || link.phase !== 'open' || asked < link.openedAt) return;
+  if (report.uptime_s < before.uptime_s || (report.stream || {}).viewers === 0) retry(new Error('The stream ended'));
+}
+
+// ---- what is known of it ----
+
+export function watchSilence() {
+  const limit = isCamera('offline', 'opening', 'idle') ? 6 * SILENCE_MS : SILENCE_MS;
+  if (link.attempt && now() - link.heardAt > limit) retry(new Error('The stream fell silent'));
+}
+
+/** Frames a second that this viewer asked for and the server has. Those that its encoders skip are not the link's fault. */
+export function wantedRate() {
+  return Math.min(link.rate.offeredPerSecond() * server.encodedShare, link.fps || Infinity);
+}
+
+/** Seconds since the picture on screen was captured; null while there is none. Of an <img>, the least it can be. */
+export function pictureAge() {
+  const stream = server.report.stream || {};
+  const overdue = Math.max(0, now() - server.at - 2500);   // of the next poll
+  if (!link.reads) return stream.age_ms >= 0 ? (stream.age_ms + overdue) / 1000 : null;
+  const part = painter.painted;
+  if (!part) return null;
+  if (!part.timestamp || !server.clock) return (now() - part.at) / 1000;
+  return Math.max(0, now() / 1000 + server.clock.offset - part.timestamp);
+}
+
+export function setPaused(isPaused) {
+  link.pausedAt = isPaused ? now() : 0;
+  connect();
+  link.onChange();
+}
+
+export function setAsleep(isAsleep) {
+  link.asleep = isAsleep;
+  if (isAsleep) disconnect();
+  else if (link.phase === 'closed' || link.phase === 'waiting') connect();
+}
+
+server.onReport.push((news) => {
+  if (!link.reads) link.heardAt = news.answered;
+  watchImage(news);
+  if (news.wasGone && link.phase === 'waiting' && !link.failure.isRefusal) connect();
+});
+link.asleep = document.hidden;       // opened in the background: wait to be looked at
+connect();

@@ -1,0 +1,111 @@
+// What the page says, written where it changed, and spoken.
+
+import { link, painter, pictureAge, wantedRate } from './player.js';
+import { cameraNow, isFresh, now, pollState, server } from './server.js';
+import { ageText, complaints, liveAge, pace, rateText, verdict, withoutNumbers } from './verdict.js';
+
+const POLL_MS = { live: 2000, slow: 2000, paused: 10000, idle: 400, opening: 400 };   // by state; else a second
+
+export const $ = (id) => document.getElementById(id);
+
+/** Writes only what changed; an empty text hides the element. */
+export function say(id, text) {
+  const element = $(id);
+  if (element.dataset.said === text) return;
+  element.dataset.said = text;
+  element.hidden = !text;
+  write(element, text);
+}
+
+function write(element, text) {
+  element.textContent = '';
+  text.split('`').forEach((piece, i) => {          // `value` as in the server's messages
+    const node = i % 2 ? document.createElement('code') : new Text();
+    node.textContent = piece;
+    element.append(node);
+  });
+}
+
+export function toast(text) {
+  write($('toast'), text);
+  $('toast').classList.add('shown');
+  clearTimeout(toast.timer);
+  toast.timer = setTimeout(() => { $('toast').classList.remove('shown'); $('toast').textContent = ''; }, 5000);
+}
+
+export const view = { onRefresh: [] };             // called with the verdict
+let spokenBefore = '';
+let announced = 'Connecting…';
+let saidPlaying = false;
+
+function judge() {
+  return verdict({
+    before: document.body.dataset.state,
+    pausedFor: link.pausedAt ? (now() - link.pausedAt) / 1000 : null,
+    isAsleep: link.asleep,
+    camera: cameraNow(), isFresh: isFresh(), reportAge: (now() - server.at) / 1000,
+    silence: (now() - server.heardAt) / 1000,
+    phase: link.phase, failures: link.failures, failure: link.failure, reads: link.reads, slow: link.slow,
+    hasPicture: Boolean(painter.painted), age: pictureAge(),
+    liveAge: liveAge([link.fps, cameraNow().fps], link.period / 1000),
+    isOnline: navigator.onLine !== false,
+  });
+}
+
+export function refresh() {
+  link.slow = pace(link.slow, link.rate.perSecond(now()), wantedRate(), now());
+  const seen = judge();
+  const hasChanged = document.body.dataset.state !== seen.state;
+  Object.assign(document.body.dataset, { state: seen.state, tone: seen.tone });
+  say('label', seen.label);
+  say('mark', seen.mark || '');
+  say('notice-title', seen.title || '');
+  say('notice-text', seen.text || '');
+  $('notice').hidden = !seen.title && !seen.text;
+  sayFacts(seen.state);
+  sayCamera(seen.state);
+  sayPause();
+  say('health', isFresh() ? complaints(server.report.health || {}) : '');
+  if (!link.reads && !saidPlaying) {
+    saidPlaying = true;
+    toast('This browser plays the stream itself: the page cannot tell how old the picture is, or whether it moves');
+  }
+  // Spoken without its seconds, and only once it has lasted.
+  const spoken = [withoutNumbers(seen.label), (seen.text || '').replace(/ for \d.*/, '')].filter(Boolean).join('. ');
+  if (spoken === spokenBefore && spoken !== announced) $('announce').textContent = announced = spoken;
+  spokenBefore = spoken;
+  view.onRefresh.forEach((listener) => listener(seen));
+  server.pollMs = POLL_MS[seen.state] || 1000;
+  if (hasChanged) pollState();       // the server may know why
+}
+
+function sayFacts(state) {
+  const isRunning = ['live', 'slow', 'stale', 'frozen'].includes(state);
+  const received = link.rate.perSecond(now());
+  const shown = painter.rate.perSecond(now());
+  const age = pictureAge();
+  const viewers = Math.max(1, (server.report.stream || {}).viewers);   // we are one, whatever the last poll said
+  const isBehind = link.rate.isSettled(now()) && shown < 0.8 * received && received - shown > 1;
+  say('fps', isRunning && state !== 'slow' && received ? (isBehind ? rateText(shown) + ' of ' : '') + rateText(received) + ' fps' : '');
+  say('age', isRunning && state !== 'frozen' && age !== null ? (link.reads ? ageText(age) + ' old' : 'age unknown') : '');
+  say('viewers', isRunning && viewers ? viewers + (viewers === 1 ? ' viewer' : ' viewers') : '');
+  if (painter.painted) $('picture').dataset.sequence = painter.painted.sequence;
+}
+
+function sayCamera(state) {
+  const { name, version } = server.report;
+  const camera = cameraNow();
+  const size = camera.width && camera.height ? camera.width + '×' + camera.height + ' ' : '';
+  say('name', name || '');
+  say('about', [camera.source, size + (camera.format || ''), version && 'camfeed ' + version].filter((text) => text && text.trim()).join(' · '));
+  const title = (state === 'live' && !camera.fallback ? '' : withoutNumbers($('label').textContent) + ' – ') + (name || 'camfeed');
+  if (document.title !== title) document.title = title;
+}
+
+function sayPause() {
+  const word = link.pausedAt ? 'Resume' : 'Pause';
+  if ($('pause-text').textContent === word) return;
+  $('pause').setAttribute('aria-label', word);
+  $('pause').title = word + ' (Space)';
+  $('pause-text').textContent = word;
+}
