@@ -162,7 +162,7 @@ class ControlRow {
 }
 
 /** Once at a click, and again and again while it is held. */
-function onHold(button, action) {
+export function onHold(button, action) {
   let timer = 0;
   let wasHeld = false;
   const stop = () => clearTimeout(timer);

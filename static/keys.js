@@ -1,11 +1,14 @@
 // The buttons of the bar, and the keys that press them.
 
-import { resetControls, whyNoControls } from './controls.js';
+import { onHold, resetControls, whyNoControls } from './controls.js';
 import { PANELS, showPanel, togglePanel } from './panels.js';
 import { connect, link, painter, setPaused } from './player.js';
-import { ask, now, refusal, remember } from './server.js';
-import { wordsOf } from './verdict.js';
-import { $, toast } from './view.js';
+import { ask, now, refusal, remember, server } from './server.js';
+import { hasPip, isZoomed, mirror, panBy, showWhole, toggleFullScreen, togglePip, turn, zoomBy } from './stage.js';
+import { fittingRate, wordsOf } from './verdict.js';
+import { $, toast, view } from './view.js';
+
+const RATES = [10, 5, 1];            // in the menu, frames a second
 
 // ---- snapshot ----
 
@@ -43,7 +46,8 @@ async function pausedPicture() {
 /** As the server names its snapshots; `time` in ms since 1970. */
 function fileName(time) {
   const millis = Math.floor(time + 0.001);       // seconds.micros times 1000 may be a hair too small
-  return 'camfeed-' + new Date(millis).toISOString().replace(/[-:]/g, '') + '.jpg';
+  const name = (server.report.name || '').replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[-.]+|[-.]+$/g, '');
+  return ['camfeed', name, new Date(millis).toISOString().replace(/[-:]/g, '') + '.jpg'].filter(Boolean).join('-');
 }
 
 function saveBlob(blob, name) {
@@ -58,11 +62,6 @@ function saveBlob(blob, name) {
 
 // ---- full screen ----
 
-function toggleFullScreen() {
-  if (document.fullscreenElement) document.exitFullscreen();
-  else if (document.fullscreenEnabled) document.documentElement.requestFullscreen();   // the panels too
-}
-
 function wakeBar() {
   const isFull = Boolean(document.fullscreenElement);
   document.body.classList.toggle('full', isFull);
@@ -73,19 +72,32 @@ function wakeBar() {
 
 // ---- rate ----
 
-function setUpRate() {
-  $('rate').value = link.fps || '';
-  if ($('rate').selectedIndex < 0) { $('rate').value = ''; link.fps = 0; }
-  let isPointed = false;
-  $('rate').addEventListener('pointerdown', () => { isPointed = true; });
-  $('rate').addEventListener('keydown', () => { isPointed = false; });
-  $('rate').addEventListener('change', () => {
-    link.fps = Number($('rate').value);
-    remember('fps', $('rate').value);
-    if (isPointed) $('rate').blur();             // as onPointerClick
-    connect();
-  });
+/** Fills the menu, with the rate that `fits` a slow link (0: none). */
+function fillRates(fits) {
+  const menu = $('rate');
+  const rates = Array.from(new Set(RATES.concat(link.fps, fits))).filter(Boolean).sort((a, b) => b - a);
+  const said = rates.join() + ':' + fits;
+  if (menu.dataset.said === said || document.activeElement === menu) return;   // it may be open
+  menu.dataset.said = said;
+  menu.textContent = '';
+  menu.append(new Option('Full rate', ''));
+  rates.forEach((fps) => menu.append(new Option(fps + ' fps' + (fps === fits ? ' (fits)' : ''), fps)));
+  menu.value = link.fps || '';
 }
+
+let isPointed = false;
+$('rate').addEventListener('pointerdown', () => { isPointed = true; });
+$('rate').addEventListener('keydown', () => { isPointed = false; });
+$('rate').addEventListener('change', () => {
+  link.fps = Number($('rate').value);
+  remember('fps', $('rate').value);
+  if (isPointed) $('rate').blur();               // as onPointerClick
+  connect();
+});
+view.onRefresh.push(({ state }) => {
+  const received = state === 'slow' && link.rate.perSecond(now());
+  fillRates(received ? fittingRate(received) : 0);
+});
 
 // ---- keys ----
 
@@ -96,17 +108,36 @@ function toggle(panel) {
 
 const togglePause = () => setPaused(!link.pausedAt);
 
+const KEYS = {
+  ' ': togglePause,
+  s: saveSnapshot,
+  f: toggleFullScreen,
+  v: () => toggle('view'),
+  c: () => toggle('controls'),
+  '?': () => toggle('addresses'),
+  escape: () => showPanel(''),
+  r: turn,
+  m: mirror,
+  p: () => { if (hasPip) togglePip(); },
+  0: showWhole,
+};
+
+/** These go on while the key is held. */
+const HELD_KEYS = {
+  '+': () => zoomBy(1), '=': () => zoomBy(1), '-': () => zoomBy(-1),
+  arrowleft: () => panBy(-1, 0), arrowright: () => panBy(1, 0), arrowup: () => panBy(0, -1), arrowdown: () => panBy(0, 1),
+};
+
 function onKey(event) {
   wakeBar();
-  if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || event.target.closest('select')) return;
+  if (event.ctrlKey || event.altKey || event.metaKey || event.target.closest('select')) return;
   const key = event.key.toLowerCase();
-  const isOnButton = Boolean(event.target.closest('button, summary, a, [type="checkbox"]'));
-  if (key === ' ' && !isOnButton) { event.preventDefault(); togglePause(); }
-  else if (key === 's') saveSnapshot();
-  else if (key === 'f') toggleFullScreen();
-  else if (key === 'c') toggle('controls');
-  else if (key === '?') toggle('addresses');
-  else if (key === 'escape') showPanel('');
+  if (key === ' ' && event.target.closest('button, summary, a, [type="checkbox"]')) return;
+  if (key.startsWith('arrow') && (!isZoomed() || event.target.closest('input, .panel'))) return;
+  const action = HELD_KEYS[key] || (event.repeat ? null : KEYS[key]);
+  if (!action) return;
+  if (key === ' ' || HELD_KEYS[key]) event.preventDefault();
+  action();
 }
 
 /** A button clicked with the mouse gives the focus back before it acts, so that Space still means pause. */
@@ -114,12 +145,19 @@ function onPointerClick(event) {
   if (event.detail && event.target.closest('button, [type="checkbox"]')) document.activeElement.blur();   // a key has no detail
 }
 
-setUpRate();
 $('fullscreen').hidden = !document.fullscreenEnabled;   // an iPhone has none
 const onClick = (id, action) => $(id).addEventListener('click', action);
 onClick('snapshot', saveSnapshot);
 onClick('pause', togglePause);
 onClick('fullscreen', toggleFullScreen);
+onClick('zoom', showWhole);
+onClick('zoom-whole', showWhole);
+onHold($('zoom-in'), () => zoomBy(1));
+onHold($('zoom-out'), () => zoomBy(-1));
+onClick('turn', turn);
+onClick('mirror', mirror);
+onClick('pip', togglePip);
+$('pip').hidden = $('key-pip').hidden = !hasPip;
 PANELS.forEach((name) => {
   onClick('toggle-' + name, () => toggle(name));
   onClick('close-' + name, () => showPanel(''));

@@ -4,17 +4,17 @@
 // Written in ES2018 on purpose: old tablets are good wall displays.
 
 import './keys.js';
-import { connect, disconnect, link, setAsleep, watchSilence } from './player.js';
-import { pollState, server } from './server.js';
-import { refresh } from './view.js';
+import { connect, link, rest, setAsleep } from './player.js';
+import { isSeen, pollState, server } from './server.js';
+import { refresh, tick } from './view.js';
 
 const HIDDEN_MS = 10000;             // a hidden tab stops its stream after this
 const TICK_MS = 250;
 
 function onVisibility() {
   clearTimeout(onVisibility.timer);
-  if (document.hidden) onVisibility.timer = setTimeout(() => setAsleep(true), HIDDEN_MS);
-  else wakeUp();
+  if (isSeen()) wakeUp();
+  else onVisibility.timer = setTimeout(() => setAsleep(true), HIDDEN_MS);
 }
 
 function wakeUp() {
@@ -26,8 +26,8 @@ document.documentElement.classList.add('js');
 link.onChange = server.onAnswer = refresh;
 document.addEventListener('visibilitychange', onVisibility);
 window.addEventListener('online', () => { if (link.phase === 'waiting') connect(); });
-window.addEventListener('pagehide', disconnect);
+window.addEventListener('pagehide', rest);
 window.addEventListener('pageshow', (event) => { if (event.persisted) onVisibility(); });
-setInterval(() => { watchSilence(); refresh(); }, TICK_MS);
+setInterval(tick, TICK_MS);
 refresh();
 pollState();

@@ -1,10 +1,10 @@
 // The panels, one open at a time; and that of the addresses: commands for other programs with this server's
 // address in them, and a place for the password where each program takes one.
 
-import { TOKEN, address, server } from './server.js';
+import { BASE, TOKEN, address, server } from './server.js';
 import { $, say, toast } from './view.js';
 
-export const PANELS = ['controls', 'addresses'];
+export const PANELS = ['view', 'controls', 'addresses'];
 export const onShow = {};            // what is to be done when one opens, by its name
 let opener = document.body;          // had the focus when a panel was opened
 
@@ -38,7 +38,7 @@ export const togglePanel = (name) => showPanel($(name).open ? '' : name);
 /** Where these take a password; other programs take it in the address. */
 const LOGIN = { wget: '--user=USER --password=PASSWORD', curl: '-u USER:PASSWORD' };
 
-const addresses = { rows: [], hasPassword: null };
+const addresses = { rows: [], said: '' };
 
 function setUpAddresses() {
   document.querySelectorAll('#addresses dd').forEach((row) => {
@@ -51,34 +51,38 @@ function setUpAddresses() {
     button.addEventListener('click', () => copy(code, button));
     row.append(button);
   });
-  fillAddresses(false);
-  if (!/^(localhost|127\.|\[::1\])/.test(location.hostname)) return;
-  say('local-only', '`' + location.hostname + '` means this machine only. On another one, put this machine’s name or address in its place.');
+  fillAddresses({});
 }
 
-/** Writes the commands, again when the server begins or ceases to ask for a password. */
-function fillAddresses(isAsked) {
-  const hasPassword = isAsked && !TOKEN;           // the token is enough
-  if (hasPassword === addresses.hasPassword) return;
-  addresses.hasPassword = hasPassword;
-  addresses.rows.forEach(({ code, command, way }) => writeWords(code, fill(command, hasPassword ? way || 'inside' : '')));
+/** Writes the commands, again when the server begins or ceases to ask for a password. Opened on the server's own
+    machine, the page names the address at which others reach it. */
+function fillAddresses({ password, addresses: reached = [] }) {
+  const hasPassword = password === true && !TOKEN; // the token is enough
+  const isLocal = /^(localhost|127\.|\[::1\])/.test(location.hostname);
+  const base = isLocal && reached.length && location.pathname === '/' ? 'http://' + reached[0] + '/' : BASE;
+  const said = base + hasPassword;
+  if (said === addresses.said) return;
+  addresses.said = said;
+  addresses.rows.forEach(({ code, command, way }) => writeWords(code, fill(command, base, hasPassword ? way || 'inside' : '')));
   document.querySelectorAll('[data-when="password"]').forEach((note) => { note.hidden = !hasPassword; });
+  say('local-only', isLocal && !reached.length ? '`' + location.hostname + '` means this machine only. On another one, put this machine’s name or address in its place.' : '');
 }
 
-/** `command` with this server's address, and `way` the password goes: inside, apart, as a token, or '' for none. */
-function fill(command, way) {
+/** `command` with the server's address, which begins with `base`, and `way` the password goes: inside, apart, as a token,
+    or '' for none. */
+function fill(command, base, way) {
   const program = command.split(' ', 1)[0];
   const login = way === 'inside' ? LOGIN[program] : '';
   const text = login ? command.replace(program, program + ' ' + login) : command;
   return text.replace(/([^]?)http:\/\/HOST\/([^\s"]*)/g, (all, before, path) => {
     const isQuoted = TOKEN && before === ' ';      // for a shell, a & or ? is not a letter
-    return isQuoted ? ' "' + address(path) + '"' : before + addressWith(path, login ? '' : way);
+    return isQuoted ? ' "' + address(path, base) + '"' : before + addressWith(path, base, login ? '' : way);
   });
 }
 
-function addressWith(path, way) {
-  if (way === 'inside') return address(path).replace('://', '://USER:PASSWORD@');
-  return address(path) + (way === 'token' ? (path.includes('?') ? '&' : '?') + 'token=TOKEN' : '');
+function addressWith(path, base, way) {
+  if (way === 'inside') return address(path, base).replace('://', '://USER:PASSWORD@');
+  return address(path, base) + (way === 'token' ? (path.includes('?') ? '&' : '?') + 'token=TOKEN' : '');
 }
 
 /** A line may break between words, and nowhere in an address. */
@@ -104,4 +108,4 @@ async function copy(code, button) {
 }
 
 setUpAddresses();
-server.onReport.push(({ report }) => fillAddresses((report.access || {}).password === true));
+server.onReport.push(({ report }) => fillAddresses(report.access || {}));

@@ -4,15 +4,16 @@
 // Loaded before the rest and starts by itself, so that the first picture is on its way early.
 
 import { PartReader, Rate, isPlaceholder } from './parts.js';
-import { SILENCE_MS, address, canRead, isCamera, now, refusal, remembered, server } from './server.js';
+import { SILENCE_MS, address, canRead, isCamera, joinWindows, leaveWindows, now, refusal, remembered, server } from './server.js';
 
 const BACKOFF_MS = [500, 5000];      // first and longest wait before a reconnect
 const READER_MISSES = 2;             // reading failed so often in a row: an <img> takes over
+const CLOCK_JUMP_MS = 1000;
 const BROKEN_PICTURES = 5;           // so many in a row cannot be decoded: this browser cannot show them
 
 // ---- painting: never more than one decode at a time, and then the newest frame ----
 
-export const painter = { busy: false, waiting: null, painted: null, broken: 0, rate: new Rate() };
+export const painter = { busy: false, waiting: null, painted: null, broken: 0, rate: new Rate(), onPaint: () => {} };
 const canvas = document.getElementById('picture');
 const brush = canvas.getContext('2d', { alpha: false });
 
@@ -38,6 +39,7 @@ async function paintNewest() {
       image.close();
       Object.assign(painter, { painted: { sequence, timestamp, at, blob, isPlaceholder }, broken: 0 });
       painter.rate.add(now(), painter.painted);
+      painter.onPaint();
     } catch (error) { painter.broken += 1; /* the last good one stays, and grows old in plain sight */ }
   }
   painter.busy = false;
@@ -47,14 +49,16 @@ async function paintNewest() {
 
 export const QUICK = { is: false, since: 0 };   // of a connection that is not slow
 
+const rememberedRate = Number(remembered('fps'));
+
 export const link = {
   attempt: null,       // the running request
-  phase: 'closed',     // closed, connecting, open (a part has come), waiting (to try again)
+  phase: 'closed',     // closed, connecting, open (a part has come), waiting (to try again), full (too many windows)
   failures: 0, failure: null, timer: 0,
   startedAt: 0, answeredAt: 0, openedAt: 0, heardAt: now(), sequence: null, rate: new Rate(),
   period: 0,           // ms between the frames that arrive
   slow: QUICK,
-  fps: Number(remembered('fps')) || 0,   // asked for; 0: all
+  fps: rememberedRate >= 0.1 && rememberedRate <= 120 ? rememberedRate : 0,   // asked for; 0: all
   reads: canRead,      // the page reads the stream itself; else an <img> plays it
   misses: 0,           // attempts to read in a row that failed although the server answered
   pausedAt: 0, asleep: false,
@@ -66,11 +70,26 @@ const streamUrl = (parameters) => address('stream?' + parameters + (link.fps ? '
 
 export function connect() {
   disconnect();
-  if (link.pausedAt || link.asleep) return;
+  if (link.pausedAt || link.asleep) return leaveWindows();
+  joinWindows({ onFull, onRoom: connect });
   Object.assign(link, { phase: 'connecting', startedAt: now(), heardAt: now(), sequence: null, period: 0, slow: QUICK });
   if (!link.reads) return connectImage();
   const attempt = link.attempt = new AbortController();
   readStream(attempt.signal).catch((error) => { if (link.attempt === attempt) retry(error); });
+}
+
+/** Five older windows of this browser have a stream: this one gives its connection back. */
+function onFull() {
+  disconnect();
+  link.phase = 'full';
+  link.onChange();
+}
+
+/** Until the page is shown again: it may be kept for the back button, and its picture is old then. */
+export function rest() {
+  disconnect();
+  leaveWindows();
+  link.onChange();
 }
 
 export function disconnect() {
@@ -167,6 +186,17 @@ export function watchSilence() {
   if (link.attempt && now() - link.heardAt > limit) retry(new Error('The stream fell silent'));
 }
 
+let skew = Date.now() - now();
+
+/** A device that slept has stopped one of its clocks: the server's is no longer known, and what the stream still holds is old. */
+export function watchClock() {
+  const before = skew;
+  skew = Date.now() - now();
+  if (Math.abs(skew - before) < CLOCK_JUMP_MS) return;
+  server.clock = null;
+  if (link.attempt) connect();
+}
+
 /** Frames a second that this viewer asked for and the server has. Those that its encoders skip are not the link's fault. */
 export function wantedRate() {
   return Math.min(link.rate.offeredPerSecond() * server.encodedShare, link.fps || Infinity);
@@ -191,7 +221,7 @@ export function setPaused(isPaused) {
 
 export function setAsleep(isAsleep) {
   link.asleep = isAsleep;
-  if (isAsleep) disconnect();
+  if (isAsleep) rest();
   else if (link.phase === 'closed' || link.phase === 'waiting') connect();
 }
 

@@ -9,12 +9,12 @@ export const canRead = Boolean(window.createImageBitmap && window.AbortControlle
 
 // Absolute: a page opened as http://user:password@… may not fetch relative addresses.
 const PATH = location.pathname.replace(/[^/]*$/, '');
-const BASE = location.origin + PATH;
+export const BASE = location.origin + PATH;
 export const TOKEN = new URLSearchParams(location.search).get('token');
 
 /** The server's address of `path`, with the token the page was opened with. */
-export function address(path) {
-  return BASE + path + (TOKEN ? (path.includes('?') ? '&' : '?') + 'token=' + encodeURIComponent(TOKEN) : '');
+export function address(path, base = BASE) {
+  return base + path + (TOKEN ? (path.includes('?') ? '&' : '?') + 'token=' + encodeURIComponent(TOKEN) : '');
 }
 
 /** What this browser remembers of this camera; '' for nothing. */
@@ -58,22 +58,29 @@ export const server = {
   onReport: [],                      // called with {report, before, asked, answered, wasGone}
   onAnswer: () => {},                // after every attempt, an answer or none
   timer: 0, isAsking: false,
+  timeouts: 0,                       // requests in a row that nobody answered in time
 };
 
 export const cameraNow = () => server.report.camera || {};
 export const isFresh = () => now() - server.at < SILENCE_MS;
 export const isCamera = (...states) => isFresh() && states.includes(cameraNow().state);
 
+/** Whether somebody can look at the page. */
+export const isSeen = () => !document.hidden || Boolean(document.pictureInPictureElement);
+
 export async function pollState() {
   clearTimeout(server.timer);
-  if (server.isAsking || document.hidden) return;
+  if (server.isAsking || !isSeen()) return;
   server.isAsking = true;
   const asked = now();
   try {
     const response = await ask('state');
     const answered = now();
     if (response.ok) takeReport(await response.json(), asked, answered);
-  } catch (error) { /* heardAt grows old by itself */ }
+    server.timeouts = 0;
+  } catch (error) {                  // heardAt grows old by itself
+    server.timeouts = error.name === 'AbortError' ? server.timeouts + 1 : 0;
+  }
   server.isAsking = false;
   server.timer = setTimeout(pollState, server.pollMs);
   server.onAnswer();
@@ -101,4 +108,70 @@ function setClock(offset, trip) {
   const hasJumped = best && Math.abs(offset - best.offset) > (trip + best.trip) / 2 + 0.05;
   if (!best || trip <= best.trip || hasJumped) server.clock = { offset, trip };
   else best.trip *= 1.1;
+}
+
+// ---- the other windows of this browser: it has six connections to a server, and each stream takes one ----
+
+const MOST_STREAMS = 5;              // one connection stays for everything else
+const ASK_AGAIN_MS = 2000;
+const ID = Math.random().toString(36).slice(2);
+
+export const windows = {
+  channel: null, timer: 0,
+  since: 0,                          // when this window's stream began, ms since 1970; 0 for none
+  others: new Map(),                 // the streams of other windows, by their ids: {since, isLive}
+  onFull: () => {}, onRoom: () => {},
+};
+
+const areOlder = () => Array.from(windows.others).filter(([id, { since }]) => since < windows.since || (since === windows.since && id < ID)).length;
+export const isAnotherLive = () => Array.from(windows.others.values()).some(({ isLive }) => isLive);
+
+/** Takes one of the places. The stream need not wait: `onFull` is called when five windows had theirs before, and
+    `onRoom` once there is a place again. */
+export function joinWindows(listeners) {
+  if (!window.BroadcastChannel) return;
+  if (!windows.channel) {
+    windows.channel = new BroadcastChannel('camfeed');
+    windows.channel.onmessage = ({ data }) => onWindow(data);
+  }
+  Object.assign(windows, listeners, { since: windows.since || Date.now() });
+  askWindows();
+}
+
+/** Makes room for another window. */
+export function leaveWindows() {
+  clearTimeout(windows.timer);
+  if (!windows.channel) return;
+  windows.since = 0;
+  tellWindows({});
+  windows.channel.close();
+  windows.channel = null;
+}
+
+const tellWindows = (question) => windows.channel.postMessage(Object.assign({ id: ID, since: windows.since, isLive: now() - server.heardAt < 2000 }, question));
+
+function askWindows() {
+  windows.others.clear();
+  tellWindows({ isQuestion: true });
+}
+
+function onWindow({ id, since, isLive, isQuestion }) {
+  if (since) windows.others.set(id, { since, isLive }); else windows.others.delete(id);
+  if (isQuestion && windows.since) tellWindows({});
+  if (windows.since && areOlder() >= MOST_STREAMS) {
+    windows.since = 0;
+    tellWindows({});
+    awaitRoom();
+    windows.onFull();
+  }
+}
+
+/** Asks who has a stream, and takes one when few enough have answered. */
+function awaitRoom() {
+  clearTimeout(windows.timer);
+  windows.timer = setTimeout(() => {
+    if (windows.others.size < MOST_STREAMS) return windows.onRoom();
+    askWindows();
+    awaitRoom();
+  }, ASK_AGAIN_MS);
 }

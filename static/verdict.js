@@ -5,6 +5,7 @@ const IN_TIME_S = 0.5;               // and below this it is live again
 const WEAK_DBM = -75;                // a Wi-Fi signal below this loses frames
 const SLOW_BELOW = [0.7, 0.85];      // share of the frames that arrive: slow below the first, until above the second
 const SLOW_AFTER_MS = 4000;          // and only when that has lasted
+const ROUND_RATES = [25, 20, 15, 12, 10, 8, 6, 5, 4, 3, 2, 1, 0.5, 0.2];
 const PICTURES_ON_THE_WAY = 3;       // one is shown, one arrives and one waits in the network
 
 // ---- words ----
@@ -13,7 +14,8 @@ export function span(seconds) {
   if (seconds < 120) return Math.floor(seconds) + ' s';
   return seconds < 7200 ? Math.floor(seconds / 60) + ' min' : Math.floor(seconds / 3600) + ' h';
 }
-export const ageText = (age) => age < 10 ? age.toFixed(1) + ' s' : span(age);
+const secondsText = (age) => age < 10 ? age.toFixed(1) + ' s' : span(age);
+export const ageText = (age) => age < 0.05 ? 'now' : secondsText(age) + ' old';
 export const rateText = (rate) => rate >= 9.5 ? String(Math.round(rate)) : String(Number(rate.toFixed(1)));
 
 /** A label as it is spoken, and as it stands in the title: it must not change each second. */
@@ -21,6 +23,8 @@ export const withoutNumbers = (label) => label.replace(/:? \d.*/, '');
 
 /** Our own or the server's words; not the browser's, such as "Failed to fetch". */
 export const wordsOf = (error, otherwise = 'no answer from the server') => error.name === 'Error' ? error.message : otherwise;
+
+export const TOO_MANY = 'Too many windows of this camera are open in this browser';
 
 // ---- the verdict ----
 
@@ -40,10 +44,13 @@ export function verdict(known) {
     return { state: 'paused', tone: 'quiet', label, mark: label };
   }
   if (isAsleep) return { state: 'hidden', tone: 'quiet', label: 'Resting' };
+  if (phase === 'full' || (phase !== 'open' && silence > 5 && known.isAnotherLive)) {
+    return { state: 'full', tone: 'warn', label: 'Too many windows', title: TOO_MANY, text: 'Close one of them, and the picture comes here' };
+  }
   if (isCamera('offline')) {
     const since = camera.since_s >= 0 ? ' ' + span(camera.since_s + reportAge) : '';
-    const text = (camera.reason || 'no picture from the camera') + '\nThe picture returns by itself';
-    return { state: 'offline', tone: 'bad', label: 'Camera offline' + since, title: 'The camera is gone', text };
+    const text = (camera.reason || 'It gives no reason') + '\nThe picture returns by itself';
+    return { state: 'offline', tone: 'bad', label: 'Camera offline' + since, title: camera.gone ? 'The camera is gone' : 'No picture from the camera', text };
   }
   if (failure && failure.isRefusal) {
     const text = failure.message + '\nTrying again…';
@@ -67,7 +74,7 @@ export function verdict(known) {
   const late = age - known.liveAge;
   if (late > (before === 'stale' ? IN_TIME_S : LATE_S[0])) {
     const tone = late > LATE_S[1] ? 'bad' : 'warn';
-    return { state: 'stale', tone, label: 'Not live', mark: 'This picture is ' + ageText(age) + ' old' };
+    return { state: 'stale', tone, label: 'Not live', mark: 'This picture is ' + ageText(age) };
   }
   if (known.slow.is) return { state: 'slow', tone: 'warn', label: 'Slow connection' + known.slow.rates };
   if (camera.fallback) return { state: 'live', tone: 'warn', label: 'No camera' };    // the test pattern itself says the rest
@@ -101,6 +108,9 @@ export function pace(slow, received, wanted, time) {
   const rates = isSlow ? ': ' + rateText(received) + ' of ' + rateText(wanted) + ' fps' : '';
   return { is: hasLasted ? isSlow : is, since: isOther && !hasLasted ? since || time : 0, rates };
 }
+
+/** The rate for a link over which `received` frames a second arrive: a round one, a little below. */
+export const fittingRate = (received) => ROUND_RATES.find((rate) => rate <= 0.9 * received) || ROUND_RATES[ROUND_RATES.length - 1];
 
 /** What ails the server's machine, a line each; what it does not know is not said. */
 export function complaints(health) {

@@ -1,10 +1,11 @@
 // What the page says, written where it changed, and spoken.
 
-import { link, painter, pictureAge, wantedRate } from './player.js';
-import { cameraNow, isFresh, now, pollState, server } from './server.js';
-import { ageText, complaints, liveAge, pace, rateText, verdict, withoutNumbers } from './verdict.js';
+import { link, painter, pictureAge, wantedRate, watchClock, watchSilence } from './player.js';
+import { cameraNow, isAnotherLive, isFresh, now, pollState, server } from './server.js';
+import { TOO_MANY, ageText, complaints, liveAge, pace, rateText, verdict, withoutNumbers } from './verdict.js';
 
 const POLL_MS = { live: 2000, slow: 2000, paused: 10000, idle: 400, opening: 400 };   // by state; else a second
+const UNANSWERED = 3;                // so often in a row the server did not answer while its pictures came: other windows have the connections
 
 export const $ = (id) => document.getElementById(id);
 
@@ -48,8 +49,15 @@ function judge() {
     phase: link.phase, failures: link.failures, failure: link.failure, reads: link.reads, slow: link.slow,
     hasPicture: Boolean(painter.painted), age: pictureAge(),
     liveAge: liveAge([link.fps, cameraNow().fps], link.period / 1000),
-    isOnline: navigator.onLine !== false,
+    isOnline: navigator.onLine !== false, isAnotherLive: isAnotherLive(),
   });
+}
+
+/** Several times a second, to see what nobody tells. */
+export function tick() {
+  watchClock();
+  watchSilence();
+  refresh();
 }
 
 export function refresh() {
@@ -65,7 +73,7 @@ export function refresh() {
   sayFacts(seen.state);
   sayCamera(seen.state);
   sayPause();
-  say('health', isFresh() ? complaints(server.report.health || {}) : '');
+  say('health', server.timeouts >= UNANSWERED && seen.state !== 'full' ? TOO_MANY : isFresh() ? complaints(server.report.health || {}) : '');
   if (!link.reads && !saidPlaying) {
     saidPlaying = true;
     toast('This browser plays the stream itself: the page cannot tell how old the picture is, or whether it moves');
@@ -87,7 +95,7 @@ function sayFacts(state) {
   const viewers = Math.max(1, (server.report.stream || {}).viewers);   // we are one, whatever the last poll said
   const isBehind = link.rate.isSettled(now()) && shown < 0.8 * received && received - shown > 1;
   say('fps', isRunning && state !== 'slow' && received ? (isBehind ? rateText(shown) + ' of ' : '') + rateText(received) + ' fps' : '');
-  say('age', isRunning && state !== 'frozen' && age !== null ? (link.reads ? ageText(age) + ' old' : 'age unknown') : '');
+  say('age', isRunning && state !== 'frozen' && age !== null ? (link.reads ? ageText(age) : 'age unknown') : '');
   say('viewers', isRunning && viewers ? viewers + (viewers === 1 ? ' viewer' : ' viewers') : '');
   if (painter.painted) $('picture').dataset.sequence = painter.painted.sequence;
 }
