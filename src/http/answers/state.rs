@@ -62,7 +62,7 @@ fn describe(app: &App) -> Value {
         // The clock of the capture times, Unix seconds: pages compare them with it. It is the
         // server's own, unless the pictures come from a server with another one.
         "now": clock(app).as_secs_f64(),
-        "name": rustix::system::uname().nodename().to_string_lossy(),
+        "name": camera.config.name.as_str(),
         // What everybody is asked for: the page shows commands that bring it.
         "access": { "password": app.access.has_password() },
         "camera": {
