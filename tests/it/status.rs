@@ -1,11 +1,11 @@
 //! `/state`, `/healthz` and the answers to what does not exist.
 
 use crate::{
-    camfeed::{Camfeed, SMALL, SOON, eventually},
+    camfeed::{Camfeed, Folder, SMALL, SOON, eventually, run},
     http::{Parts, ask, get},
 };
 use serde_json::Value;
-use std::net::SocketAddr;
+use std::{fs, net::SocketAddr};
 
 /// `/state`, parsed.
 pub fn state(address: SocketAddr) -> Value {
@@ -53,6 +53,33 @@ fn state_has_every_promised_field() {
     assert_eq!(state["stream"]["viewers"], 1);
     assert!(state["viewers"][0]["sent"].as_u64().unwrap() >= 10);
     assert!(state["stream"]["age_ms"].as_f64().unwrap() < 1000.0);
+}
+
+#[test]
+fn a_camera_is_called_by_its_option_else_its_instance_else_its_host() {
+    let host = String::from_utf8(run("uname", &["-n"]).stdout).unwrap();
+    let folder = Folder::new();
+    let path = folder.file("garden.conf");
+    let instance: &[(&str, &str)] = &[("CAMFEED_NAME", "garden")];
+    for (options, environment, name, title) in [
+        ("", &[][..], host.trim(), host.trim()),
+        ("", &[("CAMFEED_NAME", "")], host.trim(), host.trim()),
+        ("", instance, "garden", "garden"),
+        (
+            "--name Front & back",
+            instance,
+            "Front & back",
+            "Front &amp; back",
+        ),
+    ] {
+        fs::write(&path, format!("--source {SMALL}\n{options}\n")).unwrap();
+        let args = ["--config", path.as_str()];
+        let camfeed = Camfeed::start_with("127.0.0.1:0", &args, environment);
+        assert_eq!(state(camfeed.address)["name"], name);
+        // Also without a script.
+        let page = get(camfeed.address, "/").text();
+        assert!(page.contains(&format!("<title>{title}</title>")), "{page}");
+    }
 }
 
 #[test]

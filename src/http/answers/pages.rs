@@ -19,6 +19,9 @@ const LINKS: [&str; 6] = [
     "snapshot.jpg",
 ];
 
+/// What stands in the page for its title.
+const TITLE: &str = "<title>camfeed</title>";
+
 /// An embedded file.
 #[derive(Debug)]
 pub struct Page {
@@ -58,7 +61,9 @@ impl Page {
         let policy = format!("{POLICY}{}", app.frame_ancestors);
         let content_type = format!("{}; charset=utf-8", self.media_type);
         let token = app.access.token_in(query);
-        Response::new(200, &content_type, self.body_with(token.as_deref()))
+        let body = self.body_with(token.as_deref());
+        let body = self.titled(body, app.camera.config.name.as_str());
+        Response::new(200, &content_type, body)
             .with("Cache-Control", "no-cache")
             .with("Content-Security-Policy", &policy)
             .with("Referrer-Policy", "no-referrer")
@@ -79,6 +84,24 @@ impl Page {
             _ => Cow::Borrowed(self.body),
         }
     }
+
+    /// `body`, a page's with `name` as its title: the tab has it without a script, too.
+    fn titled(&self, body: Cow<'static, [u8]>, name: &str) -> Cow<'static, [u8]> {
+        match std::str::from_utf8(&body) {
+            Ok(text) if self.media_type == "text/html" => {
+                let title = format!("<title>{}</title>", escaped(name));
+                Cow::Owned(text.replacen(TITLE, &title, 1).into_bytes())
+            }
+            _ => body,
+        }
+    }
+}
+
+/// `text` as HTML.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 #[cfg(test)]
@@ -99,5 +122,26 @@ mod tests {
         }
         assert_eq!(*INDEX.body_with(None), *INDEX.body);
         assert_eq!(*SCRIPT.body_with(Some("abc")), *SCRIPT.body);
+    }
+
+    #[test]
+    fn the_page_has_the_cameras_name_as_its_title() {
+        for (name, title) in [
+            ("Garden", "<title>Garden</title>"),
+            (
+                "<b>&amp;</title>",
+                "<title>&lt;b&gt;&amp;amp;&lt;/title&gt;</title>",
+            ),
+            ("$1 \\0", "<title>$1 \\0</title>"),
+        ] {
+            let body = INDEX.titled(INDEX.body_with(None), name).into_owned();
+            let text = String::from_utf8(body).expect("UTF-8");
+            assert_eq!(text.matches("<title>").count(), 1);
+            assert!(text.contains(title), "{name}");
+            let rest = text.replace(title, TITLE);
+            assert_eq!(rest.as_bytes(), INDEX.body, "{name}: nothing else changes");
+        }
+        let script = SCRIPT.titled(SCRIPT.body_with(None), "x");
+        assert_eq!(*script, *SCRIPT.body);
     }
 }
