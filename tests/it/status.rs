@@ -108,6 +108,28 @@ fn healthz_tells_a_picture_from_none() {
 }
 
 #[test]
+fn only_a_camera_that_is_not_there_is_gone() {
+    let folder = Folder::new();
+    let (sound, none) = (folder.file("sound.wav"), folder.file("none.avi"));
+    fs::write(&sound, "no film").unwrap();
+    for (source, is_gone) in [
+        (none.as_str(), true),
+        ("/dev/video254", true),
+        (&sound, false),
+        ("http://127.0.0.1:1/stream", false),
+        ("rtsp://127.0.0.1:1/stream", false),
+    ] {
+        let camfeed = Camfeed::start(&["--source", source]);
+        camfeed.wait_log("cannot open");
+        let camera = state(camfeed.address)["camera"].take();
+        assert_eq!(camera["state"], "offline", "{camera:#}");
+        assert_eq!(camera["gone"], is_gone, "{camera:#}");
+    }
+    let camfeed = Camfeed::online(&["--source", SMALL]);
+    assert_eq!(state(camfeed.address)["camera"]["gone"], false);
+}
+
+#[test]
 fn a_slow_source_is_healthy_from_its_first_picture_on() {
     let camfeed = Camfeed::online(&["--source", "test:320x240@0.5"]);
     // Until the second picture, which is the first that counts.

@@ -45,6 +45,7 @@ fn describe(app: &App) -> Value {
     let (healthy, age) = (observation.health().is_well(), observation.age());
     let time_in_state = observation.since();
     let (status, measured_fps) = (observation.status, observation.measured_fps);
+    let is_gone = status.is_gone();
     let facts = status.facts;
     let is_new = time_in_state < Duration::from_secs(2);
     // As measured; as the source says it, before there is a measure.
@@ -89,6 +90,9 @@ fn describe(app: &App) -> Value {
             "repaired": stats.repaired.get(),
             "reopened": stats.reopened.get(),
             "reason": status.reason,
+            // It is not there; false for one that is there and gives no picture, or whose server does
+            // not answer.
+            "gone": is_gone,
             // The very same picture comes again and again.
             "frozen": camera.is_frozen(),
             // The test pattern stands in for a camera that was not found.
