@@ -83,6 +83,44 @@ fn a_camera_is_called_by_its_option_else_its_instance_else_its_host() {
 }
 
 #[test]
+fn state_names_the_addresses_that_other_machines_open() {
+    let addresses = |address: SocketAddr| -> Vec<SocketAddr> {
+        let state = state(address);
+        let texts = state["access"]["addresses"].as_array().expect("a list");
+        let texts = texts.iter().map(|text| text.as_str().expect("a text"));
+        texts.map(|text| text.parse().expect("host:port")).collect()
+    };
+    for (listen, serves_v6) in [("0.0.0.0:0", false), ("[::]:0", true)] {
+        let camfeed = Camfeed::start_at(listen, &["--source", SMALL]);
+        let found = addresses(camfeed.address);
+        assert!(found.len() <= 4, "{found:?}");
+        assert!(
+            serves_v6 || found.iter().all(SocketAddr::is_ipv4),
+            "{found:?}"
+        );
+        for address in &found {
+            assert!(!address.ip().is_loopback(), "{address}");
+            assert_eq!(address.port(), camfeed.address.port());
+            // It is this very server.
+            let there = get(*address, "/state");
+            assert_eq!(there.status, 200, "{address}");
+        }
+        // The best of them is in the log, too.
+        camfeed.wait_log("camera online");
+        let said = camfeed.log();
+        match found.first() {
+            Some(best) => assert!(
+                said.contains(&format!("machines: http://{best}/")),
+                "{said}"
+            ),
+            None => assert!(!said.contains("on other machines"), "{said}"),
+        }
+    }
+    let inner = Camfeed::start(&["--source", SMALL]);
+    assert_eq!(addresses(inner.address), []);
+}
+
+#[test]
 fn nothing_is_encoded_while_nobody_watches() {
     let camfeed = Camfeed::online(&["--source", SMALL]);
     let captured = |state: &Value| state["camera"]["captured"].as_u64().unwrap();

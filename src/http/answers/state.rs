@@ -57,6 +57,9 @@ fn describe(app: &App) -> Value {
     // Of the picture as it is served.
     let size = facts.size.map(|size| camera.config.turn.of(size));
     let viewers = app.viewers.viewers();
+    let addresses = app
+        .addresses
+        .get(now, || app.listening.addresses_elsewhere());
     let mut state = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_s": rounded(app.started.elapsed().as_secs_f64()),
@@ -65,7 +68,11 @@ fn describe(app: &App) -> Value {
         "now": clock(app).as_secs_f64(),
         "name": camera.config.name.as_str(),
         // What everybody is asked for: the page shows commands that bring it.
-        "access": { "password": app.access.has_password() },
+        // And by which addresses other machines reach it, best first.
+        "access": {
+            "password": app.access.has_password(),
+            "addresses": *addresses,
+        },
         "camera": {
             "state": status.state.name(),
             // As `/healthz` says it.
