@@ -34,8 +34,8 @@ pub fn answer(request: &Request, app: &App) -> Response {
         Err(line) => return Response::text(400, line),
     };
     let Some(_place) = app.waiters.enter() else {
-        return Response::text(503, "too many wait for a picture already\n")
-            .with("Retry-After", "2");
+        let line = "as many people as allowed are waiting for a picture\n";
+        return Response::text(503, line).with("Retry-After", "2");
     };
     let slot = &app.camera.slot;
     if let Some(frame) = live_frame(slot, asked_for) {

@@ -177,7 +177,10 @@ fn an_address_with_as_many_as_it_may_have_is_told_so() {
     stand.wait_until(|connections| connections.open() == 1);
     // It has asked already, and reads why all the same.
     let mut second = stand.connect(HEALTH);
-    assert!(read_all(&mut second).starts_with("HTTP/1.1 503 "));
+    let refusal = read_all(&mut second);
+    assert!(refusal.starts_with("HTTP/1.1 503 "), "{refusal}");
+    let line = "\r\n\r\nas many connections as allowed come from this address\n";
+    assert!(refusal.ends_with(line), "{refusal}");
     stand.publish(4);
     assert!(read_all(&mut first).ends_with("\r\n\r\naaaa"));
     drop(first);
