@@ -142,8 +142,8 @@ read_answer() {
 	*) name=${name%%;*} ;;
 	esac
 	case $name in
-	*[!A-Za-z0-9.-]*) name='' ;;
-	camfeed-[0-9]*T[0-9]*Z.jpg) ;;
+	*[!A-Za-z0-9._-]*) name='' ;;
+	camfeed-[0-9]*T[0-9]*Z.jpg | camfeed-*-[0-9]*T[0-9]*Z.jpg) ;;
 	*) name='' ;;
 	esac
 	# Other servers count from whenever.

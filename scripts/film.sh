@@ -43,10 +43,15 @@ make_film() {
 	echo "$second: $frames pictures$([ $broken = 0 ] || echo ", $broken broken ones left out")"
 }
 
-# The pictures under this folder, oldest first: their names begin with a time in UTC, the names of their
+# The pictures under this folder, oldest first: their names end with a time in UTC, the names of their
 # folders with one that summer time moves.
 list_pictures() {
-	find . -type f -name '[!.]*.jpg' | awk -F / '{ print $NF "/" $0 }' | LC_ALL=C sort | cut -d / -f 2-
+	find . -type f -name '[!.]*.jpg' | awk -F / '{
+		time = $NF
+		if (time ~ /-[0-9]+T[0-9.]+Z\.jpg$/)
+			sub(/.*-/, "", time)
+		print time "/" $0
+	}' | LC_ALL=C sort | cut -d / -f 2-
 }
 
 # Sets $width and $height to those of the first picture, made even, as H.264 needs them.

@@ -112,8 +112,11 @@ pub enum Error {
 /// Why a device gives no pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// It is not there.
+    /// It is not there: unplugged, or no such node, module or file.
     Missing,
+    /// It may be there and is not found: its server does not answer or has no such stream, or what reads it
+    /// does not know it.
+    Unreachable,
     /// Another program has it.
     Busy,
     /// This user may not open it.
@@ -188,7 +191,7 @@ impl Cause {
     /// What `--check` and `--list` end with because of it.
     pub fn exit_code(self) -> u8 {
         match self {
-            Cause::Missing => 3,
+            Cause::Missing | Cause::Unreachable => 3,
             Cause::Busy => 4,
             Cause::Forbidden => 5,
             Cause::Silent => 6,
@@ -201,6 +204,7 @@ impl Cause {
     fn words(self) -> &'static str {
         match self {
             Cause::Missing => "it is not there",
+            Cause::Unreachable => "it cannot be reached",
             Cause::Busy => "another program is using it",
             Cause::Forbidden => "permission denied",
             Cause::Silent => "it gives no picture",

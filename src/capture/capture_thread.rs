@@ -365,7 +365,8 @@ impl CaptureThread {
 
 /// Why a camera that is there did not open; `None` where none is there.
 fn hint(error: &Error) -> Option<String> {
-    let is_there = error.cause() != Cause::Missing || seen_by_kernel().is_some();
+    let is_found = !matches!(error.cause(), Cause::Missing | Cause::Unreachable);
+    let is_there = is_found || seen_by_kernel().is_some();
     let words = error.to_string();
     // Nobody has asked for that by name.
     let words = match words.strip_prefix("cannot open csi") {

@@ -387,8 +387,7 @@ impl<W: Environment> Supervisor<W> {
         let pause = self.back_off.take(self.are_modules());
         self.phase = Phase::Waiting { until: now + pause };
         let since = self.outages.began().unwrap_or(now);
-        self.camera.status().nameless = Some(error.nameless().to_owned());
-        self.set_status(State::Offline, &error.to_string(), since);
+        self.camera.status().go_offline(error, since);
         self.camera.use_controls(None);
         // Said last: whoever reads the log may ask at once.
         debug!("{error}; next try in {} ms", pause.as_millis());

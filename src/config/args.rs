@@ -4,8 +4,8 @@
 //! is allowed, before anything is started.
 
 use crate::config::{
-    Device, EncodeMode, Flip, Fps, FrameAncestors, HostPattern, Listen, Origin, PixelFormat,
-    Rotate, Size, shown_word,
+    CameraName, Device, EncodeMode, Flip, Fps, FrameAncestors, HostPattern, Listen, Origin,
+    PixelFormat, Rotate, Size, shown_word,
     values::{control_settings, number, overlay, seconds},
 };
 use argh::{EarlyExit, FromArgs};
@@ -34,6 +34,11 @@ pub struct Args {
     /// default 0.0.0.0:8080
     #[argh(option, default = "Listen::default()", arg_name = "A")]
     pub listen: Listen,
+
+    /// what this camera is called on its page, in file names, /state and /metrics, 1 to 64 letters;
+    /// default NAME where the service is camfeed@NAME, else this machine's host name
+    #[argh(option, arg_name = "NAME")]
+    pub name: Option<CameraName>,
 
     /// picture size to ask of the camera or the test pattern; default the source's own, of a camera
     /// module 1280x720, or 1280x960 where its sensor is 4:3
@@ -71,8 +76,8 @@ pub struct Args {
     #[argh(option, default = "Flip::None", arg_name = "h|v|hv")]
     pub flip: Flip,
 
-    /// text to burn into the picture: time (date and time) or any text with strftime fields such
-    /// as "Garden %H:%M"; decodes and encodes the camera's JPEGs; default none
+    /// text to burn into the picture: time (date and time) or any text with strftime fields and
+    /// {name}, such as "{name} %H:%M"; decodes and encodes the camera's JPEGs; default none
     #[argh(option, from_str_fn(overlay), arg_name = "TEXT")]
     pub overlay: Option<String>,
 

@@ -1,11 +1,12 @@
 //! What the program was told.
 //!
 //! `args` is the command line and `file` where else options may stand; `settings` says what both mean.
-//! `device`, `access` and `values` say what each option takes, `source_text` how much of a source is
+//! `device`, `access`, `camera_name` and `values` say what each option takes, `source_text` how much of a source is
 //! shown.
 
 mod access;
 pub mod args;
+mod camera_name;
 mod device;
 mod file;
 mod settings;
@@ -13,6 +14,7 @@ mod source_text;
 mod values;
 
 pub use access::{AccessConfig, FrameAncestors, HostPattern, is_under, without_secrets};
+pub use camera_name::CameraName;
 pub use device::{Device, Pattern};
 pub use file::ConfigFile;
 pub use settings::{CameraConfig, Config, ServerConfig};

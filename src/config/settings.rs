@@ -4,8 +4,8 @@
 
 use crate::{
     config::{
-        AccessConfig, Device, EncodeMode, Fps, FrameAncestors, Listen, Orientation, Origin,
-        PixelFormat, Size, args::Args,
+        AccessConfig, CameraName, Device, EncodeMode, Fps, FrameAncestors, Listen, Orientation,
+        Origin, PixelFormat, Size, args::Args,
     },
     system::limits::RequestedLimits,
 };
@@ -23,6 +23,8 @@ pub struct Config {
 /// What one camera was told.
 #[derive(Debug, Clone)]
 pub struct CameraConfig {
+    /// What it is called.
+    pub name: CameraName,
     /// What is opened.
     pub device: Device,
     /// Asked of the camera; `None` leaves it to the source.
@@ -39,7 +41,7 @@ pub struct CameraConfig {
     pub encode: EncodeMode,
     /// How the picture is turned.
     pub turn: Orientation,
-    /// Text burnt into the picture.
+    /// Text burnt into the picture: strftime fields of the capture time, local.
     pub overlay: Option<String>,
     /// Controls set at each opening, in their order.
     pub settings: Vec<(String, String)>,
@@ -86,6 +88,7 @@ pub struct ServerConfig {
 
 impl From<Args> for Config {
     fn from(args: Args) -> Config {
+        let name = args.name.unwrap_or_else(CameraName::of_machine);
         Config {
             camera: CameraConfig {
                 device: args.source,
@@ -99,11 +102,12 @@ impl From<Args> for Config {
                     rotate: args.rotate,
                     flip: args.flip,
                 },
-                overlay: args.overlay,
+                overlay: args.overlay.map(|text| name.put_into(&text)),
                 settings: args.set.concat(),
                 timeout: args.camera_timeout,
                 idle_timeout: args.idle_timeout,
                 warmup: args.warmup,
+                name,
             },
             server: ServerConfig {
                 listen: args.listen,
@@ -123,5 +127,18 @@ impl From<Args> for Config {
                 has_controls: !args.no_controls,
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::args;
+
+    #[test]
+    fn the_cameras_name_is_written_into_the_overlay() {
+        let words = ["--name", "100 %H", "--overlay", "{name} %M"];
+        let config = Config::from(args::parse(&words).expect("good"));
+        assert_eq!(config.camera.overlay.as_deref(), Some("100 %%H %M"));
     }
 }

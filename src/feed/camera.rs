@@ -78,6 +78,7 @@ impl Camera {
                 since: Instant::now(),
                 reason: Some("the camera is being opened".to_owned()),
                 nameless: None,
+                cause: None,
                 facts,
             }),
             sequence: AtomicU64::new(0),

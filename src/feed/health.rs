@@ -156,6 +156,7 @@ mod tests {
                     since: ago(since),
                     reason: None,
                     nameless: None,
+                    cause: None,
                     facts,
                 },
                 last_captured: last_captured.map(ago),

@@ -1,6 +1,9 @@
 //! What the supervisor knows of a camera at present, and what its source really gives.
 
-use crate::config::Size;
+use crate::{
+    config::Size,
+    error::{Cause, Error},
+};
 use std::{path::PathBuf, time::Instant};
 
 /// What the supervisor knows of a camera.
@@ -14,8 +17,26 @@ pub struct Status {
     pub reason: Option<String>,
     /// Why it was last offline, without the name of any source.
     pub nameless: Option<String>,
+    /// Why it was last offline, for programs.
+    pub cause: Option<Cause>,
     /// What was really opened.
     pub facts: SourceInfo,
+}
+
+impl Status {
+    /// There has been no picture `since` then, at present because of `error`.
+    pub fn go_offline(&mut self, error: &Error, since: Instant) {
+        (self.state, self.since) = (State::Offline, since);
+        self.reason = Some(error.to_string());
+        self.nameless = Some(error.nameless().to_owned());
+        self.cause = Some(error.cause());
+    }
+
+    /// True for a camera that is not there. One that is there and gives no picture is not gone, nor is one
+    /// whose server does not answer.
+    pub fn is_gone(&self) -> bool {
+        self.state == State::Offline && self.cause == Some(Cause::Missing)
+    }
 }
 
 /// State of a camera.

@@ -7,7 +7,7 @@ use crate::{
     feed::stats::{Counter, Rate},
     system::log_limit::LogLimiter,
 };
-use log::info;
+use log::{info, warn};
 use parking_lot::{Condvar, Mutex};
 use std::{
     collections::BTreeMap,
@@ -32,6 +32,8 @@ pub struct Viewers {
     pub evicted: Counter,
     /// Lines about those who come and go.
     lines: LogLimiter,
+    /// Lines about those for whom there is no place.
+    full_lines: LogLimiter,
     /// Lines about those who were let go, which the others do not crowd out.
     stall_lines: LogLimiter,
 }
@@ -123,11 +125,12 @@ impl Viewers {
             left: Condvar::new(),
             evicted: Counter::default(),
             lines: LogLimiter::per_minute(LINES),
+            full_lines: LogLimiter::per_minute(1),
             stall_lines: LogLimiter::per_minute(LINES / 2),
         })
     }
 
-    /// A place for a viewer; `None` when all are taken.
+    /// A place for a viewer; `None` when all are taken, which the log says with the option.
     pub fn admit(self: &Arc<Viewers>, id: u64, peer: String) -> Option<Admission> {
         let viewer = Arc::new(Viewer {
             id,
@@ -140,11 +143,20 @@ impl Viewers {
         });
         let count = {
             let mut viewers = self.admitted.lock();
-            if viewers.by_id.len() >= self.max_viewers {
-                return None;
+            let is_free = viewers.by_id.len() < self.max_viewers;
+            if is_free {
+                viewers.by_id.insert(id, Arc::clone(&viewer));
             }
-            viewers.by_id.insert(id, Arc::clone(&viewer));
-            viewers.by_id.len()
+            is_free.then_some(viewers.by_id.len())
+        };
+        let Some(count) = count else {
+            if let Some(suppressed) = self.full_lines.permit() {
+                let (max, peer) = (self.max_viewers, &viewer.peer);
+                warn!(
+                    "viewer refused: all places are taken (--max-viewers) peer={peer} viewers={max}{suppressed}"
+                );
+            }
+            return None;
         };
         if let Some(suppressed) = self.lines.permit() {
             info!(

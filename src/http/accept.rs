@@ -206,7 +206,10 @@ impl Acceptor {
         // Apart, so that the lock is not held while writing.
         let connection = shared.lock().take();
         if let Some(connection) = connection {
-            serve::refuse_at_once(&connection, "no thread is free; try again\n");
+            serve::refuse_at_once(
+                &connection,
+                "the server has no room for another connection\n",
+            );
         }
     }
 

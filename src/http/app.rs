@@ -4,7 +4,10 @@ use crate::{
     config::{FrameAncestors, Origin},
     feed::{camera::Camera, viewers::Viewers},
     http::{
-        auth::AccessControl, net::open_connections::OpenConnections, waiter_limit::WaiterLimit,
+        address_cache::AddressCache,
+        auth::AccessControl,
+        net::{listener::Listener, open_connections::OpenConnections},
+        waiter_limit::WaiterLimit,
     },
     system::machine::LatestHealth,
 };
@@ -22,6 +25,10 @@ pub struct App {
     pub viewers: Arc<Viewers>,
     /// Who may look.
     pub access: Arc<AccessControl>,
+    /// What is listened on.
+    pub listening: Arc<Listener>,
+    /// By which addresses that is reached.
+    pub addresses: AddressCache,
     /// The machine's.
     pub health: Arc<LatestHealth>,
     /// The open connections.

@@ -12,6 +12,7 @@
 //! slot, its numbers, its status and its controls.
 
 mod accept;
+mod address_cache;
 mod answers;
 mod app;
 mod auth;
@@ -32,6 +33,7 @@ use crate::{
     system::{limits::Limits, machine::LatestHealth},
 };
 use accept::Acceptor;
+use address_cache::AddressCache;
 use app::App;
 pub use auth::AccessControl;
 use log::info;
@@ -124,6 +126,8 @@ impl Server {
             camera: Arc::clone(camera),
             viewers: Viewers::new(limits.viewers),
             access: self.access,
+            listening: Arc::clone(&self.listening),
+            addresses: AddressCache::default(),
             health,
             connections: OpenConnections::new(limits.connections, config.max_per_address),
             waiters: WaiterLimit::new((limits.connections - limits.viewers) / 2),

@@ -36,7 +36,7 @@ const READ_BYTES: usize = 2048;
 /// its thread is to have touched no more of its stack than it must.
 pub fn serve(mut connection: Connection, app: &App) {
     if !connection.is_allowed() {
-        let line = "this address has as many connections as it may have (--max-per-address)\n";
+        let line = "as many connections as allowed come from this address\n";
         return finish(&connection, 503, line);
     }
     let mut input = Input::new();

@@ -1,5 +1,7 @@
 //! How many clients may wait for a picture at once.
 
+use crate::system::log_limit::LogLimiter;
+use log::warn;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Those who may wait for a picture at once: each has a thread, and while the camera is away all
@@ -8,6 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub struct WaiterLimit {
     most: usize,
     now: AtomicUsize,
+    /// Log lines about those who may not.
+    full_lines: LogLimiter,
 }
 
 /// One of them; leaves when dropped.
@@ -19,13 +23,22 @@ impl WaiterLimit {
         WaiterLimit {
             most,
             now: AtomicUsize::new(0),
+            full_lines: LogLimiter::per_minute(1),
         }
     }
 
-    /// One more, until the result is dropped; `None` when there are as many as there may be.
+    /// One more, until the result is dropped; `None` when there are as many as there may be, which the log
+    /// says with the option.
     pub fn enter(&self) -> Option<Waiter<'_>> {
         let waiter = Waiter(self);
-        (self.now.fetch_add(1, Ordering::Relaxed) < self.most).then_some(waiter)
+        if self.now.fetch_add(1, Ordering::Relaxed) < self.most {
+            return Some(waiter);
+        }
+        if let Some(suppressed) = self.full_lines.permit() {
+            let most = self.most;
+            warn!("snapshot refused: {most} wait for a picture (--max-connections){suppressed}");
+        }
+        None
     }
 }
 

@@ -14,6 +14,7 @@ fn a_bad_option_is_named_with_its_value_and_what_is_allowed() {
         ("--source", "test:9x9", "16 to 8192"),
         ("--source", "ftp://host", "allowed are auto"),
         ("--listen", "8080", "ADDR:PORT"),
+        ("--name", "\u{200b}", "1 to 64 letters"),
         ("--size", "big", "WIDTHxHEIGHT"),
         ("--fps", "0", "0.1 to 240"),
         ("--quality", "101", "1 to 100"),

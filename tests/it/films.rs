@@ -67,13 +67,24 @@ fn a_film_shows_every_whole_picture_in_the_order_of_time() {
     for tools in [Tools::Wget, Tools::Busybox] {
         let folder = Folder::new();
         let lapse = folder.0.join("my lapse");
-        // A folder's day is local, a name's is not: the first two come before what their folder says.
+        // A folder's day is local, a name's is not: the first two come before what their folder says. A camera
+        // may have been renamed.
         for (name, level, width, height) in [
             ("2026-11-24/camfeed-20261123T233000.000Z.jpg", 40, 321, 241),
-            ("2026-11-24/camfeed-20261123T234000.000Z.jpg", 70, 321, 241),
+            (
+                "2026-11-24/camfeed-zoo-20261123T234000.000Z.jpg",
+                70,
+                321,
+                241,
+            ),
             ("2026-11-23/camfeed-20261123T235000.000Z.jpg", 100, 321, 241),
             ("2026-11-24/camfeed-20261124T000000.000Z.jpg", 130, 640, 482),
-            ("2026-11-24/camfeed-20261124T010000.000Z.jpg", 160, 160, 120),
+            (
+                "2026-11-24/camfeed-2-20261124T010000.000Z.jpg",
+                160,
+                160,
+                120,
+            ),
             ("2026-11-25/camfeed-20261125T000000.000Z.jpg", 190, 321, 241),
         ] {
             write_grey(&lapse.join(name), level, width, height);

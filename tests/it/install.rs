@@ -199,6 +199,11 @@ fn systemd_finds_nothing_wrong_with_the_installed_units() {
     for line in many.lines().filter(|line| line.contains("Directory=")) {
         assert!(line.ends_with("-%i"), "{line}");
     }
+    assert!(!one.contains("CAMFEED_NAME"));
+    assert!(
+        many.lines()
+            .any(|line| { line.starts_with("Environment=") && line.ends_with(" CAMFEED_NAME=%i") })
+    );
     assert_eq!(
         one.lines().count(),
         many.lines().count(),

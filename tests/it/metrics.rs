@@ -16,6 +16,9 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+/// A camera's name with all that is anything to the format.
+const NAME: &str = "C:\\n \"left\", {1}";
+
 /// Series with their values.
 type Series = BTreeMap<String, f64>;
 
@@ -89,7 +92,11 @@ impl Family<'_> {
                 (name, Some(rest.strip_suffix('}').expect("a closing brace")))
             });
         let suffix = name.strip_prefix(self.name).expect("of the family");
+        let is_info = self.name.ends_with("_info");
         let label = labels.map(|labels| {
+            // Only those of an info are many.
+            let end = labels.find("\",").filter(|_| is_info).map(|at| at + 1);
+            let labels = &labels[..end.unwrap_or(labels.len())];
             let (label, value) = labels.split_once("=\"").expect("a label");
             let value = value.strip_suffix('"').expect("a closing quote");
             assert!(is_name(label) && !label.contains(':'), "{line}");
@@ -165,7 +172,7 @@ fn wait(camfeed: &Camfeed, what: &str, holds: impl Fn(&Series) -> bool) -> Serie
 #[test]
 fn the_text_is_read_by_strict_readers() {
     let machine = Machine::ill();
-    let camfeed = machine.serve(&["--source", SMALL]);
+    let camfeed = machine.serve(&["--source", SMALL, "--name", NAME]);
     wait(&camfeed, "a temperature", |series| {
         series.contains_key("camfeed_machine_temperature_celsius")
     });
@@ -173,13 +180,16 @@ fn the_text_is_read_by_strict_readers() {
     let series = read(&text);
     let read_by_python = "import sys\n\
         from prometheus_client.parser import text_string_to_metric_families as read\n\
-        print(sum(len(family.samples) for family in read(sys.stdin.read())))";
+        samples = [sample for family in read(sys.stdin.read()) for sample in family.samples]\n\
+        print(len(samples))\n\
+        print(*[sample.labels['name'] for sample in samples if sample.name == 'camfeed_build_info'])";
     // Debian's, for which its package is.
     let python = feed("/usr/bin/python3", &["-c", read_by_python], &text)
         .expect("python3 (`make test` brings it) starts");
     let errors = String::from_utf8_lossy(&python.stderr);
     let count = String::from_utf8_lossy(&python.stdout);
-    assert_eq!(count.trim(), series.len().to_string(), "{errors}");
+    let expected = format!("{}\n{NAME}", series.len());
+    assert_eq!(count.trim(), expected, "{errors}");
     // Knows more rules than the format, such as that of base units.
     if let Some(promtool) = feed("promtool", &["check", "metrics"], &text) {
         let complaints = String::from_utf8_lossy(&promtool.stderr);
@@ -193,7 +203,8 @@ fn the_text_is_read_by_strict_readers() {
 #[test]
 fn what_is_promised_is_there() {
     let machine = Machine::ill();
-    let camfeed = machine.serve(&["--source", SMALL, "--max-viewers", "7"]);
+    let args = ["--source", SMALL, "--max-viewers", "7", "--name", "Garden"];
+    let camfeed = machine.serve(&args);
     let series = wait(&camfeed, "up", |series| {
         series["camfeed_camera_up"] == 1.0 && series.contains_key("camfeed_machine_wifi_signal_dbm")
     });
@@ -204,7 +215,7 @@ fn what_is_promised_is_there() {
     assert_eq!(one_hot.map(|(_, value)| value).sum::<f64>(), 1.0);
     for (name, expected) in [
         (
-            format!("camfeed_build_info{{version=\"{version}\"}}").as_str(),
+            format!("camfeed_build_info{{version=\"{version}\",name=\"Garden\"}}").as_str(),
             1.0,
         ),
         ("camfeed_camera_state{state=\"online\"}", 1.0),

@@ -187,7 +187,7 @@ fn while_paused_the_picture_on_the_screen_is_saved() {
     drop(camfeed);
     check(&mut browser);
     // Live again, the server's newest is saved, under the server's name for it.
-    let _camfeed = Camfeed::start_at(&address, &["--source", SMALL]);
+    let _camfeed = Camfeed::start_at(&address, &["--source", SMALL, "--name", "Garden"]);
     browser.key("Space");
     browser.wait_state("live");
     browser.eval("saved = null; document.getElementById('snapshot').click()");
@@ -195,7 +195,7 @@ fn while_paused_the_picture_on_the_screen_is_saved() {
     let name = browser.eval("saved.name");
     let is_named = name
         .as_str()
-        .is_some_and(|name| name.starts_with("camfeed-2"));
+        .is_some_and(|name| name.starts_with("camfeed-Garden-2"));
     assert!(is_named, "{name}");
 }
 

@@ -99,6 +99,7 @@ fn those_who_wait_for_a_picture_leave_places_for_others() {
     for wire in &mut waiting {
         assert_eq!(wire.answer_soon().map(|answer| answer.status), Ok(503));
     }
+    camfeed.wait_log("wait for a picture (--max-connections)");
 }
 
 /// A connection that comes from `from`.
@@ -137,6 +138,9 @@ fn one_address_gets_as_many_connections_as_it_may_have() {
             "others are answered"
         );
     }
+    let said = camfeed.wait_log("(--max-per-address)");
+    assert!(said.contains(" peer=127.0.0.2:"), "{said}");
+    assert_eq!(camfeed.count_log("(--max-per-address)"), 1);
     drop(streams);
     let is_let_in = eventually(SOON, || {
         let mut wire = connect_from(here, camfeed.address);

@@ -363,7 +363,7 @@ fn a_server_that_refuses_is_quoted() {
         (
             "/stream",
             4,
-            "503 Service Unavailable: all 1 places are taken",
+            "503 Service Unavailable: as many people as allowed are watching",
         ),
         ("/none", 3, "404 Not Found"),
     ] {

@@ -226,7 +226,7 @@ fn a_bad_option_of_a_script_is_named_with_what_is_allowed() {
 
 #[test]
 fn snapshot_takes_a_picture_with_every_client() {
-    let camfeed = Camfeed::online(&["--source", SMALL]);
+    let camfeed = Camfeed::online(&["--source", SMALL, "--name", "Front_door 2"]);
     for tools in ALL_TOOLS {
         let folder = Folder::new();
         let place = folder.0.to_str().unwrap();
@@ -236,12 +236,14 @@ fn snapshot_takes_a_picture_with_every_client() {
         assert!(output.stdout.is_empty() && output.stderr.is_empty());
         let names = files(&folder.0);
         assert_eq!(names.len(), 1, "{names:?}");
-        assert!(names[0].starts_with("camfeed-20") && names[0].ends_with("Z.jpg"));
+        let time = names[0].strip_prefix("camfeed-Front_door-2-");
+        let time = time.and_then(|rest| rest.strip_suffix("Z.jpg"));
+        let time = time.unwrap_or_else(|| panic!("{names:?}"));
         let path = folder.0.join(&names[0]);
         assert!(is_jpeg(&fs::read(&path).unwrap()));
         let about = path.metadata().unwrap();
         let dated: jiff::Timestamp = about.modified().unwrap().try_into().unwrap();
-        assert_eq!(names[0][8..23], dated.strftime("%Y%m%dT%H%M%S").to_string());
+        assert_eq!(time[..15], dated.strftime("%Y%m%dT%H%M%S").to_string());
         let status = fs::read_to_string("/proc/self/status").unwrap();
         let umask = status.split("Umask:\t").nth(1).unwrap();
         let umask = u32::from_str_radix(&umask[..4], 8).unwrap();
@@ -421,6 +423,8 @@ fn a_server_cannot_choose_where_its_picture_goes() {
         "/tmp/camfeed-20260101T000000.000Z.jpg",
         "camfeed-1T1Z.jpg; rm -r x",
         ".camfeed-1T1Z.jpg",
+        "camfeed-../x-1T1Z.jpg",
+        "camfeed-x y-1T1Z.jpg",
         "$(touch x)",
     ] {
         let headers = format!(

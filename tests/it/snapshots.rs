@@ -18,7 +18,7 @@ pub fn unix_now() -> f64 {
 
 #[test]
 fn a_snapshot_carries_its_capture_time() {
-    let camfeed = Camfeed::online(&["--source", SMALL]);
+    let camfeed = Camfeed::online(&["--source", SMALL, "--name", "Gärten"]);
     for path in [
         "/snapshot",
         "/snapshot.jpg",
@@ -47,7 +47,7 @@ fn a_snapshot_carries_its_capture_time() {
             .collect();
         assert_eq!(
             shape,
-            "inline; filename=\"camfeed-99999999T999999.999Z.jpg\""
+            "inline; filename=\"camfeed-G-rten-99999999T999999.999Z.jpg\""
         );
         let millis = ((captured * 1e3).floor() as u64 % 1000).to_string();
         assert!(
@@ -76,7 +76,7 @@ fn a_fresh_snapshot_is_captured_after_the_request() {
 
 #[test]
 fn wget_saves_a_snapshot_named_and_dated_by_its_capture_time() {
-    let camfeed = Camfeed::online(&["--source", SMALL]);
+    let camfeed = Camfeed::online(&["--source", SMALL, "--name", "Garden"]);
     let folder = Folder::new();
     let got = run(
         "wget",
@@ -96,7 +96,7 @@ fn wget_saves_a_snapshot_named_and_dated_by_its_capture_time() {
         .unwrap();
     let name = file.file_name().into_string().unwrap();
     assert!(
-        name.starts_with("camfeed-20") && name.ends_with("Z.jpg"),
+        name.starts_with("camfeed-Garden-20") && name.ends_with("Z.jpg"),
         "{name}"
     );
     let dated: jiff::Timestamp = file
@@ -106,7 +106,7 @@ fn wget_saves_a_snapshot_named_and_dated_by_its_capture_time() {
         .unwrap()
         .try_into()
         .unwrap();
-    assert_eq!(name[8..23], dated.strftime("%Y%m%dT%H%M%S").to_string());
+    assert_eq!(name[15..30], dated.strftime("%Y%m%dT%H%M%S").to_string());
     let seen = run(
         "ffprobe",
         &[

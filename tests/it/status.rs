@@ -1,11 +1,11 @@
 //! `/state`, `/healthz` and the answers to what does not exist.
 
 use crate::{
-    camfeed::{Camfeed, SMALL, SOON, eventually},
+    camfeed::{Camfeed, Folder, SMALL, SOON, eventually, run},
     http::{Parts, ask, get},
 };
 use serde_json::Value;
-use std::net::SocketAddr;
+use std::{fs, net::SocketAddr};
 
 /// `/state`, parsed.
 pub fn state(address: SocketAddr) -> Value {
@@ -56,6 +56,71 @@ fn state_has_every_promised_field() {
 }
 
 #[test]
+fn a_camera_is_called_by_its_option_else_its_instance_else_its_host() {
+    let host = String::from_utf8(run("uname", &["-n"]).stdout).unwrap();
+    let folder = Folder::new();
+    let path = folder.file("garden.conf");
+    let instance: &[(&str, &str)] = &[("CAMFEED_NAME", "garden")];
+    for (options, environment, name, title) in [
+        ("", &[][..], host.trim(), host.trim()),
+        ("", &[("CAMFEED_NAME", "")], host.trim(), host.trim()),
+        ("", instance, "garden", "garden"),
+        (
+            "--name Front & back",
+            instance,
+            "Front & back",
+            "Front &amp; back",
+        ),
+    ] {
+        fs::write(&path, format!("--source {SMALL}\n{options}\n")).unwrap();
+        let args = ["--config", path.as_str()];
+        let camfeed = Camfeed::start_with("127.0.0.1:0", &args, environment);
+        assert_eq!(state(camfeed.address)["name"], name);
+        // Also without a script.
+        let page = get(camfeed.address, "/").text();
+        assert!(page.contains(&format!("<title>{title}</title>")), "{page}");
+    }
+}
+
+#[test]
+fn state_names_the_addresses_that_other_machines_open() {
+    let addresses = |address: SocketAddr| -> Vec<SocketAddr> {
+        let state = state(address);
+        let texts = state["access"]["addresses"].as_array().expect("a list");
+        let texts = texts.iter().map(|text| text.as_str().expect("a text"));
+        texts.map(|text| text.parse().expect("host:port")).collect()
+    };
+    for (listen, serves_v6) in [("0.0.0.0:0", false), ("[::]:0", true)] {
+        let camfeed = Camfeed::start_at(listen, &["--source", SMALL]);
+        let found = addresses(camfeed.address);
+        assert!(found.len() <= 4, "{found:?}");
+        assert!(
+            serves_v6 || found.iter().all(SocketAddr::is_ipv4),
+            "{found:?}"
+        );
+        for address in &found {
+            assert!(!address.ip().is_loopback(), "{address}");
+            assert_eq!(address.port(), camfeed.address.port());
+            // It is this very server.
+            let there = get(*address, "/state");
+            assert_eq!(there.status, 200, "{address}");
+        }
+        // The best of them is in the log, too.
+        camfeed.wait_log("camera online");
+        let said = camfeed.log();
+        match found.first() {
+            Some(best) => assert!(
+                said.contains(&format!("machines: http://{best}/")),
+                "{said}"
+            ),
+            None => assert!(!said.contains("on other machines"), "{said}"),
+        }
+    }
+    let inner = Camfeed::start(&["--source", SMALL]);
+    assert_eq!(addresses(inner.address), []);
+}
+
+#[test]
 fn nothing_is_encoded_while_nobody_watches() {
     let camfeed = Camfeed::online(&["--source", SMALL]);
     let captured = |state: &Value| state["camera"]["captured"].as_u64().unwrap();
@@ -78,6 +143,28 @@ fn healthz_tells_a_picture_from_none() {
     let answer = get(ill.address, "/healthz");
     assert_eq!(answer.status, 503);
     assert!(answer.text().contains("no such file"), "{}", answer.text());
+}
+
+#[test]
+fn only_a_camera_that_is_not_there_is_gone() {
+    let folder = Folder::new();
+    let (sound, none) = (folder.file("sound.wav"), folder.file("none.avi"));
+    fs::write(&sound, "no film").unwrap();
+    for (source, is_gone) in [
+        (none.as_str(), true),
+        ("/dev/video254", true),
+        (&sound, false),
+        ("http://127.0.0.1:1/stream", false),
+        ("rtsp://127.0.0.1:1/stream", false),
+    ] {
+        let camfeed = Camfeed::start(&["--source", source]);
+        camfeed.wait_log("cannot open");
+        let camera = state(camfeed.address)["camera"].take();
+        assert_eq!(camera["state"], "offline", "{camera:#}");
+        assert_eq!(camera["gone"], is_gone, "{camera:#}");
+    }
+    let camfeed = Camfeed::online(&["--source", SMALL]);
+    assert_eq!(state(camfeed.address)["camera"]["gone"], false);
 }
 
 #[test]

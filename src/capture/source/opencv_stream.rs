@@ -132,7 +132,7 @@ fn read_back(
 /// Why a device did not open, with advice. OpenCV only says that it did not.
 fn diagnose_open(device: &Device) -> Error {
     let Device::File(path) = device else {
-        return Error::open(device, Cause::Missing, "no stream answers there");
+        return Error::open(device, Cause::Unreachable, "no stream answers there");
     };
     match File::open(path) {
         Ok(_) => {
@@ -225,6 +225,7 @@ impl OpenCvStream {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use argh::FromArgValue;
 
     #[test]
     fn a_missing_file_is_named_as_such() {
@@ -234,5 +235,12 @@ mod tests {
             "cannot open /none.avi: no such file or directory"
         );
         assert_eq!(error.cause(), Cause::Missing);
+    }
+
+    #[test]
+    fn a_stream_that_does_not_answer_is_not_gone() {
+        let device = Device::from_arg_value("rtsp://cam/x").expect("an address");
+        let cause = diagnose_open(&device).cause();
+        assert_eq!((cause, cause.exit_code()), (Cause::Unreachable, 3));
     }
 }

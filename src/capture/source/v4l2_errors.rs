@@ -61,7 +61,7 @@ fn opening_failed(error: &io::Error) -> (Cause, String) {
         }
         Cause::Busy => BUSY,
         Cause::NotACamera => NOT_A_CAMERA,
-        Cause::Silent | Cause::Other => &lowercase_message(error),
+        Cause::Silent | Cause::Unreachable | Cause::Other => &lowercase_message(error),
     };
     (cause, reason.to_owned())
 }

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 /// Answers `GET` with the controls and `POST` by changing some.
 pub fn answer(request: &Request, app: &App) -> Response {
     if !app.has_controls {
-        return Response::text(404, "controls are switched off (--no-controls)\n");
+        return Response::text(404, "controls are switched off\n");
     }
     let is_change = request.method == Method::Post;
     if is_change {

@@ -18,7 +18,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Every name, and what it says.
 const HELP: &str = "\
-camfeed_build_info Always 1, with the version of camfeed.
+camfeed_build_info Always 1, with the version of camfeed and the camera's name.
 camfeed_start_time_seconds When it began to serve, Unix time.
 camfeed_camera_up 1 while the camera gives pictures; 0 for a test pattern in its place, too.
 camfeed_camera_state 1 for the state the camera is in, 0 for the others.
@@ -64,7 +64,7 @@ process_start_time_seconds When the process was started, Unix time.
 /// Answers `/metrics`.
 pub fn answer(app: &App) -> Response {
     let mut text = Exposition::new(HELP);
-    describe_program(&mut text, app.started);
+    describe_program(&mut text, app);
     describe_camera(&mut text, app);
     describe_clients(&mut text, app);
     describe_machine(&mut text, app);
@@ -72,12 +72,15 @@ pub fn answer(app: &App) -> Response {
     Response::new(200, CONTENT_TYPE, text.finish().into_bytes()).with("Cache-Control", "no-store")
 }
 
-fn describe_program(text: &mut Exposition, started: Instant) {
-    let version = [(env!("CARGO_PKG_VERSION"), 1)];
-    text.put_each("camfeed_build_info", "version", &version);
+fn describe_program(text: &mut Exposition, app: &App) {
+    let (version, name) = (env!("CARGO_PKG_VERSION"), app.camera.config.name.as_str());
+    let labels = [("version", version), ("name", name)];
+    text.put_info("camfeed_build_info", &labels);
     // By the clock as it stands: a Raspberry Pi learns the time some while after it has started.
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let start = now.unwrap_or_default().saturating_sub(started.elapsed());
+    let start = now
+        .unwrap_or_default()
+        .saturating_sub(app.started.elapsed());
     text.put("camfeed_start_time_seconds", start.as_secs_f64().round());
 }
 

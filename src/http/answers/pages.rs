@@ -15,6 +15,9 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors ";
 
+/// What stands in the page for its title.
+const TITLE: &str = "<title>camfeed</title>";
+
 /// An embedded file.
 #[derive(Debug)]
 pub struct Page {
@@ -76,6 +79,7 @@ impl Page {
         let content_type = format!("{}; charset=utf-8", self.media_type);
         let token = app.access.token_in(&request.target.query);
         let plain = self.body_with(token.as_deref());
+        let plain = self.titled(plain, app.camera.config.name.as_str());
         let packed = accepts_gzip(request.header_values("Accept-Encoding"))
             .then(|| gzip(&plain))
             .flatten();
@@ -122,6 +126,17 @@ impl Page {
         Cow::Owned(text.into_bytes())
     }
 
+    /// `body`, a page's with `name` as its title: the tab has it without a script, too.
+    fn titled(&self, body: Cow<'static, [u8]>, name: &str) -> Cow<'static, [u8]> {
+        match std::str::from_utf8(&body) {
+            Ok(text) if self.media_type == "text/html" => {
+                let title = format!("<title>{}</title>", escaped(name));
+                Cow::Owned(text.replacen(TITLE, &title, 1).into_bytes())
+            }
+            _ => body,
+        }
+    }
+
     /// The addresses that it may hold, in their quotes.
     fn links(&self) -> impl Iterator<Item = String> {
         let (quote, folder, others) = match self.media_type {
@@ -137,6 +152,13 @@ impl Page {
                 .map(move |other| format!("{quote}{other}{quote}")),
         )
     }
+}
+
+/// `text` as HTML.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 /// Whether one of the lists `accepted` names gzip without refusing it (RFC 9110, 12.5.3).
@@ -268,5 +290,27 @@ mod tests {
     fn another_body_has_another_etag() {
         assert_eq!(etag(b"a"), etag(b"a"));
         assert_ne!(etag(b"a"), etag(b"b"));
+    }
+
+    #[test]
+    fn the_page_has_the_cameras_name_as_its_title() {
+        let (index, script) = (named("index.html"), named("main.js"));
+        for (name, title) in [
+            ("Garden", "<title>Garden</title>"),
+            (
+                "<b>&amp;</title>",
+                "<title>&lt;b&gt;&amp;amp;&lt;/title&gt;</title>",
+            ),
+            ("$1 \\0", "<title>$1 \\0</title>"),
+        ] {
+            let body = index.titled(index.body_with(None), name).into_owned();
+            let text = String::from_utf8(body).expect("UTF-8");
+            assert_eq!(text.matches("<title>").count(), 1);
+            assert!(text.contains(title), "{name}");
+            let rest = text.replace(title, TITLE);
+            assert_eq!(rest.as_bytes(), index.body, "{name}: nothing else changes");
+        }
+        let same = script.titled(script.body_with(None), "x");
+        assert_eq!(*same, *script.body);
     }
 }

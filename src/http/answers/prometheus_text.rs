@@ -2,7 +2,8 @@
 //!
 //! A sample can only be written together with the words that explain it, once for each name, and a
 //! value that is not known is left out with them. Names, labels and help are the program's own
-//! (`&'static str`), so nothing needs escaping and nothing that a client sends can become a label.
+//! (`&'static str`), so nothing that a client sends can become a label; the values of an info come from
+//! the user's options and are escaped.
 //! The format: <https://prometheus.io/docs/instrumenting/exposition_formats/>.
 
 use crate::feed::stats::Histogram;
@@ -52,6 +53,15 @@ impl Exposition {
         }
     }
 
+    /// Always 1, with facts in its labels.
+    pub fn put_info(&mut self, name: &'static str, labels: &[(&'static str, &str)]) {
+        self.family(name, kind(name));
+        let labels = labels.iter();
+        let labels = labels.map(|(label, value)| format!("{label}=\"{}\"", escaped(value)));
+        let labels = labels.collect::<Vec<_>>().join(",");
+        self.line(format_args!("{name}{{{labels}}} 1"));
+    }
+
     /// Times in seconds.
     pub fn put_histogram(&mut self, name: &'static str, times: &Histogram) {
         // Read once, so that the count is that of the last bucket.
@@ -86,6 +96,14 @@ impl Exposition {
     }
 }
 
+/// A label's value between quotes.
+fn escaped(value: &str) -> String {
+    value
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+}
+
 fn kind(name: &str) -> &'static str {
     if name.ends_with("_total") {
         "counter"
@@ -115,6 +133,16 @@ mod tests {
              # HELP c_seconds Cs.\n# TYPE c_seconds gauge\nc_seconds 0.25\n\
              # HELP d Ds.\n# TYPE d gauge\nd 1\n\
              # HELP e Es.\n# TYPE e gauge\ne{state=\"on\"} 0\n"
+        );
+    }
+
+    #[test]
+    fn the_values_of_an_info_are_escaped() {
+        let mut text = Exposition::new("a_info As.");
+        text.put_info("a_info", &[("x", "1"), ("y", "C:\\ \"ü\",\n}")]);
+        assert_eq!(
+            text.finish(),
+            "# HELP a_info As.\n# TYPE a_info gauge\na_info{x=\"1\",y=\"C:\\\\ \\\"ü\\\",\\n}\"} 1\n"
         );
     }
 

@@ -6,6 +6,7 @@
 //! `etag`, so that nobody fetches one twice.
 
 use crate::{
+    config::CameraName,
     feed::{
         frame::Frame,
         slot::{Slot, WaitOutcome},
@@ -33,12 +34,12 @@ pub fn answer(request: &Request, app: &App) -> Response {
         Err(line) => return Response::text(400, line),
     };
     let Some(_place) = app.waiters.enter() else {
-        return Response::text(503, "too many wait for a picture already\n")
-            .with("Retry-After", "2");
+        let line = "as many people as allowed are waiting for a picture\n";
+        return Response::text(503, line).with("Retry-After", "2");
     };
     let slot = &app.camera.slot;
     if let Some(frame) = live_frame(slot, asked_for) {
-        return picture(frame, request);
+        return picture(frame, request, &app.camera.config.name);
     }
     let card = slot.latest().filter(|card| !card.is_live());
     let response = match card.filter(|_| is_from_image(request)) {
@@ -81,10 +82,10 @@ fn live_frame(slot: &Arc<Slot>, asked_for: SnapshotQuery) -> Option<Arc<Frame>> 
 }
 
 /// The frame, or only its headers when the client has it already.
-fn picture(frame: Arc<Frame>, request: &Request) -> Response {
+fn picture(frame: Arc<Frame>, request: &Request, name: &CameraName) -> Response {
     let sequence = frame.sequence();
     let captured = frame.captured().unix;
-    let name = file_name(captured);
+    let name = file_name(name.as_str(), captured);
     let modified = httpdate::HttpDate::from(UNIX_EPOCH + captured);
     let etag = etag(sequence);
     let has_it = request
@@ -109,11 +110,23 @@ fn picture(frame: Arc<Frame>, request: &Request) -> Response {
         )
 }
 
-/// `camfeed-20261122T134332.123Z.jpg`: sorts by time, in UTC, so that no summer time repeats one.
-fn file_name(captured: Duration) -> String {
+/// `camfeed-garden-20261122T134332.123Z.jpg`: sorts by time, in UTC, so that no summer time repeats one. Of
+/// the camera's `name` it has what is the same to every system, shell and header.
+fn file_name(name: &str, captured: Duration) -> String {
+    let is_other = |letter: char| !letter.is_ascii_alphanumeric() && !"._-".contains(letter);
+    let plain: Vec<_> = name
+        .split(is_other)
+        .filter(|part| !part.is_empty())
+        .collect();
+    let plain = plain.join("-");
+    let (plain, between) = match plain.trim_matches(['-', '.']) {
+        "" => ("", ""),
+        plain => (plain, "-"),
+    };
     let millis = i64::try_from(captured.as_millis()).unwrap_or(i64::MAX);
     let time = Timestamp::from_millisecond(millis).unwrap_or_default();
-    format!("camfeed-{}Z.jpg", time.strftime("%Y%m%dT%H%M%S%.3f"))
+    let time = time.strftime("%Y%m%dT%H%M%S%.3f");
+    format!("camfeed-{plain}{between}{time}Z.jpg")
 }
 
 #[cfg(test)]
@@ -137,11 +150,32 @@ mod tests {
     #[test]
     fn file_name_carries_the_capture_time() {
         let captured = Duration::from_millis(1_795_354_412_123);
-        assert_eq!(file_name(captured), "camfeed-20261122T133332.123Z.jpg");
+        assert_eq!(file_name("", captured), "camfeed-20261122T133332.123Z.jpg");
         assert_eq!(
-            file_name(Duration::ZERO),
+            file_name("", Duration::ZERO),
             "camfeed-19700101T000000.000Z.jpg"
         );
+    }
+
+    #[test]
+    fn file_name_has_of_the_cameras_what_is_plain() {
+        for (name, plain) in [
+            ("Garden", "Garden-"),
+            ("front door_2.left", "front-door_2.left-"),
+            ("a  b", "a-b-"),
+            ("a - b", "a---b-"),
+            ("a/b\\c:\"d\"", "a-b-c-d-"),
+            ("../../etc", "etc-"),
+            (".hidden.", "hidden-"),
+            ("-rf", "rf-"),
+            ("Gärten", "G-rten-"),
+            ("庭", ""),
+            ("...", ""),
+            ("_", "_-"),
+        ] {
+            let expected = format!("camfeed-{plain}19700101T000000.000Z.jpg");
+            assert_eq!(file_name(name, Duration::ZERO), expected, "{name}");
+        }
     }
 
     fn parsed(query: &str, asked: Instant) -> SnapshotQuery {

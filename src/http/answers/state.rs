@@ -45,6 +45,7 @@ fn describe(app: &App) -> Value {
     let (healthy, age) = (observation.health().is_well(), observation.age());
     let time_in_state = observation.since();
     let (status, measured_fps) = (observation.status, observation.measured_fps);
+    let is_gone = status.is_gone();
     let facts = status.facts;
     let is_new = time_in_state < Duration::from_secs(2);
     // As measured; as the source says it, before there is a measure.
@@ -56,15 +57,22 @@ fn describe(app: &App) -> Value {
     // Of the picture as it is served.
     let size = facts.size.map(|size| camera.config.turn.of(size));
     let viewers = app.viewers.viewers();
+    let addresses = app
+        .addresses
+        .get(now, || app.listening.addresses_elsewhere());
     let mut state = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_s": rounded(app.started.elapsed().as_secs_f64()),
         // The clock of the capture times, Unix seconds: pages compare them with it. It is the
         // server's own, unless the pictures come from a server with another one.
         "now": clock(app).as_secs_f64(),
-        "name": rustix::system::uname().nodename().to_string_lossy(),
+        "name": camera.config.name.as_str(),
         // What everybody is asked for: the page shows commands that bring it.
-        "access": { "password": app.access.has_password() },
+        // And by which addresses other machines reach it, best first.
+        "access": {
+            "password": app.access.has_password(),
+            "addresses": *addresses,
+        },
         "camera": {
             "state": status.state.name(),
             // As `/healthz` says it.
@@ -89,6 +97,9 @@ fn describe(app: &App) -> Value {
             "repaired": stats.repaired.get(),
             "reopened": stats.reopened.get(),
             "reason": status.reason,
+            // It is not there; false for one that is there and gives no picture, or whose server does
+            // not answer.
+            "gone": is_gone,
             // The very same picture comes again and again.
             "frozen": camera.is_frozen(),
             // The test pattern stands in for a camera that was not found.

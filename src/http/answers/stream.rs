@@ -89,10 +89,7 @@ pub fn answer(request: &Request, app: &App) -> Result<Stream, Response> {
         return Err(head);
     }
     let Some(admission) = app.viewers.admit(request.client, request.peer.to_string()) else {
-        let line = format!(
-            "all {} places are taken (--max-viewers); /snapshot.jpg still answers\n",
-            app.viewers.max_viewers()
-        );
+        let line = "as many people as allowed are watching\n";
         return Err(Response::text(503, line).with("Retry-After", "5"));
     };
     Ok(Stream {

@@ -94,8 +94,7 @@ impl AccessControl {
             Verdict::Password => Ok(()),
             Verdict::Token if only_looks => Ok(()),
             Verdict::Token => {
-                let line = "the token lets look only; changing something needs the password \
-                    (--password-file)\n";
+                let line = "the token lets look only; changing something needs the password\n";
                 Err(Response::text(403, line))
             }
             Verdict::Nothing => Err(self.challenge()),

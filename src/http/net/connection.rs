@@ -59,7 +59,7 @@ impl Connection {
     ) -> Connection {
         let permit = open.limit.permit(peer.ip());
         if !permit.is_allowed {
-            open.refused.increment();
+            open.note_refused(peer);
         }
         let socket = Arc::new(socket);
         Connection {

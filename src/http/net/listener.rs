@@ -3,7 +3,10 @@
 //! systemd may have bound it already and pass it; then it outlives the program, and whoever
 //! connects meanwhile waits for the next one. Never blocks: the accept loop waits for connections.
 
-use crate::{config::Listen, http::net::tcp_info};
+use crate::{
+    config::Listen,
+    http::net::{local_addresses::local_addresses, tcp_info},
+};
 use rustix::{
     io::Errno,
     net::{SocketFlags, acceptfrom_with},
@@ -11,7 +14,7 @@ use rustix::{
 use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 use std::{
     fmt, fs, io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs},
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
         unix::{
@@ -202,16 +205,28 @@ impl Listener {
 
     /// The address to open on other machines, when every interface is served.
     pub fn address_elsewhere(&self) -> Option<String> {
-        let address = self.address.as_socket()?;
-        if !address.ip().is_unspecified() {
-            return None;
-        }
-        // Connecting a UDP socket sends nothing; it asks the kernel which address would be used.
-        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
-        socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
-        let ip = socket.local_addr().ok()?.ip();
-        (!ip.is_loopback() && !ip.is_unspecified())
-            .then(|| format!("http://{}/", SocketAddr::new(ip, address.port())))
+        let is_everywhere = self.ip()?.to_canonical().is_unspecified();
+        let best = self.addresses_elsewhere().into_iter().next();
+        best.filter(|_| is_everywhere)
+            .map(|address| format!("http://{address}/"))
+    }
+
+    /// By which addresses other machines reach it, best first.
+    pub fn addresses_elsewhere(&self) -> Vec<SocketAddr> {
+        let Some(address) = self.address.as_socket() else {
+            return Vec::new();
+        };
+        let ip = address.ip().to_canonical();
+        let ips = match (ip.is_unspecified(), ip.is_loopback()) {
+            (true, _) => {
+                let only_v6 = ip.is_ipv6() && self.socket.only_v6().unwrap_or(false);
+                local_addresses(!only_v6, ip.is_ipv6())
+            }
+            (false, true) => Vec::new(),
+            (false, false) => vec![ip],
+        };
+        let with_port = |ip| SocketAddr::new(ip, address.port());
+        ips.into_iter().map(with_port).collect()
     }
 }
 
@@ -227,5 +242,46 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn elsewhere(listen: &str) -> Vec<SocketAddr> {
+        let listener = bind(&Listen::Tcp(listen.to_owned())).expect("bound");
+        listener.addresses_elsewhere()
+    }
+
+    #[test]
+    fn others_reach_what_listens_on_more_than_this_machine() {
+        for inner in ["127.0.0.1:0", "127.1.2.3:0", "[::ffff:127.0.0.1]:0"] {
+            assert_eq!(elsewhere(inner), [], "{inner}");
+        }
+        let all = elsewhere("0.0.0.0:0");
+        assert!(all.iter().all(SocketAddr::is_ipv4), "{all:?}");
+        let ips: Vec<IpAddr> = all.iter().map(SocketAddr::ip).collect();
+        assert_eq!(ips, local_addresses(true, false));
+        for ip in ips {
+            let one = elsewhere(&SocketAddr::new(ip, 0).to_string());
+            assert_eq!(one.len(), 1, "{ip}");
+            assert!(one[0].ip() == ip && one[0].port() != 0, "{one:?}");
+        }
+    }
+
+    #[test]
+    fn a_socket_of_ipv6_alone_has_no_address_of_ipv4() {
+        let Ok(socket) = Socket::new(Domain::IPV6, Type::STREAM, Some(Protocol::TCP)) else {
+            return;
+        };
+        let everybody: SocketAddr = (Ipv6Addr::UNSPECIFIED, 0).into();
+        socket.set_only_v6(true).expect("set");
+        socket.bind(&everybody.into()).expect("bound");
+        socket.listen(1).expect("listening");
+        let found = Listener::new(socket).expect("bound").addresses_elsewhere();
+        assert!(found.iter().all(SocketAddr::is_ipv6), "{found:?}");
+        let both = elsewhere("[::]:0").into_iter().map(|address| address.ip());
+        assert_eq!(both.collect::<Vec<_>>(), local_addresses(true, true));
     }
 }

@@ -3,6 +3,7 @@
 pub mod connection;
 pub mod connection_limit;
 pub mod listener;
+mod local_addresses;
 pub mod open_connections;
 pub mod tcp_info;
 pub mod viewer_backlog;

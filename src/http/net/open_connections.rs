@@ -1,6 +1,11 @@
 //! The open connections: what each is in, and which of them makes room for a new one.
 
-use crate::{feed::stats::Counter, http::net::connection_limit::ConnectionLimit};
+use crate::{
+    feed::stats::Counter,
+    http::net::{connection_limit::ConnectionLimit, listener::Peer},
+    system::log_limit::LogLimiter,
+};
+use log::warn;
 use parking_lot::Mutex;
 use rustix::net::{Shutdown, shutdown};
 use socket2::Socket;
@@ -37,6 +42,8 @@ pub struct OpenConnections {
     pub timed_out: Counter,
     /// Connections that sent no HTTP request, or one that was too long.
     pub malformed: Counter,
+    /// Log lines about those refused.
+    refused_lines: LogLimiter,
 }
 
 #[derive(Debug)]
@@ -93,6 +100,7 @@ impl OpenConnections {
             displaced: Counter::default(),
             timed_out: Counter::default(),
             malformed: Counter::default(),
+            refused_lines: LogLimiter::per_minute(1),
         })
     }
 
@@ -111,6 +119,16 @@ impl OpenConnections {
         };
         self.by_id.lock().insert(id, connection);
         id
+    }
+
+    /// Notes that a connection of `peer` is refused, whose address has as many as it may have.
+    pub fn note_refused(&self, peer: Peer) {
+        self.refused.increment();
+        if let Some(suppressed) = self.refused_lines.permit() {
+            warn!(
+                "connection refused: its address has as many as it may have (--max-per-address) peer={peer}{suppressed}"
+            );
+        }
     }
 
     /// Takes connection `id` off the list.

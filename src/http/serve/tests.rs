@@ -8,6 +8,7 @@ use crate::{
     },
     http::{
         accept::Acceptor,
+        address_cache::AddressCache,
         auth::AccessControl,
         net::{connection_limit::ConnectionLimit, listener, open_connections::OpenConnections},
         waiter_limit::WaiterLimit,
@@ -36,10 +37,14 @@ impl Stand {
     fn new(max: usize, max_per_address: Option<usize>) -> Stand {
         let args = Args::from_args(&["camfeed"], &["--source", "test"]).expect("good");
         let config = Config::from(args);
+        let listening = listener::bind(&Listen::Tcp("127.0.0.1:0".to_owned())).expect("a port");
+        let (address, listening) = (listening.address(), Arc::new(listening));
         let app = Arc::new(App {
             camera: Arc::new(Camera::new(config.camera)),
             viewers: Viewers::new(max),
             access: Arc::new(AccessControl::open(&config.server.access).expect("no secrets")),
+            listening: Arc::clone(&listening),
+            addresses: AddressCache::default(),
             health: Arc::new(LatestHealth::default()),
             connections: OpenConnections::new(max, max_per_address),
             waiters: WaiterLimit::new(max),
@@ -49,9 +54,7 @@ impl Stand {
             client_timeout: SOON,
             started: Instant::now(),
         });
-        let listening = listener::bind(&Listen::Tcp("127.0.0.1:0".to_owned())).expect("a port");
-        let address = listening.address();
-        let acceptor = Acceptor::start(Arc::new(listening), Arc::clone(&app));
+        let acceptor = Acceptor::start(listening, Arc::clone(&app));
         Stand {
             address: address.replace("http://", "").replace('/', ""),
             app,
@@ -174,7 +177,10 @@ fn an_address_with_as_many_as_it_may_have_is_told_so() {
     stand.wait_until(|connections| connections.open() == 1);
     // It has asked already, and reads why all the same.
     let mut second = stand.connect(HEALTH);
-    assert!(read_all(&mut second).starts_with("HTTP/1.1 503 "));
+    let refusal = read_all(&mut second);
+    assert!(refusal.starts_with("HTTP/1.1 503 "), "{refusal}");
+    let line = "\r\n\r\nas many connections as allowed come from this address\n";
+    assert!(refusal.ends_with(line), "{refusal}");
     stand.publish(4);
     assert!(read_all(&mut first).ends_with("\r\n\r\naaaa"));
     drop(first);

@@ -54,8 +54,8 @@ pub fn modules() -> Result<Vec<CameraModule>, NoModule> {
         cause: Cause::Other,
         reason,
     })?;
-    let missing = |reason: String| NoModule {
-        cause: Cause::Missing,
+    let unknown = |reason: String| NoModule {
+        cause: Cause::Unreachable,
         reason,
     };
     let Some(provider) = provider() else {
@@ -63,7 +63,7 @@ pub fn modules() -> Result<Vec<CameraModule>, NoModule> {
         let seen = seen.map_or_else(String::new, |sensor| {
             format!(" (the kernel sees one: {sensor})")
         });
-        return Err(missing(format!("{INSTALL}{seen}")));
+        return Err(unknown(format!("{INSTALL}{seen}")));
     };
     let modules: Vec<_> = provider.devices().iter().filter_map(module).collect();
     if !modules.is_empty() {
@@ -77,19 +77,20 @@ pub fn modules() -> Result<Vec<CameraModule>, NoModule> {
             reason: format!("permission denied for {node} ({GROUP})"),
         });
     }
-    Err(missing(match seen {
-        Some(sensor) => format!(
+    Err(match seen {
+        Some(sensor) => unknown(format!(
             "the kernel sees a camera module ({sensor}) and libcamera {} does not know it (is libcamera-ipa \
              installed? Debian's own before 0.5 has no Raspberry Pi 5; Raspberry Pi OS has)",
             version()
-        ),
-        None => {
-            "no camera module found (is its cable in, its contacts the right way? A Raspberry Pi \
+        )),
+        None => NoModule {
+            cause: Cause::Missing,
+            reason: "no camera module found (is its cable in, its contacts the right way? A Raspberry Pi \
                  looks when it starts only; a module of another maker needs its dtoverlay in \
                  /boot/firmware/config.txt)"
-                .to_owned()
-        }
-    }))
+                .to_owned(),
+        },
+    })
 }
 
 /// Libcamera's part of GStreamer that knows its cameras; `None` where it is not installed.
@@ -112,20 +113,18 @@ pub fn module_named(name: Option<&str>) -> Result<CameraModule, NoModule> {
     let Some(name) = name else {
         return Ok(modules.into_iter().next().expect("there is one"));
     };
-    let missing = |reason| NoModule {
-        cause: Cause::Missing,
-        reason,
-    };
     let names = names.join(", ");
     let mut meant = modules.into_iter().filter(|module| module.is_called(name));
     match (meant.next(), meant.next()) {
         (Some(module), None) => Ok(module),
-        (None, _) => Err(missing(format!(
-            "no camera module `{name}`; there are: {names}"
-        ))),
-        (Some(_), Some(_)) => Err(missing(format!(
-            "`{name}` means more than one camera module; there are: {names}"
-        ))),
+        (None, _) => Err(NoModule {
+            cause: Cause::Missing,
+            reason: format!("no camera module `{name}`; there are: {names}"),
+        }),
+        (Some(_), Some(_)) => Err(NoModule {
+            cause: Cause::Unreachable,
+            reason: format!("`{name}` means more than one camera module; there are: {names}"),
+        }),
     }
 }
 

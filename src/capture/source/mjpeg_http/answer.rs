@@ -106,7 +106,7 @@ impl Answer {
                 let advice = "user:password@ before the host or ?token=… behind the path lets in";
                 (Cause::Forbidden, format!("{answers} ({advice})"))
             }
-            404 | 410 => (Cause::Missing, answers),
+            404 | 410 => (Cause::Unreachable, answers),
             429 | 503 => (Cause::Busy, answers),
             _ => (Cause::Other, answers),
         }

@@ -98,7 +98,7 @@ fn connect(address: &Address, deadline: Instant) -> Result<TcpStream, Failure> {
 
 fn unknown() -> Failure {
     (
-        Cause::Missing,
+        Cause::Unreachable,
         "no machine of that name is known".to_owned(),
     )
 }
@@ -128,12 +128,12 @@ fn unreachable(error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => {
             let reason = "connection refused (is the server running, and on this port?)";
-            (Cause::Missing, reason.to_owned())
+            (Cause::Unreachable, reason.to_owned())
         }
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
             (Cause::Silent, "the machine does not answer".to_owned())
         }
-        _ => (Cause::Missing, lowercase_message(error)),
+        _ => (Cause::Unreachable, lowercase_message(error)),
     }
 }
 
@@ -223,5 +223,18 @@ mod tests {
         assert_eq!(cause, Cause::Silent);
         assert!(reason.contains("not resolved"), "{reason}");
         drop(release);
+    }
+
+    #[test]
+    fn a_server_that_does_not_answer_is_no_camera_that_is_gone() {
+        assert_eq!(unknown().0, Cause::Unreachable);
+        for (kind, expected) in [
+            (io::ErrorKind::ConnectionRefused, Cause::Unreachable),
+            (io::ErrorKind::HostUnreachable, Cause::Unreachable),
+            (io::ErrorKind::NotFound, Cause::Unreachable),
+            (io::ErrorKind::TimedOut, Cause::Silent),
+        ] {
+            assert_eq!(unreachable(&kind.into()).0, expected, "{kind:?}");
+        }
     }
 }

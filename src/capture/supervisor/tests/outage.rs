@@ -158,3 +158,35 @@ fn the_end_of_the_program_is_no_outage() {
     bench.supervisor.end(bench.now);
     assert!(bench.lease(1).is_revoked());
 }
+
+#[test]
+fn a_camera_is_gone_when_it_is_not_there_and_for_no_other_cause() {
+    for (cause, is_gone) in [
+        (Cause::Missing, true),
+        (Cause::Unreachable, false),
+        (Cause::Busy, false),
+        (Cause::Forbidden, false),
+        (Cause::Silent, false),
+        (Cause::NotACamera, false),
+        (Cause::Other, false),
+    ] {
+        let mut bench = Bench::online(&IDLE);
+        assert!(!bench.camera.status().is_gone(), "online");
+        let reason = EndReason::Failed(Error::read(&"/dev/video0", cause, "words"));
+        let event = CaptureEvent::Ended { lease: 1, reason };
+        bench.supervisor.report(event, bench.now);
+        assert_eq!(bench.camera.status().is_gone(), is_gone, "{cause:?}");
+        // While it is tried again, too.
+        bench.pass(bench.wait());
+        assert_eq!(bench.camera.status().is_gone(), is_gone, "{cause:?}");
+        bench.come_online(2, &facts());
+        assert!(!bench.camera.status().is_gone(), "back");
+        bench.pass(5 * SECOND);
+        assert_eq!(bench.state(), State::Idle);
+        assert!(!bench.camera.status().is_gone(), "it rests");
+    }
+    let mut bench = Bench::online(&NODE);
+    bench.pass(10 * SECOND);
+    assert_eq!(bench.state(), State::Offline);
+    assert!(!bench.camera.status().is_gone(), "it hangs");
+}
