@@ -70,6 +70,7 @@ mod stub;
 mod tcp_proxy;
 mod threads;
 mod timelapse;
+mod touches;
 mod trial;
 mod troubleshooting;
 mod units;

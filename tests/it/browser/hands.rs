@@ -4,8 +4,17 @@
 use super::{Browser, Driver, Mouse, Point};
 use serde_json::{Value, json};
 
-/// Moves of the mouse in a drag.
+/// Moves of the mouse, or of a finger, from one place to another.
 const STEPS: u32 = 8;
+
+/// The places on the way from one to another, which is the last.
+pub fn way(from: Point, to: Point) -> impl Iterator<Item = Point> {
+    (1..=STEPS).map(move |step| {
+        let share = f64::from(step) / f64::from(STEPS);
+        let between = |a: f64, b: f64| a + (b - a) * share;
+        (between(from.0, to.0), between(from.1, to.1))
+    })
+}
 
 impl<D: Driver> Browser<D> {
     /// Presses and releases a key; see [`Driver::key`].
@@ -37,13 +46,8 @@ impl<D: Driver> Browser<D> {
 
     /// Moves the mouse in steps with its button pressed.
     pub fn drag(&mut self, from: Point, to: Point) {
-        let part = |step: u32| {
-            let share = f64::from(step) / f64::from(STEPS);
-            let between = |a: f64, b: f64| a + (b - a) * share;
-            Mouse::Move((between(from.0, to.0), between(from.1, to.1)))
-        };
         let mut steps = vec![Mouse::Move(from), Mouse::Press];
-        steps.extend((1..=STEPS).map(part));
+        steps.extend(way(from, to).map(Mouse::Move));
         steps.push(Mouse::Release);
         self.driver.mouse(&steps);
     }

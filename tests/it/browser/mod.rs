@@ -9,6 +9,7 @@ mod firefox;
 mod group;
 mod hands;
 mod proxy;
+mod touch;
 mod webkit;
 
 pub use self::{chromium::Chromium, firefox::Firefox, webkit::WebKit};
