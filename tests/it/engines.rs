@@ -13,12 +13,14 @@ macro_rules! engines {
         engines!(@ [$($engine: $driver,)+] [$($test,)+]);
     };
     (@ [$($engine:ident: $driver:ident,)+] $tests:tt) => {
-        $(mod $engine { engines!(# $driver $tests); })+
+        $(mod $engine { super::engines!(# $driver $tests); })+
     };
     (# $driver:ident [$($test:ident,)+]) => {
         $(#[test] fn $test() { super::$test::<super::$driver>(); })+
     };
 }
+
+pub(crate) use engines;
 
 engines! {
     chromium: Chromium,

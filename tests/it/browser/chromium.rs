@@ -1,6 +1,6 @@
 //! Chromium, told what to do over its debugging pipe (Chrome DevTools Protocol).
 
-use super::{Driver, NAME, PATIENCE, Scripts, group::Group};
+use super::{Driver, Mouse, NAME, PATIENCE, Point, Scripts, group::Group};
 use crate::camfeed::{Folder, run};
 use data_encoding::BASE64;
 use serde_json::{Value, json};
@@ -127,6 +127,76 @@ impl Driver for Chromium {
         let data = result["data"].as_str().expect("a picture");
         BASE64.decode(data.as_bytes()).expect("base64")
     }
+
+    fn key(&mut self, name: &str) {
+        let (key, text, code) = match name {
+            "Escape" => ("Escape", "", 27),
+            "Space" => (" ", " ", 32),
+            "Enter" => ("Enter", "\r", 13),
+            "Tab" => ("Tab", "", 9),
+            "ArrowLeft" => ("ArrowLeft", "", 37),
+            "ArrowUp" => ("ArrowUp", "", 38),
+            "ArrowRight" => ("ArrowRight", "", 39),
+            "ArrowDown" => ("ArrowDown", "", 40),
+            letter => (letter, letter, 0),
+        };
+        assert!(
+            code > 0 || key.chars().count() == 1,
+            "no key is called `{name}`"
+        );
+        let down =
+            json!({"type": "keyDown", "key": key, "text": text, "windowsVirtualKeyCode": code});
+        self.call("Input.dispatchKeyEvent", down);
+        let up = json!({"type": "keyUp", "key": key, "windowsVirtualKeyCode": code});
+        self.call("Input.dispatchKeyEvent", up);
+    }
+
+    fn mouse(&mut self, steps: &[Mouse]) {
+        let (mut at, mut presses, mut is_pressed) = ((0.0, 0.0), 0, false);
+        for &step in steps {
+            let kind = match step {
+                Mouse::Move(to) => {
+                    (at, presses) = (to, 0);
+                    "mouseMoved"
+                }
+                Mouse::Press => {
+                    (presses, is_pressed) = (presses + 1, true);
+                    "mousePressed"
+                }
+                Mouse::Release => {
+                    is_pressed = false;
+                    "mouseReleased"
+                }
+            };
+            let is_move = matches!(step, Mouse::Move(_));
+            let button = if is_move && !is_pressed {
+                "none"
+            } else {
+                "left"
+            };
+            self.call(
+                "Input.dispatchMouseEvent",
+                json!({"type": kind, "x": at.0, "y": at.1, "button": button,
+                    "buttons": u8::from(is_pressed), "clickCount": presses}),
+            );
+        }
+    }
+
+    fn wheel(&mut self, at: Point, delta_y: f64) {
+        self.call(
+            "Input.dispatchMouseEvent",
+            json!({"type": "mouseWheel", "x": at.0, "y": at.1, "deltaX": 0, "deltaY": delta_y}),
+        );
+    }
+
+    /// One as narrow as a phone's is a phone's.
+    fn resize(&mut self, width: u32, height: u32) {
+        let mobile = width.min(height) < 500;
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile}),
+        );
+    }
 }
 
 impl Chromium {
@@ -148,44 +218,5 @@ impl Chromium {
                 return answer["result"].clone();
             }
         }
-    }
-
-    /// Presses and releases a key: a letter, or one of these by its name.
-    pub fn key(&mut self, name: &str) {
-        let (key, text, code) = match name {
-            "Escape" => ("Escape", "", 27),
-            "Space" => (" ", " ", 32),
-            "Enter" => ("Enter", "\r", 13),
-            "ArrowRight" => ("ArrowRight", "", 39),
-            letter => (letter, letter, 0),
-        };
-        let down =
-            json!({"type": "keyDown", "key": key, "text": text, "windowsVirtualKeyCode": code});
-        self.call("Input.dispatchKeyEvent", down);
-        let up = json!({"type": "keyUp", "key": key, "windowsVirtualKeyCode": code});
-        self.call("Input.dispatchKeyEvent", up);
-    }
-
-    /// Clicks with the mouse on the middle of an element.
-    pub fn click(&mut self, id: &str) {
-        let place = self.eval(&format!(
-            "(() => {{ const box = document.getElementById('{id}').getBoundingClientRect(); \
-             return {{x: box.x + box.width / 2, y: box.y + box.height / 2}}; }})()"
-        ));
-        for kind in ["mousePressed", "mouseReleased"] {
-            self.call(
-                "Input.dispatchMouseEvent",
-                json!({"type": kind, "x": place["x"], "y": place["y"], "button": "left", "clickCount": 1}),
-            );
-        }
-    }
-
-    /// Makes the window so large; one as narrow as a phone's is a phone's.
-    pub fn resize(&mut self, width: u32, height: u32) {
-        let mobile = width.min(height) < 500;
-        self.call(
-            "Emulation.setDeviceMetricsOverride",
-            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile}),
-        );
     }
 }

@@ -1,6 +1,6 @@
 //! Firefox, told what to do by WebDriver BiDi: JSON in a WebSocket that it offers by itself.
 
-use super::{Driver, NAME, PATIENCE, Scripts, group::Group};
+use super::{Driver, Mouse, NAME, PATIENCE, Point, Scripts, actions, group::Group};
 use crate::camfeed::Folder;
 use data_encoding::BASE64;
 use serde_json::{Value, json};
@@ -129,9 +129,32 @@ impl Driver for Firefox {
         let data = result["data"].as_str().expect("a picture");
         BASE64.decode(data.as_bytes()).expect("base64")
     }
+
+    fn key(&mut self, name: &str) {
+        self.act(actions::key(name));
+    }
+
+    fn mouse(&mut self, steps: &[Mouse]) {
+        self.act(actions::mouse(steps));
+    }
+
+    fn wheel(&mut self, at: Point, delta_y: f64) {
+        self.act(actions::wheel(at, delta_y, "wheel"));
+    }
+
+    fn resize(&mut self, width: u32, height: u32) {
+        let viewport = json!({"width": width, "height": height});
+        let params = json!({"context": self.context, "viewport": viewport});
+        self.call("browsingContext.setViewport", params);
+    }
 }
 
 impl Firefox {
+    fn act(&mut self, actions: Value) {
+        let params = json!({"context": self.context, "actions": actions});
+        self.call("input.performActions", params);
+    }
+
     fn call(&mut self, method: &str, params: Value) -> Value {
         self.next += 1;
         let command = json!({"id": self.next, "method": method, "params": params});

@@ -3,10 +3,13 @@
 //! [`Browser`] is what tests use; a [`Driver`] is what one engine does in its own way. Only one
 //! browser runs at a time, and none asks anybody but the servers of its test.
 
+mod actions;
 mod chromium;
 mod firefox;
 mod group;
+mod hands;
 mod proxy;
+mod touch;
 mod webkit;
 
 pub use self::{chromium::Chromium, firefox::Firefox, webkit::WebKit};
@@ -36,6 +39,17 @@ pub enum Scripts {
     Off,
 }
 
+/// A place in a page's window: pixels of CSS from its left and its top.
+pub type Point = (f64, f64);
+
+/// One thing that the mouse does, with its left button.
+#[derive(Clone, Copy)]
+pub enum Mouse {
+    Move(Point),
+    Press,
+    Release,
+}
+
 /// What an engine does in its own way.
 pub trait Driver {
     /// Starts it with an empty page.
@@ -46,6 +60,15 @@ pub trait Driver {
     fn eval(&mut self, expression: &str) -> Value;
     /// What the window shows, a PNG.
     fn screenshot(&mut self) -> Vec<u8>;
+    /// Presses and releases a key: a letter, digit or sign by itself, or `Escape`, `Space`, `Enter`,
+    /// `Tab`, `ArrowLeft`, `ArrowUp`, `ArrowRight`, `ArrowDown`.
+    fn key(&mut self, name: &str);
+    /// What the mouse does, in its order. A second press within one call makes a double click.
+    fn mouse(&mut self, steps: &[Mouse]);
+    /// Turns the mouse's wheel at a point, downwards where `delta_y` is positive.
+    fn wheel(&mut self, at: Point, delta_y: f64);
+    /// Makes the page so large.
+    fn resize(&mut self, width: u32, height: u32);
 }
 
 /// A browser with one tab, ended when dropped: Chromium, where nothing else is said.

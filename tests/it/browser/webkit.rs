@@ -1,7 +1,7 @@
 //! WebKit's MiniBrowser in an X server without a screen, told what to do by WebKitWebDriver over
 //! HTTP (W3C WebDriver).
 
-use super::{Driver, PATIENCE, Scripts, group::Group, proxy};
+use super::{Driver, Mouse, PATIENCE, Point, Scripts, actions, group::Group, proxy};
 use crate::{
     camfeed::{Folder, eventually},
     http::exchange,
@@ -14,6 +14,8 @@ use std::{fs, net::SocketAddr};
 pub struct WebKit {
     driver: SocketAddr,
     session: String,
+    /// How often the mouse's wheel was turned.
+    turns: u32,
     _group: Group,
     _display: Group,
     _folder: Folder,
@@ -49,6 +51,7 @@ impl Driver for WebKit {
         let mut webkit = WebKit {
             driver: SocketAddr::from(([127, 0, 0, 1], port)),
             session: String::new(),
+            turns: 0,
             _group: group,
             _display: display,
             _folder: folder,
@@ -88,9 +91,45 @@ impl Driver for WebKit {
         let data = data.as_str().expect("a picture");
         BASE64.decode(data.as_bytes()).expect("base64")
     }
+
+    fn key(&mut self, name: &str) {
+        self.act(actions::key(name));
+    }
+
+    fn mouse(&mut self, steps: &[Mouse]) {
+        self.act(actions::mouse(steps));
+    }
+
+    /// A wheel of its own for each turn: to one that it knows, WebKitWebDriver (2.50) gives the
+    /// difference to the turn before.
+    fn wheel(&mut self, at: Point, delta_y: f64) {
+        self.turns += 1;
+        self.act(actions::wheel(
+            at,
+            delta_y,
+            &format!("wheel {}", self.turns),
+        ));
+    }
+
+    /// No window is narrower than what stands in its bar, about 450 pixels.
+    fn resize(&mut self, width: u32, height: u32) {
+        let frame = self.eval("[outerWidth - innerWidth, outerHeight - innerHeight]");
+        let frame: [u32; 2] = serde_json::from_value(frame).expect("numbers");
+        let rect = json!({"width": width + frame[0], "height": height + frame[1]});
+        self.tell("POST", "/window/rect", &rect);
+        assert_eq!(
+            self.eval("[innerWidth, innerHeight]"),
+            json!([width, height]),
+            "WebKit's window does not become so small"
+        );
+    }
 }
 
 impl WebKit {
+    fn act(&self, actions: Value) {
+        self.tell("POST", "/actions", &json!({"actions": actions}));
+    }
+
     fn tell(&self, method: &str, command: &str, body: &Value) -> Value {
         self.call(method, &format!("{}{command}", self.session), body)
     }
