@@ -160,7 +160,7 @@ fn the_rate_is_the_camera_s_from_its_first_number_on() {
 
 #[test]
 fn while_paused_the_picture_on_the_screen_is_saved() {
-    let camfeed = Camfeed::online(&["--source", SMALL]);
+    let camfeed = Camfeed::online(&["--source", SMALL, "--name", "Garden / north"]);
     let mut browser = Browser::open(&page(camfeed.address, "/"));
     browser.wait_state("live");
     browser.import(&["player"]);
@@ -178,8 +178,8 @@ fn while_paused_the_picture_on_the_screen_is_saved() {
         let time = browser
             .eval("new Date(Math.floor(painter.painted.timestamp * 1000 + 0.001)).toISOString()");
         let time = time.as_str().expect("text").replace(['-', ':'], "");
-        assert_eq!(name, format!("camfeed-{time}.jpg"));
-        assert!(text(browser, "toast").starts_with("Saved camfeed-"));
+        assert_eq!(name, format!("camfeed-Garden-north-{time}.jpg"));
+        assert!(text(browser, "toast").starts_with("Saved camfeed-Garden-north-"));
     };
     check(&mut browser);
     // And it is still there when nothing else is.
@@ -258,7 +258,7 @@ fn open_without_reading(camfeed: &Camfeed) -> (TcpProxy, Browser) {
 
 #[test]
 fn a_browser_that_cannot_read_the_stream_plays_it_and_says_what_is_unknown() {
-    let camfeed = Camfeed::online(&["--source", SMALL]);
+    let camfeed = Camfeed::online(&["--source", SMALL, "--name", "Garden"]);
     let (_link, mut browser) = open_without_reading(&camfeed);
     browser.wait("document.getElementById('fallback').naturalWidth === 320");
     assert_eq!(text(&mut browser, "label"), "Playing");
@@ -272,7 +272,7 @@ fn a_browser_that_cannot_read_the_stream_plays_it_and_says_what_is_unknown() {
     browser.wait_state("paused");
     camfeed.wait_log("viewer left");
     browser.key("s");
-    browser.wait("saved && /^camfeed-2.*Z.jpg$/.test(saved.name)");
+    browser.wait("saved && /^camfeed-Garden-2.*Z.jpg$/.test(saved.name)");
     assert_eq!(browser.eval("saved.blob.type"), "image/jpeg");
     browser.key("Space");
     browser.wait_state("live");

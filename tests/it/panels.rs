@@ -118,7 +118,7 @@ fn the_bar_says_that_the_pattern_stands_in_for_a_camera() {
     assert_eq!(browser.eval("document.body.dataset.tone"), "warn");
     // The pattern has the words, too: nothing covers it.
     let above = "Array.from(document.getElementById('stage').children) \
-        .filter(it => it.id !== 'picture' && it.textContent.trim() && it.offsetParent \
+        .filter(it => it.id !== 'pane' && it.textContent.trim() && it.offsetParent \
             && !it.matches('.unseen, noscript')) \
         .map(it => it.id).join()";
     assert_eq!(browser.eval(above), "");
@@ -139,7 +139,7 @@ fn the_bar_says_that_the_pattern_stands_in_for_a_camera() {
 fn name_and_age_are_seen_in_every_window() {
     let camfeed = Camfeed::online(&["--source", SMALL]);
     let mut browser = opened(&camfeed);
-    browser.wait("/^\\d+(\\.\\d)? s old$/.test(document.getElementById('age').textContent)");
+    browser.wait("/^(now|\\d+(\\.\\d)? s old)$/.test(document.getElementById('age').textContent)");
     browser.wait("document.getElementById('name').textContent !== ''");
     let parts = "['pill', 'facts', 'name', 'rate', 'snapshot', 'pause'].filter(id => \
         document.getElementById(id).offsetParent).map(id => [id, document.getElementById(id).getBoundingClientRect()])";

@@ -113,17 +113,6 @@ impl<D: Driver> Browser<D> {
         self.driver.eval(expression)
     }
 
-    /// Makes what these modules of the page export global, for [`Browser::eval`].
-    pub fn import(&mut self, modules: &[&str]) {
-        // At the same addresses as the page's own, which may have a token: they are the same modules.
-        self.eval(&format!(
-            "(async () => {{ const main = document.querySelector('script[src*=\"main.js\"]').src; \
-             for (const name of {modules:?}) \
-                 Object.assign(window, await import(main.replace('main.js', name + '.js'))); \
-             return true; }})()"
-        ));
-    }
-
     /// What the window shows, a PNG.
     pub fn screenshot(&mut self) -> Vec<u8> {
         self.driver.screenshot()
