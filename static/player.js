@@ -192,8 +192,10 @@ let skew = Date.now() - now();
 export function watchClock() {
   const before = skew;
   skew = Date.now() - now();
-  if (Math.abs(skew - before) < CLOCK_JUMP_MS) return;
+  const jump = Math.abs(skew - before);
+  if (jump < CLOCK_JUMP_MS) return;
   server.clock = null;
+  if (painter.painted) painter.painted.at -= jump;
   if (link.attempt) connect();
 }
 
