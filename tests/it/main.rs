@@ -29,6 +29,7 @@ mod films;
 mod formats;
 mod healing;
 mod health;
+mod honesty;
 mod hostile;
 mod http;
 mod install;
@@ -42,6 +43,7 @@ mod metrics;
 mod page_words;
 mod pages;
 mod panels;
+mod pip;
 mod places;
 mod printers;
 mod programs;
@@ -73,8 +75,11 @@ mod timelapse;
 mod touches;
 mod trial;
 mod troubleshooting;
+mod turns;
 mod units;
 mod upstreams;
+mod view;
+mod view_touch;
 mod watch;
 
 #[path = "../bench/load/mod.rs"]
