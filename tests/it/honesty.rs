@@ -21,14 +21,14 @@ engines! {
 
 /// `lie`: for how long, in ms, a picture was called live that was too old for it. The page looks four
 /// times a second. Its server has the same clock.
-pub const WATCH: &str = "Object.assign(window, { lie: 0, frames: 0, since: 0 }); (function watch() { \
+pub const WATCH: &str = "(() => { Object.assign(window, { lie: 0, frames: 0, since: 0 }); (function watch() { \
     const age = painter.painted ? Date.now() / 1000 - painter.painted.timestamp : 0; \
     const limit = 1 + liveAge([cameraNow().fps], link.period / 1000); \
     const isLie = ['live', 'slow'].includes(document.body.dataset.state) && age > limit; \
     since = isLie ? since || Date.now() : 0; \
     lie = Math.max(lie, since && Date.now() - since); \
     frames += 1; \
-    requestAnimationFrame(watch); })(); true";
+    requestAnimationFrame(watch); })(); })()";
 
 /// A page takes some time to look, on a busy machine.
 const MOST_LIE_MS: f64 = 600.0;
@@ -47,8 +47,9 @@ fn watched<D: Driver>(camfeed: &Camfeed) -> Browser<D> {
 
 /// Fails unless the page is live again, and has never lied.
 fn check<D: Driver>(browser: &mut Browser<D>) {
-    browser
-        .eval("window.seenFrames = frames; window.seenSequence = painter.painted.sequence; true");
+    browser.eval(
+        "(() => { window.seenFrames = frames; window.seenSequence = painter.painted.sequence; })()",
+    );
     browser.wait("frames > seenFrames + 10 && painter.painted.sequence !== seenSequence");
     browser.wait_state("live");
     let lie = browser.eval("lie").as_f64().expect("a number");
@@ -60,7 +61,7 @@ fn a_page_that_was_left_shows_nothing_old_when_it_is_back<D: Driver>() {
     let camfeed = Camfeed::online(&["--source", SMALL]);
     let mut browser = watched::<D>(&camfeed);
     browser.eval(
-        "addEventListener('pageshow', (event) => { window.isBack = event.persisted; }); true",
+        "(() => { addEventListener('pageshow', (event) => { window.isBack = event.persisted; }); })()",
     );
     // Another site.
     browser.go(&camfeed.url("/healthz"));
@@ -80,7 +81,7 @@ fn chromium_keeps_the_page_for_the_way_back() {
     // Slower than the page looks.
     browser.eval(SLOW_DECODER);
     browser.eval(
-        "addEventListener('pageshow', (event) => { window.isBack = event.persisted; }); true",
+        "(() => { addEventListener('pageshow', (event) => { window.isBack = event.persisted; }); })()",
     );
     browser.go(&camfeed.url("/healthz"));
     camfeed.wait_log("viewer left");
@@ -91,9 +92,9 @@ fn chromium_keeps_the_page_for_the_way_back() {
 }
 
 /// As on a slow computer.
-const SLOW_DECODER: &str = "(() => { const decode = createImageBitmap; \
+const SLOW_DECODER: &str = "(() => { (() => { const decode = createImageBitmap; \
     window.createImageBitmap = async (blob) => { const image = await decode(blob); \
-        await new Promise((resolve) => setTimeout(resolve, 700)); return image; }; })(); true";
+        await new Promise((resolve) => setTimeout(resolve, 700)); return image; }; })(); })()";
 
 #[test]
 fn a_hidden_page_rests_and_wakes_without_an_old_picture() {
@@ -156,9 +157,9 @@ fn a_device_that_slept_shows_nothing_old() {
     let mut browser = watched::<Chromium>(&camfeed);
     // One of its clocks stands still meanwhile.
     browser.eval(
-        "(() => { const clock = performance.now.bind(performance); let lost = 0; let last = clock(); \
+        "(() => { (() => { const clock = performance.now.bind(performance); let lost = 0; let last = clock(); \
          performance.now = () => { const time = clock(); if (time - last > 2000) lost += time - last; \
-             last = time; return time - lost; }; })(); true",
+             last = time; return time - lost; }; })(); })()",
     );
     browser.eval(SLOW_DECODER);
     stop_for_a_while(&mut browser);

@@ -200,6 +200,7 @@ fn a_picture_that_the_browser_plays_has_none() {
     };
     let link = TcpProxy::to(camfeed.address, rules);
     let mut browser = Browser::open(&page(link.address, "/"));
+    browser.wait_state("live");
     browser.wait("document.getElementById('label').textContent === 'Playing'");
     browser.key("p");
     browser.wait("/picture in picture/.test(document.getElementById('toast').textContent)");

@@ -37,6 +37,12 @@ struct Bars {
 }
 
 fn bars<D: Driver>(browser: &mut Browser<D>) -> Bars {
+    // What is live brightens up in a moment.
+    for id in ["picture", "fallback"] {
+        browser.wait(&format!(
+            "getComputedStyle(document.getElementById('{id}')).filter === 'none'"
+        ));
+    }
     let stage = seen(browser).stage;
     let mat = decoded(&browser.screenshot()).expect("a picture");
     let mut found = [(0.0, (0.0, 0.0)); 8];
@@ -175,7 +181,7 @@ fn a_picture_that_the_browser_plays_turns_and_moves_too<D: Driver>() {
     };
     let link = TcpProxy::to(camfeed.address, rules);
     let mut browser = Browser::<D>::open_in(&page(link.address, "/"));
-    browser.wait("document.getElementById('label').textContent === 'Playing'");
+    browser.wait_state("live");
     browser.wait("document.getElementById('fallback').naturalWidth === 640");
     browser.eval(SEEN);
     check(&mut browser, (1, 0), (0, -1), "at first");
