@@ -45,7 +45,7 @@ check: setup ## check format, lints and documentation
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 
-setup-bench: # and what the bench needs: ffmpeg for pictures, a packaged peer
+setup-bench: # and what the bench needs: ffmpeg for pictures, a browser, a packaged peer
 	@sh scripts/setup build bench
 
 bench: setup-bench ## measure beside peers and a bare sender, some minutes; options in ARGS="--help"

@@ -80,6 +80,10 @@ mod watch;
 #[path = "../bench/load/mod.rs"]
 mod load;
 
+#[allow(dead_code)] // Its tests alone are run here.
+#[path = "../bench/page/frames.rs"]
+mod page_frames;
+
 #[allow(dead_code)] // The bench needs more of it.
 #[path = "../bench/media.rs"]
 mod media;

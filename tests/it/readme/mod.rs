@@ -241,6 +241,7 @@ sections! {
         "make bench" => |desk, line| machine::benches(desk, line, ""),
         r#"make bench ARGS="--help""# => |desk, line| machine::benches(desk, line, "--help"),
         r#"make bench ARGS="--module""# => |desk, line| machine::benches(desk, line, "--module"),
+        r#"make bench ARGS="--page""# => |desk, line| machine::benches(desk, line, "--page"),
     }
     performance_of_a_pi: "On a Raspberry Pi" {
         r#"make bench ARGS="--json FILE""# => |desk, line| machine::benches(desk, line, "--json FILE"),
