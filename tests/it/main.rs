@@ -56,6 +56,7 @@ mod sequences;
 mod service;
 mod setup;
 mod shell;
+mod sight;
 mod signals;
 mod slow;
 mod snapshots;
@@ -73,6 +74,7 @@ mod troubleshooting;
 mod units;
 mod upstreams;
 mod watch;
+mod zoomed;
 
 #[path = "../bench/load/mod.rs"]
 mod load;
