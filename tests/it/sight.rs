@@ -1,5 +1,6 @@
 //! What people with weak eyes see of the page: its contrasts, dark and light, and in the few colours that a
-//! system may force on every page. Parts that are drawn are judged by the pixels of a screenshot.
+//! system may force on every page. Parts that are drawn are judged by the pixels of a screenshot. And what
+//! a screen reader speaks by itself.
 
 use crate::{
     browser::{Browser, page},
@@ -298,4 +299,24 @@ fn forced_colours_keep_the_veil_of_a_picture_that_is_not_live() {
     browser.wait_state("paused");
     let paused = luminance(Seen::of(&mut browser).pixel(x, y));
     assert!(paused < 0.7 * live, "{paused} of {live}");
+}
+
+#[test]
+fn only_the_state_s_words_and_the_toast_are_spoken_by_themselves() {
+    let camera = FakeCamera::new("");
+    let camfeed = camera.online(&["--source", "/dev/video0", "--size", "640x480"]);
+    let mut browser = with_controls(&camfeed);
+    // An <output> speaks unless told not to, and the numbers of the controls and the bar change all the time.
+    let spoken = browser.eval(
+        "Array.from(document.querySelectorAll('[role=status], [role=alert], [role=log], [aria-live], output')) \
+         .filter((it) => it.getAttribute('aria-live') !== 'off').map((it) => it.id || it.localName).sort().join()",
+    );
+    assert_eq!(spoken, "announce,toast");
+    // What is not rendered when it gets its text is not spoken.
+    let is_rendered = browser.eval(
+        "['announce', 'toast'].every((id) => { \
+            const look = getComputedStyle(document.getElementById(id)); \
+            return look.display !== 'none' && look.visibility === 'visible'; })",
+    );
+    assert_eq!(is_rendered, true);
 }
