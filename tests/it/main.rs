@@ -57,6 +57,7 @@ mod sequences;
 mod service;
 mod setup;
 mod shell;
+mod sight;
 mod signals;
 mod site;
 mod slow;
@@ -76,6 +77,7 @@ mod troubleshooting;
 mod units;
 mod upstreams;
 mod watch;
+mod zoomed;
 
 #[path = "../bench/load/mod.rs"]
 mod load;

@@ -127,6 +127,16 @@ fn the_bench_gets_the_one_browser_that_it_measures_the_page_in() {
 }
 
 #[test]
+fn npm_is_asked_for_only_where_there_is_none() {
+    // Node.js from elsewhere brings one, with which Debian's is in conflict.
+    let (_, notes) = set_up_with(&["page"], &[("npm", "exit 0")]);
+    assert!(notes.contains(" chromium ffmpeg nodejs"), "{notes}");
+    assert!(!notes.contains(" npm"), "{notes}");
+    let (_, tested) = set_up(&["build", "test"]);
+    assert!(!tested.contains("nodejs"), "{tested}");
+}
+
+#[test]
 fn webkit_s_driver_is_asked_for_by_the_name_that_apt_has() {
     let renamed = r#"[ "$2" != webkitgtk-webdriver ] || echo "  Candidate: 2.50.6-1""#;
     let (_, notes) = set_up_with(&["test"], &[("apt-cache", renamed)]);

@@ -80,6 +80,11 @@ sections! {
             desk.well(line);
             desk.noted("cargo test --locked");
         },
+        // It asks npm: what it would run is enough.
+        "make check-page" => |desk, line| {
+            let said = desk.well(&format!("{line} -n"));
+            assert!(said.contains("scripts/check-page/run"), "{said}");
+        },
     }
     take_snapshots: "Take snapshots" {
         "wget --content-disposition http://pi.local:8080/snapshot.jpg" => |desk, line| {
