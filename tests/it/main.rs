@@ -76,6 +76,7 @@ mod troubleshooting;
 mod units;
 mod upstreams;
 mod watch;
+mod windows;
 
 #[path = "../bench/load/mod.rs"]
 mod load;
