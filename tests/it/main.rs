@@ -77,6 +77,7 @@ mod troubleshooting;
 mod units;
 mod upstreams;
 mod watch;
+mod windows;
 mod zoomed;
 
 #[path = "../bench/load/mod.rs"]
