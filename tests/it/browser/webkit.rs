@@ -4,15 +4,14 @@
 use super::{Driver, Mouse, PATIENCE, Point, Scripts, actions, group::Group, proxy};
 use crate::{
     camfeed::{Folder, SOON, eventually},
-    http::exchange,
+    http::{receive, send},
 };
 use data_encoding::BASE64;
 use serde_json::{Value, json};
-use std::{fs, net::SocketAddr};
+use std::{fs, net::SocketAddr, time::Duration};
 
-/// How long a value is awaited, and an answer that can be asked for again, in milliseconds.
-const LONG: u64 = 15_000;
-const SHORT: u64 = 2_000;
+/// How long an answer may take that can be asked for again.
+const SHORT: Duration = Duration::from_secs(2);
 
 /// A MiniBrowser.
 pub struct WebKit {
@@ -20,8 +19,6 @@ pub struct WebKit {
     session: String,
     /// How often the mouse's wheel was turned.
     turns: u32,
-    /// How long a script may take, as the driver was told.
-    script_ms: u64,
     _group: Group,
     _display: Group,
     _folder: Folder,
@@ -60,7 +57,6 @@ impl Driver for WebKit {
             driver: SocketAddr::from(([127, 0, 0, 1], port)),
             session: String::new(),
             turns: 0,
-            script_ms: 0,
             _group: group,
             _display: display,
             _folder: folder,
@@ -92,11 +88,12 @@ impl Driver for WebKit {
     }
 
     fn eval(&mut self, expression: &str) -> Value {
-        self.execute(expression, LONG)
+        self.execute(expression, SOON)
             .unwrap_or_else(|error| panic!("{expression}: {error}"))
     }
 
-    /// A page that goes into the cache for the way back may take a question with it.
+    /// A page that goes into the cache for the way back takes a question with it, and the time-out that
+    /// WebKitWebDriver (2.50) has for scripts.
     fn ask(&mut self, expression: &str) -> Result<Value, Value> {
         let answer = self.execute(expression, SHORT);
         // The expression's fault is no page's.
@@ -189,15 +186,11 @@ impl Driver for WebKit {
 
 impl WebKit {
     /// The value of an expression, or the driver's error.
-    fn execute(&mut self, expression: &str, limit_ms: u64) -> Result<Value, Value> {
-        if self.script_ms != limit_ms {
-            self.tell("POST", "/timeouts", &json!({"script": limit_ms}));
-            self.script_ms = limit_ms;
-        }
+    fn execute(&self, expression: &str, limit: Duration) -> Result<Value, Value> {
         let script = format!("return (async () => JSON.stringify(await ({expression})))()");
         let command = format!("{}/execute/sync", self.session);
         let body = json!({"script": script, "args": []});
-        let value = self.ask_driver("POST", &command, &body)?;
+        let value = self.ask_driver("POST", &command, &body, limit)?;
         let text = value.as_str();
         Ok(text.map_or(Value::Null, |text| serde_json::from_str(text).unwrap()))
     }
@@ -211,26 +204,29 @@ impl WebKit {
     }
 
     fn call(&self, method: &str, path: &str, body: &Value) -> Value {
-        self.ask_driver(method, path, body)
+        self.ask_driver(method, path, body, SOON)
             .unwrap_or_else(|error| panic!("{method} {path} {body}: {error}"))
     }
 
-    /// The value that the driver answers, or its error.
-    fn ask_driver(&self, method: &str, path: &str, body: &Value) -> Result<Value, Value> {
+    /// The value that the driver answers within `limit`, or its error.
+    fn ask_driver(
+        &self,
+        method: &str,
+        path: &str,
+        body: &Value,
+        limit: Duration,
+    ) -> Result<Value, Value> {
         let body = if body.is_null() {
             String::new()
         } else {
             body.to_string()
         };
-        let answer = exchange(
-            self.driver,
-            &format!(
-                "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\
-                 Content-Length: {}\r\n\r\n{body}",
-                self.driver,
-                body.len()
-            ),
-        );
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.driver);
+        let length = body.len();
+        let rest = format!("Connection: close\r\nContent-Length: {length}\r\n\r\n{body}");
+        let stream = send(self.driver, &(head + &rest));
+        stream.set_read_timeout(Some(limit)).expect("a time-out");
+        let answer = receive(stream).map_err(|error| json!(error.to_string()))?;
         let mut answered: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let value = answered["value"].take();
         if answer.status == 200 {
