@@ -14,7 +14,7 @@ export function span(seconds) {
   if (seconds < 120) return Math.floor(seconds) + ' s';
   return seconds < 7200 ? Math.floor(seconds / 60) + ' min' : Math.floor(seconds / 3600) + ' h';
 }
-const secondsText = (age) => age < 10 ? age.toFixed(1) + ' s' : span(age);
+const secondsText = (age) => age < 9.95 ? age.toFixed(1) + ' s' : span(age);
 export const ageText = (age) => age < 0.05 ? 'now' : secondsText(age) + ' old';
 export const rateText = (rate) => rate >= 9.5 ? String(Math.round(rate)) : String(Number(rate.toFixed(1)));
 
@@ -53,7 +53,7 @@ export function verdict(known) {
     return { state: 'offline', tone: 'bad', label: 'Camera offline' + since, title: camera.gone ? 'The camera is gone' : 'No picture from the camera', text };
   }
   if (failure && failure.isRefusal) {
-    const text = failure.message + '\nTrying again…';
+    const text = failure.message.replace(/^./, (letter) => letter.toUpperCase()) + '\nTrying again…';
     return { state: 'refused', tone: 'bad', label: 'No stream', title: 'No stream for now', text };
   }
   if (failures || (phase !== 'open' && silence > 2)) {
