@@ -79,6 +79,7 @@ mod troubleshooting;
 mod units;
 mod upstreams;
 mod watch;
+mod windows;
 
 #[path = "../bench/load/mod.rs"]
 mod load;
