@@ -14,7 +14,7 @@ export function span(seconds) {
   if (seconds < 120) return Math.floor(seconds) + ' s';
   return seconds < 7200 ? Math.floor(seconds / 60) + ' min' : Math.floor(seconds / 3600) + ' h';
 }
-const secondsText = (age) => age < 9.95 ? age.toFixed(1) + ' s' : span(age);
+const secondsText = (age) => age < 10 ? age.toFixed(1) + ' s' : span(age);
 export const ageText = (age) => age < 0.05 ? 'now' : secondsText(age) + ' old';
 export const rateText = (rate) => rate >= 9.5 ? String(Math.round(rate)) : String(Number(rate.toFixed(1)));
 

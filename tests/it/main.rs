@@ -42,6 +42,7 @@ mod metrics;
 mod page_parts;
 mod page_syntax;
 mod page_tables;
+mod page_windows;
 mod page_words;
 mod pages;
 mod panels;

@@ -137,7 +137,7 @@ fn what_is_no_stream_is_given_up_and_not_kept(browser: &mut Browser) {
         // A head has 16 KiB, and what lies before a delimiter 32 MiB.
         (
             json!(["--frame\r\n", 17]),
-            json!([16, "The stream is damaged", true]),
+            json!([15, "The stream is damaged", true]),
         ),
         (json!(["--frame\r\n", 15]), json!([null, null, true])),
         (

@@ -355,7 +355,6 @@ fn times_and_rates_are_told_in_few_figures(browser: &mut Browser) {
             (0.05, "0.1 s old"),
             (0.36, "0.4 s old"),
             (9.94, "9.9 s old"),
-            (9.96, "10 s old"),
             (10.0, "10 s old"),
             (130.0, "2 min old"),
         ]),
