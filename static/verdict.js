@@ -53,7 +53,7 @@ export function verdict(known) {
     return { state: 'offline', tone: 'bad', label: 'Camera offline' + since, title: camera.gone ? 'The camera is gone' : 'No picture from the camera', text };
   }
   if (failure && failure.isRefusal) {
-    const text = failure.message + '\nTrying again…';
+    const text = failure.message.replace(/^./, (letter) => letter.toUpperCase()) + '\nTrying again…';
     return { state: 'refused', tone: 'bad', label: 'No stream', title: 'No stream for now', text };
   }
   if (failures || (phase !== 'open' && silence > 2)) {
