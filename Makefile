@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 BIN ?= target/release/camfeed
 export PREFIX DESTDIR SYSCONFDIR BIN HELP
 
-.PHONY: help setup setup-test setup-bench build run install uninstall deb test check bench
+.PHONY: help setup setup-test setup-bench setup-page build run install uninstall deb test check check-page bench
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | \
@@ -45,7 +45,14 @@ check: setup ## check format, lints and documentation
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 
-setup-bench: # and what the bench needs: ffmpeg for pictures, a packaged peer
+setup-page: # and what judges the page: a browser, Node.js for its judge, ffmpeg for a fake camera's pictures
+	@sh scripts/setup build page
+
+check-page: setup-page ## judge the page with axe-core, which npm fetches, in Chromium, dark and light
+	cargo build --locked
+	@sh scripts/check-page/run
+
+setup-bench: # and what the bench needs: ffmpeg for pictures, a browser, a packaged peer
 	@sh scripts/setup build bench
 
 bench: setup-bench ## measure beside peers and a bare sender, some minutes; options in ARGS="--help"

@@ -100,7 +100,10 @@ class ControlRow {
   makeSlider() {
     const { min, max, step } = this.control;
     Object.assign(this.input, { min, max, step: step || 1 });
-    const nudge = (steps) => { this.input[steps < 0 ? 'stepDown' : 'stepUp'](); this.set(this.read()); };
+    const speak = (politeness) => this.one('output').setAttribute('aria-live', politeness);   // a slider speaks by itself, a button does not
+    const nudge = (steps) => { speak('polite'); this.input[steps < 0 ? 'stepDown' : 'stepUp'](); this.set(this.read()); };
+    this.input.addEventListener('input', () => speak('off'));
+    ['Less', 'More'].forEach((word) => this.one('.' + word.toLowerCase()).setAttribute('aria-label', word + ' ' + this.one('label').textContent));
     onHold(this.one('.less'), () => nudge(-1));
     onHold(this.one('.more'), () => nudge(1));
     const listen = (name, action) => this.input.addEventListener(name, action);

@@ -23,6 +23,7 @@ export function showPanel(name) {
   if (name) $(name).querySelector('h2').focus({ preventScroll: true });
   else if (wasInside) focusOn(opener);
   scrollTo(0, 0);
+  if (name) $(name).querySelector('h2').scrollIntoView({ block: 'nearest' });   // a tiny window has it below
   if (onShow[name]) onShow[name]();
 }
 

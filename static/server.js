@@ -114,22 +114,27 @@ function setClock(offset, trip) {
 
 const MOST_STREAMS = 5;              // one connection stays for everything else
 const ASK_AGAIN_MS = 2000;
+const MULTIPLEXES = /^h[23]/.test((performance.getEntriesByType('navigation')[0] || {}).nextHopProtocol);   // one connection for all, by a proxy
 const ID = Math.random().toString(36).slice(2);
 
 export const windows = {
   channel: null, timer: 0,
   since: 0,                          // when this window's stream began, ms since 1970; 0 for none
-  others: new Map(),                 // the streams of other windows, by their ids: {since, isLive}
+  others: new Map(),                 // the streams of other windows, by their ids: {since, heardAt}
   onFull: () => {}, onRoom: () => {},
 };
 
 const areOlder = () => Array.from(windows.others).filter(([id, { since }]) => since < windows.since || (since === windows.since && id < ID)).length;
-export const isAnotherLive = () => Array.from(windows.others.values()).some(({ isLive }) => isLive);
+const heardTime = () => Date.now() - now() + server.heardAt;
+
+/** Whether another window heard from the server when this one did not any more. */
+export const isAnotherLive = () => Array.from(windows.others.values()).some((other) => other.heardAt > heardTime() + 2000);
 
 /** Takes one of the places. The stream need not wait: `onFull` is called when five windows had theirs before, and
     `onRoom` once there is a place again. */
 export function joinWindows(listeners) {
-  if (!window.BroadcastChannel) return;
+  clearTimeout(windows.timer);
+  if (!window.BroadcastChannel || MULTIPLEXES) return;
   if (!windows.channel) {
     windows.channel = new BroadcastChannel('camfeed');
     windows.channel.onmessage = ({ data }) => onWindow(data);
@@ -148,15 +153,15 @@ export function leaveWindows() {
   windows.channel = null;
 }
 
-const tellWindows = (question) => windows.channel.postMessage(Object.assign({ id: ID, since: windows.since, isLive: now() - server.heardAt < 2000 }, question));
+const tellWindows = (question) => windows.channel.postMessage(Object.assign({ id: ID, since: windows.since, heardAt: heardTime() }, question));
 
 function askWindows() {
   windows.others.clear();
   tellWindows({ isQuestion: true });
 }
 
-function onWindow({ id, since, isLive, isQuestion }) {
-  if (since) windows.others.set(id, { since, isLive }); else windows.others.delete(id);
+function onWindow({ id, since, heardAt, isQuestion }) {
+  if (since) windows.others.set(id, { since, heardAt }); else windows.others.delete(id);
   if (isQuestion && windows.since) tellWindows({});
   if (windows.since && areOlder() >= MOST_STREAMS) {
     windows.since = 0;

@@ -19,7 +19,7 @@ export const ageText = (age) => age < 0.05 ? 'now' : secondsText(age) + ' old';
 export const rateText = (rate) => rate >= 9.5 ? String(Math.round(rate)) : String(Number(rate.toFixed(1)));
 
 /** A label as it is spoken, and as it stands in the title: it must not change each second. */
-export const withoutNumbers = (label) => label.replace(/:? \d.*/, '');
+export const withoutNumbers = (label) => label.replace(/:? -?\d.*/, '');
 
 /** Our own or the server's words; not the browser's, such as "Failed to fetch". */
 export const wordsOf = (error, otherwise = 'no answer from the server') => error.name === 'Error' ? error.message : otherwise;
@@ -53,7 +53,7 @@ export function verdict(known) {
     return { state: 'offline', tone: 'bad', label: 'Camera offline' + since, title: camera.gone ? 'The camera is gone' : 'No picture from the camera', text };
   }
   if (failure && failure.isRefusal) {
-    const text = failure.message + '\nTrying again…';
+    const text = failure.message.replace(/^./, (letter) => letter.toUpperCase()) + '\nTrying again…';
     return { state: 'refused', tone: 'bad', label: 'No stream', title: 'No stream for now', text };
   }
   if (failures || (phase !== 'open' && silence > 2)) {

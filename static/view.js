@@ -73,13 +73,14 @@ export function refresh() {
   sayFacts(seen.state);
   sayCamera(seen.state);
   sayPause();
-  say('health', server.timeouts >= UNANSWERED && seen.state !== 'full' ? TOO_MANY : isFresh() ? complaints(server.report.health || {}) : '');
+  const health = server.timeouts >= UNANSWERED && seen.state !== 'full' ? TOO_MANY : isFresh() ? complaints(server.report.health || {}) : '';
+  say('health', health);
   if (!link.reads && !saidPlaying) {
     saidPlaying = true;
     toast('This browser plays the stream itself: the page cannot tell how old the picture is, or whether it moves');
   }
   // Spoken without its seconds, and only once it has lasted.
-  const spoken = [withoutNumbers(seen.label), (seen.text || '').replace(/ for \d.*/, '')].filter(Boolean).join('. ');
+  const spoken = [withoutNumbers(seen.label), (seen.text || '').replace(/ for \d.*/, '')].concat(health.split('\n').map(withoutNumbers)).filter(Boolean).join('. ');
   if (spoken === spokenBefore && spoken !== announced) $('announce').textContent = announced = spoken;
   spokenBefore = spoken;
   view.onRefresh.forEach((listener) => listener(seen));

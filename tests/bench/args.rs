@@ -28,6 +28,8 @@ Sections (the default run takes those with a *):
   --burst                 many connections at once instead: 5, 12, 50, 100, each 20 times
   --module                a camera module instead: its bare pipeline, camfeed with one viewer and with
                           nobody, and camfeed as one reads it with videoconvert; --case takes some
+  --page                  the page in Chromium beside a plain <img> instead: CPU, memory, frames on the
+                          screen and their age, 20 seconds each; --case takes some, --against adds a page
   --size WxH              of the module's pictures; by default 1280x720
   --check                 exit 1 when a target is missed
   --json FILE  --svg FILE results as data, as a picture
@@ -41,6 +43,11 @@ Sections (the default run takes those with a *):
   --source SOURCE         for camfeed, instead of the fake camera; with --module `csi:NAME`
   --arg WORD              one more argument for camfeed, repeatable
 ";
+
+/// The measured window.
+const SECONDS: f64 = 3.0;
+/// A browser's memory goes up and down.
+const PAGE_SECONDS: f64 = 20.0;
 
 /// Checked options.
 #[derive(Clone, Debug)]
@@ -56,6 +63,7 @@ pub struct Args {
     pub verify: bool,
     pub burst: bool,
     pub module: bool,
+    pub page: bool,
     /// Of a camera module's pictures.
     pub size: (usize, usize),
     pub check: bool,
@@ -84,11 +92,12 @@ impl Args {
             sections: Vec::new(),
             case: String::new(),
             viewers: vec![1, 10, 100, 500],
-            seconds: 3.0,
+            seconds: SECONDS,
             rounds: None,
             verify: false,
             burst: false,
             module: false,
+            page: false,
             size: (1280, 720),
             check: false,
             json: None,
@@ -100,6 +109,7 @@ impl Args {
             source: None,
             extra: Vec::new(),
         };
+        let mut seconds = None;
         let mut words = words.peekable();
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or(format!("{word} needs a value"));
@@ -110,16 +120,17 @@ impl Args {
                 "--all" => args.sections = Section::ALL.to_vec(),
                 "--case" => args.case = value()?,
                 "--viewers" => args.viewers = parse_counts(&value()?)?,
-                "--seconds" => args.seconds = parse_seconds(&value()?)?,
+                "--seconds" => seconds = Some(parse_seconds(&value()?)?),
                 "--rounds" => args.rounds = Some(parse_count("--rounds", &value()?)?),
                 "--quick" => {
                     args.viewers = vec![1, 100];
-                    args.seconds = 2.0;
+                    seconds = Some(2.0);
                     args.rounds = Some(1);
                 }
                 "--verify" => args.verify = true,
                 "--burst" => args.burst = true,
                 "--module" => args.module = true,
+                "--page" => args.page = true,
                 "--size" => args.size = parse_size(&value()?)?,
                 "--check" => args.check = true,
                 "--json" => args.json = Some(value()?.into()),
@@ -133,6 +144,8 @@ impl Args {
                 _ => return Err(format!("unknown option `{word}`; see --help")),
             }
         }
+        let usual = if args.page { PAGE_SECONDS } else { SECONDS };
+        args.seconds = seconds.unwrap_or(usual);
         Ok(Some(args))
     }
 }

@@ -9,14 +9,17 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::cases::Setting;
+use crate::page::{frames, screen};
 
 /// JPEGs of a size; a second of them.
 const RING_LENGTH: usize = 30;
+/// JPEGs with a code, one of each.
+const CODED_LENGTH: u64 = frames::CODES;
 /// Raw pictures of a size: some, as each is megabytes.
 const RAW_LENGTH: usize = 8;
 
 /// Where pictures and other leftovers of the bench live.
-fn room() -> PathBuf {
+pub fn room() -> PathBuf {
     match option_env!("CARGO_TARGET_TMPDIR") {
         Some(folder) => Path::new(folder).join("bench"),
         None => std::env::temp_dir().join("camfeed-bench"),
@@ -31,6 +34,18 @@ pub struct Camera {
 
 impl Camera {
     pub fn new(setting: &Setting) -> Result<Camera, String> {
+        match setting.is_raw {
+            true => Camera::showing(setting, ("FAKECAM_RAW", raw_folder(setting)?)),
+            false => Camera::showing(setting, ("FAKECAM_FRAMES", ring(setting)?)),
+        }
+    }
+
+    /// One whose JPEGs have their code in their middle.
+    pub fn coded(setting: &Setting) -> Result<Camera, String> {
+        Camera::showing(setting, ("FAKECAM_FRAMES", coded_ring(setting)?))
+    }
+
+    fn showing(setting: &Setting, pictures: (&str, PathBuf)) -> Result<Camera, String> {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let folder = room().join(format!("camera-{}-{number}", std::process::id()));
@@ -46,11 +61,6 @@ impl Camera {
             environment: Vec::new(),
         };
         camera.write("control", &control)?;
-        let pictures = if setting.is_raw {
-            ("FAKECAM_RAW", raw_folder(setting)?)
-        } else {
-            ("FAKECAM_FRAMES", ring(setting)?)
-        };
         let plain = [
             ("LD_PRELOAD", library()?),
             ("FAKECAM_CONTROL", camera.folder.join("control")),
@@ -103,7 +113,10 @@ pub fn tidy() {
     for entry in fs::read_dir(room()).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let mut words = name.split(['-', '.']);
-        let is_ours = matches!(words.next(), Some("camera" | "libfakecam" | "draft"));
+        let is_ours = matches!(
+            words.next(),
+            Some("camera" | "browser" | "libfakecam" | "draft")
+        );
         let Some(Ok(id)) = words.next().map(str::parse::<u32>) else {
             continue;
         };
@@ -123,6 +136,29 @@ pub fn ring(setting: &Setting) -> Result<PathBuf, String> {
         let mut command = Command::new("sh");
         command.arg(script).arg(draft);
         command.args([&RING_LENGTH.to_string(), &size]);
+        command
+    })
+}
+
+/// The folder with JPEGs like those, but for the code in the middle of each (`page::screen`): the camera's
+/// frame `number` has the code `number` modulo their count.
+fn coded_ring(setting: &Setting) -> Result<PathBuf, String> {
+    let size = setting.size_text();
+    keep(&room().join(format!("coded-{size}")), false, |draft| {
+        // A folder cannot be made by ffmpeg; one that cannot be made is told by it.
+        let _ = fs::create_dir_all(draft);
+        let mut command = Command::new("ffmpeg");
+        command.args(["-nostdin", "-v", "error", "-y", "-f", "lavfi", "-i"]);
+        command.arg(format!(
+            "testsrc2=size={size}:rate=30,noise=alls=9:allf=t,{}",
+            screen::code_filter(setting.size)
+        ));
+        command.args(["-frames:v", &CODED_LENGTH.to_string()]);
+        command.args([
+            "-pix_fmt", "yuvj422p", "-c:v", "mjpeg", "-huffman", "default",
+        ]);
+        command.args(["-q:v", "9", "-start_number", "0"]);
+        command.arg(draft.join("%03d.jpg"));
         command
     })
 }

@@ -8,8 +8,8 @@
 //!                                                              meter: CPU, and who else was busy
 //!                      rounds ─> summary ─> limits, table, report (JSON), svg
 //!
-//! `--burst` (`bursts`) and `--module` (`module`, `bare`: a camera module instead of the fake camera) are
-//! modes of their own. The same program is the floor, the bare pipeline and the load client, when
+//! `--burst` (`bursts`), `--module` (`module`, `bare`: a camera module instead of the fake camera) and
+//! `--page` (`page`: the viewer page in Chromium) are modes of their own. The same program is the floor, the bare pipeline and the load client, when
 //! started with a role. Loopback only.
 
 mod args;
@@ -27,6 +27,7 @@ mod measures;
 mod media;
 mod meter;
 mod module;
+mod page;
 mod peers;
 mod probe;
 mod proc;
@@ -83,10 +84,11 @@ fn bench(words: Vec<String>) -> Result<bool, String> {
     load::raise_file_limit();
     children::end_with_us()?;
     camera::tidy();
-    let outcome = match (args.module, args.burst) {
-        (true, _) => module::run(&args),
-        (false, true) => burst(&args, &peers::entrants(&args)),
-        (false, false) => measure(&args, &peers::entrants(&args)),
+    let outcome = match &args {
+        Args { module: true, .. } => module::run(&args),
+        Args { page: true, .. } => page::run(&args),
+        Args { burst: true, .. } => burst(&args, &peers::entrants(&args)),
+        _ => measure(&args, &peers::entrants(&args)),
     };
     camera::tidy();
     outcome

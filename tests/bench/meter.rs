@@ -10,23 +10,20 @@ pub struct Meter {
     begun: Instant,
     machine: Machine,
     server: u32,
-    /// The server, the load client if there is one, and the bench.
+    /// The server, the bench and its helpers.
     before: Vec<(u32, Cpu)>,
     halfway: Option<Figures>,
 }
 
 impl Meter {
-    pub fn begin(server: u32, client: Option<u32>) -> Meter {
-        let ids = [Some(server), client, Some(std::process::id())];
+    /// `helpers` are what else is the bench's: the load client, for one.
+    pub fn begin(server: u32, helpers: impl IntoIterator<Item = u32>) -> Meter {
+        let ids = [server, std::process::id()].into_iter().chain(helpers);
         Meter {
             begun: Instant::now(),
             machine: Machine::now(),
             server,
-            before: ids
-                .into_iter()
-                .flatten()
-                .map(|id| (id, Cpu::of(id)))
-                .collect(),
+            before: ids.map(|id| (id, Cpu::of(id))).collect(),
             halfway: None,
         }
     }

@@ -72,6 +72,36 @@ pub fn memory(id: u32) -> u64 {
     kib.and_then(|kib| kib.parse().ok()).unwrap_or(0) * 1024
 }
 
+/// Memory in bytes, of what several processes share each one's part.
+pub fn shared_out_memory(id: u32) -> u64 {
+    let rollup = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).unwrap_or_default();
+    let part = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
+    let kib = part.and_then(|text| text.trim().strip_suffix(" kB"));
+    kib.and_then(|kib| kib.parse().ok()).unwrap_or(0) * 1024
+}
+
+/// The process and all that it started, and they did.
+pub fn family(id: u32) -> Vec<u32> {
+    let parent = 3;
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let parents: Vec<(u32, u64)> = ids.map(|id| (id, stat_field(id, parent))).collect();
+    let mut family = vec![id];
+    let mut at = 0;
+    while let Some(&member) = family.get(at) {
+        let children = parents.iter().filter(|(_, of)| *of == u64::from(member));
+        family.extend(children.map(|(child, _)| child));
+        at += 1;
+    }
+    family
+}
+
+/// The words that it was started with, blanks between them.
+pub fn command(id: u32) -> String {
+    let words = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&words).replace('\0', " ")
+}
+
 pub fn threads(id: u32) -> u64 {
     stat_field(id, 19)
 }

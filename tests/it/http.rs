@@ -2,7 +2,7 @@
 
 use crate::camfeed::SOON;
 use std::{
-    io::{Read, Write},
+    io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
 };
 
@@ -59,10 +59,13 @@ pub fn ask_with(address: SocketAddr, method: &str, path: &str, headers: &str) ->
 
 /// The answer to `request`, which must close the connection.
 pub fn exchange(address: SocketAddr, request: &str) -> Answer {
+    receive(send(address, request)).expect("an answer")
+}
+
+/// The answer to what was sent, which must close the connection.
+pub fn receive(mut stream: TcpStream) -> io::Result<Answer> {
     let mut bytes = Vec::new();
-    send(address, request)
-        .read_to_end(&mut bytes)
-        .expect("an answer");
+    stream.read_to_end(&mut bytes)?;
     let end = find(&bytes, b"\r\n\r\n").expect("a head");
     let head = String::from_utf8(bytes[..end].to_vec()).expect("ASCII");
     let status = head
@@ -70,11 +73,11 @@ pub fn exchange(address: SocketAddr, request: &str) -> Answer {
         .nth(1)
         .and_then(|code| code.parse().ok())
         .expect("a status");
-    Answer {
+    Ok(Answer {
         status,
         head,
         body: bytes[end + 4..].to_vec(),
-    }
+    })
 }
 
 /// Reads from `stream` until `text` has come; gives everything up to and including it.

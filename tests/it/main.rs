@@ -40,6 +40,10 @@ mod manager;
 mod manual;
 mod matrix;
 mod metrics;
+mod page_parts;
+mod page_syntax;
+mod page_tables;
+mod page_windows;
 mod page_words;
 mod pages;
 mod panels;
@@ -59,6 +63,7 @@ mod sequences;
 mod service;
 mod setup;
 mod shell;
+mod sight;
 mod signals;
 mod site;
 mod slow;
@@ -81,9 +86,15 @@ mod upstreams;
 mod view;
 mod view_touch;
 mod watch;
+mod windows;
+mod zoomed;
 
 #[path = "../bench/load/mod.rs"]
 mod load;
+
+#[allow(dead_code)] // Its tests alone are run here.
+#[path = "../bench/page/frames.rs"]
+mod page_frames;
 
 #[allow(dead_code)] // The bench needs more of it.
 #[path = "../bench/media.rs"]

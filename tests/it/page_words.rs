@@ -15,6 +15,7 @@ use std::{thread, time::Duration};
 const MEGABIT: Rules = Rules {
     bytes_per_second: Some(125_000.0),
     cuts: None,
+    delay: Duration::ZERO,
 };
 
 /// Notes each state, and each announcement to a screen reader, from now on.

@@ -117,6 +117,26 @@ fn browsers_of_every_engine_are_for_the_tests_only() {
 }
 
 #[test]
+fn the_bench_gets_the_one_browser_that_it_measures_the_page_in() {
+    let (said, notes) = set_up(&["build", "bench"]);
+    let is_asked = |name: &str| notes.split(' ').any(|word| word.trim() == name);
+    for (name, is_needed) in [("chromium", true), ("xvfb", true), ("firefox-esr", false)] {
+        assert_eq!(is_asked(name), is_needed, "{name}: {notes}");
+    }
+    assert!(said.contains("missing to measure ("), "{said}");
+}
+
+#[test]
+fn npm_is_asked_for_only_where_there_is_none() {
+    // Node.js from elsewhere brings one, with which Debian's is in conflict.
+    let (_, notes) = set_up_with(&["page"], &[("npm", "exit 0")]);
+    assert!(notes.contains(" chromium ffmpeg nodejs"), "{notes}");
+    assert!(!notes.contains(" npm"), "{notes}");
+    let (_, tested) = set_up(&["build", "test"]);
+    assert!(!tested.contains("nodejs"), "{tested}");
+}
+
+#[test]
 fn webkit_s_driver_is_asked_for_by_the_name_that_apt_has() {
     let renamed = r#"[ "$2" != webkitgtk-webdriver ] || echo "  Candidate: 2.50.6-1""#;
     let (_, notes) = set_up_with(&["test"], &[("apt-cache", renamed)]);

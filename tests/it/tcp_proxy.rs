@@ -1,5 +1,10 @@
-//! A TCP proxy between a client and camfeed: a slow link, or one that does not carry some requests.
+//! A TCP proxy between a client and camfeed: a slow link, a long one, or one that does not carry some
+//! requests.
 
+use crate::{
+    camfeed::SOON,
+    http::{read_exactly, read_until},
+};
 use socket2::{Domain, Socket, Type};
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -19,6 +24,8 @@ pub struct Rules {
     pub bytes_per_second: Option<f64>,
     /// A request whose first line has this in it is cut off without an answer.
     pub cuts: Option<&'static str>,
+    /// Each response begins so long after its request, as on a long way; the rest of it follows at once.
+    pub delay: Duration,
 }
 
 /// A proxy that runs until it is dropped.
@@ -73,20 +80,29 @@ fn lead(
     server.connect(&upstream.into())?;
     let server: TcpStream = server.into();
     let (up, down) = (server.try_clone()?, client.try_clone()?);
-    let upwards = thread::spawn(move || send_up(client, up, rules.cuts));
-    let _ = send_down(server, down, rules.bytes_per_second, free_at);
+    let asked = Arc::new(Mutex::new(None));
+    let asks = Arc::clone(&asked);
+    let upwards = thread::spawn(move || send_up(client, up, rules.cuts, &asks));
+    let _ = send_down(server, down, rules, free_at, &asked);
     let _ = upwards.join();
     Ok(())
 }
 
-/// Requests, line by line. Those of a page have no body.
-fn send_up(client: TcpStream, mut server: TcpStream, cuts: Option<&str>) {
+/// Requests, line by line. Those of a page have no body. What comes first after bytes of the server
+/// begins a request: `asked` has its time until it is answered.
+fn send_up(
+    client: TcpStream,
+    mut server: TcpStream,
+    cuts: Option<&str>,
+    asked: &Mutex<Option<Instant>>,
+) {
     let mut lines = BufReader::new(&client);
     let mut line = Vec::new();
     while lines
         .read_until(b'\n', &mut line)
         .is_ok_and(|count| count > 0)
     {
+        asked.lock().unwrap().get_or_insert_with(Instant::now);
         let is_cut = cuts.is_some_and(|text| String::from_utf8_lossy(&line).contains(text));
         if is_cut || server.write_all(&line).is_err() {
             break;
@@ -100,8 +116,9 @@ fn send_up(client: TcpStream, mut server: TcpStream, cuts: Option<&str>) {
 fn send_down(
     mut server: TcpStream,
     mut client: TcpStream,
-    bytes_per_second: Option<f64>,
+    rules: Rules,
     free_at: &Mutex<Instant>,
+    asked: &Mutex<Option<Instant>>,
 ) -> std::io::Result<()> {
     let mut bytes = [0; 2048];
     loop {
@@ -109,7 +126,12 @@ fn send_down(
         if count == 0 {
             return client.shutdown(Shutdown::Both);
         }
-        if let Some(rate) = bytes_per_second {
+        let request = asked.lock().unwrap().take();
+        if let Some(request) = request {
+            let due = request + rules.delay;
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
+        if let Some(rate) = rules.bytes_per_second {
             // The pace of the link: what is sent occupies it for so long, and time unused is lost.
             let took = Duration::from_secs_f64(count as f64 / rate);
             let mut free_at = free_at.lock().unwrap();
@@ -119,5 +141,41 @@ fn send_down(
             thread::sleep(until.saturating_duration_since(Instant::now()));
         }
         client.write_all(&bytes[..count])?;
+    }
+}
+
+#[test]
+fn each_response_on_a_connection_is_delayed_once() {
+    let delay = Duration::from_millis(150);
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let server = listener.local_addr().expect("bound");
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("the proxy");
+        // A response in two parts: the second is not told from the first by what the client does.
+        for part in [&b"one "[..], b"two", b"three"] {
+            if part != b"two" {
+                read_until(&mut stream, b"\r\n\r\n");
+            }
+            stream.write_all(part).expect("the proxy reads");
+        }
+        let _ = stream.read(&mut [0]); // Until the client leaves.
+    });
+    let rules = Rules {
+        delay,
+        ..Rules::default()
+    };
+    let proxy = TcpProxy::to(server, rules);
+    let mut stream = TcpStream::connect(proxy.address).expect("it listens");
+    stream.set_read_timeout(Some(SOON)).expect("a time-out");
+    for expected in ["one two", "three"] {
+        let asked = Instant::now();
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nHost: cam\r\n\r\n")
+            .expect("it reads");
+        let mut first = [0];
+        stream.read_exact(&mut first).expect("a response");
+        assert!(asked.elapsed() >= delay, "{:?}", asked.elapsed());
+        let rest = read_exactly(&mut stream, expected.len() - 1);
+        assert_eq!([&first[..], &rest].concat(), expected.as_bytes());
     }
 }

@@ -36,9 +36,14 @@ fn pictures(folder: &Path) -> Vec<String> {
     pictures
 }
 
+/// A picture of a camera that is called as its host, or of an older camfeed's.
 fn is_picture(name: &str) -> bool {
-    let shape = name.replace(|c: char| c.is_ascii_digit(), "9");
-    shape == "camfeed-99999999T999999.999Z.jpg"
+    let uname = rustix::system::uname();
+    let host = uname.nodename().to_str().unwrap();
+    let time = name.strip_prefix(&format!("camfeed-{host}-"));
+    let time = time.or_else(|| name.strip_prefix("camfeed-"));
+    let shape = time.map(|time| time.replace(|c: char| c.is_ascii_digit(), "9"));
+    shape.as_deref() == Some("99999999T999999.999Z.jpg")
 }
 
 fn count(folder: &Path) -> usize {

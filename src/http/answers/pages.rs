@@ -247,6 +247,38 @@ mod tests {
         }
     }
 
+    /// A browser has six connections. The first six files are all that the player needs; five more
+    /// leave a connection for the stream, which it then asks for.
+    #[test]
+    fn the_stream_is_asked_for_while_the_rest_loads() {
+        let index = text(named("index.html"), None);
+        let files: Vec<_> = index
+            .match_indices("href=\"static/")
+            .map(|(at, start)| index[at + start.len()..].split('"').next().expect("quoted"))
+            .filter(|name| *name != "icon.svg")
+            .collect();
+        assert!(files.len() <= 11, "{files:?}");
+        let mut needed = vec!["style.css", "player.js"];
+        let mut at = 0;
+        while let Some(name) = needed.get(at) {
+            let script = text(named(name), None);
+            let imports = PAGES
+                .iter()
+                .map(|page| page.name)
+                .filter(|other| script.contains(&format!("from './{other}'")));
+            needed.extend(
+                imports
+                    .filter(|other| !needed.contains(other))
+                    .collect::<Vec<_>>(),
+            );
+            at += 1;
+        }
+        assert!(
+            needed.iter().all(|name| files[..6].contains(name)),
+            "{needed:?} {files:?}"
+        );
+    }
+
     #[test]
     fn a_page_has_one_address_and_its_short_ones() {
         for (path, name) in [

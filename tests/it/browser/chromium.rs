@@ -1,6 +1,6 @@
 //! Chromium, told what to do over its debugging pipe (Chrome DevTools Protocol).
 
-use super::{Driver, Mouse, NAME, PATIENCE, Point, Scripts, group::Group};
+use super::{Driver, EarlyScripts, Mouse, NAME, PATIENCE, Point, Scripts, group::Group};
 use crate::camfeed::{Folder, run};
 use data_encoding::BASE64;
 use rustix::process::Pid;
@@ -19,13 +19,25 @@ pub struct Chromium {
     to: File,
     /// What it tells.
     pub from: Receiver<Value>,
-    session: String,
+    window: Window,
+    scripts: Scripts,
+    /// What every new page runs first.
+    early: Vec<String>,
     next: u64,
     _group: Group,
     _folder: Folder,
 }
 
+/// A window's page, and how it is talked to.
+#[derive(Clone, Default)]
+pub struct Window {
+    target: String,
+    session: String,
+}
+
 impl Driver for Chromium {
+    type Window = Window;
+
     fn start(scripts: Scripts) -> Chromium {
         let folder = Folder::new();
         let (to, from, profile) = (
@@ -86,25 +98,14 @@ impl Driver for Chromium {
         let mut chromium = Chromium {
             to,
             from: messages,
-            session: String::new(),
+            window: Window::default(),
+            scripts,
+            early: Vec::new(),
             next: 0,
             _group: group,
             _folder: folder,
         };
-        let made = chromium.call("Target.createTarget", json!({"url": "about:blank"}));
-        let target = &made["targetId"];
-        let attached = chromium.call(
-            "Target.attachToTarget",
-            json!({"targetId": target, "flatten": true}),
-        );
-        chromium.session = attached["sessionId"]
-            .as_str()
-            .expect("a session")
-            .to_owned();
-        if scripts == Scripts::Off {
-            let off = json!({"value": true});
-            chromium.call("Emulation.setScriptExecutionDisabled", off);
-        }
+        chromium.window = chromium.make_window("about:blank");
         chromium
     }
 
@@ -112,16 +113,16 @@ impl Driver for Chromium {
         self.call("Page.navigate", json!({"url": url}));
     }
 
-    fn eval(&mut self, expression: &str) -> Value {
-        let result = self.call(
-            "Runtime.evaluate",
-            json!({"expression": expression, "returnByValue": true, "awaitPromise": true}),
-        );
+    fn ask(&mut self, expression: &str) -> Result<Value, Value> {
+        let (method, session) = ("Runtime.evaluate", self.window.session.clone());
+        let params = json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
+        let id = self.send(&session, method, params);
+        let result = self.answer(id)?;
         assert!(
             result.get("exceptionDetails").is_none(),
             "{expression}: {result}"
         );
-        result["result"]["value"].clone()
+        Ok(result["result"]["value"].clone())
     }
 
     fn screenshot(&mut self) -> Vec<u8> {
@@ -199,6 +200,55 @@ impl Driver for Chromium {
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile}),
         );
     }
+
+    fn window(&self) -> Window {
+        self.window.clone()
+    }
+
+    fn open_window(&mut self, url: &str) -> Window {
+        if self.scripts == Scripts::On && self.early.is_empty() {
+            return self.make_window(url);
+        }
+        // Until the page comes, Chromium (156) answers nothing to who has been there before.
+        let window = self.make_window("about:blank");
+        self.send(&window.session, "Page.navigate", json!({"url": url}));
+        window
+    }
+
+    fn switch_to(&mut self, window: &Window) {
+        self.window.clone_from(window);
+    }
+
+    fn close_window(&mut self, window: Window) {
+        let params = json!({"targetId": window.target});
+        self.call_in("", "Target.closeTarget", params);
+    }
+
+    fn minimize(&mut self, is_minimized: bool) {
+        let params = json!({"targetId": self.window.target});
+        let window = self.call_in("", "Browser.getWindowForTarget", params);
+        let state = if is_minimized { "minimized" } else { "normal" };
+        let params = json!({"windowId": window["windowId"], "bounds": {"windowState": state}});
+        self.call_in("", "Browser.setWindowBounds", params);
+    }
+
+    fn traverse(&mut self, steps: i32) {
+        // A page on its way has no history yet; nor has it ears.
+        self.eval("null");
+        let history = self.call("Page.getNavigationHistory", json!({}));
+        let at = history["currentIndex"].as_i64().expect("a number") + i64::from(steps);
+        let at = usize::try_from(at).expect("not before the first page");
+        let id = &history["entries"][at]["id"];
+        self.call("Page.navigateToHistoryEntry", json!({"entryId": id}));
+    }
+}
+
+impl EarlyScripts for Chromium {
+    fn at_start(&mut self, script: &str) {
+        let session = self.window.session.clone();
+        self.add_early(&session, script);
+        self.early.push(script.to_owned());
+    }
 }
 
 impl Chromium {
@@ -224,22 +274,79 @@ impl Chromium {
     }
 
     pub fn call(&mut self, method: &str, params: Value) -> Value {
+        let session = self.window.session.clone();
+        self.call_in(&session, method, params)
+    }
+
+    /// Calls several of the same kind at once, with nothing between them.
+    pub fn call_all(&mut self, method: &str, all: &[Value]) {
+        let session = self.window.session.clone();
+        let ids: Vec<_> = all
+            .iter()
+            .map(|params| self.send(&session, method, params.clone()))
+            .collect();
+        // They are answered in their order.
+        for id in ids {
+            let answer = self.answer(id);
+            answer.unwrap_or_else(|error| panic!("{method}: {error}"));
+        }
+    }
+
+    /// Calls a method of a window's page, or of the browser itself where `session` is empty.
+    fn call_in(&mut self, session: &str, method: &str, params: Value) -> Value {
+        let id = self.send(session, method, params);
+        let answer = self.answer(id);
+        answer.unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    fn send(&mut self, session: &str, method: &str, params: Value) -> u64 {
         self.next += 1;
         let mut message = json!({"id": self.next, "method": method, "params": params});
-        if !self.session.is_empty() {
-            message["sessionId"] = json!(self.session);
+        if !session.is_empty() {
+            message["sessionId"] = json!(session);
         }
         let mut bytes = serde_json::to_vec(&message).unwrap();
         bytes.push(0);
         self.to.write_all(&bytes).expect("the browser lives");
+        self.next
+    }
+
+    /// What was answered to message `id`, or the error.
+    fn answer(&mut self, id: u64) -> Result<Value, Value> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let answer = self.from.recv_timeout(left).expect("the browser answers");
-            if answer["id"] == self.next {
-                assert!(answer.get("error").is_none(), "{method}: {answer}");
-                return answer["result"].clone();
+            let mut answer = self.from.recv_timeout(left).expect("the browser answers");
+            if answer["id"] == id {
+                return match answer.get_mut("error") {
+                    Some(error) => Err(error.take()),
+                    None => Ok(answer["result"].take()),
+                };
             }
         }
+    }
+
+    /// Opens a window with the page at `url`, which need not have come.
+    fn make_window(&mut self, url: &str) -> Window {
+        let text = |value: &Value| value.as_str().expect("a name").to_owned();
+        let params = json!({"url": url, "newWindow": true});
+        let target = text(&self.call_in("", "Target.createTarget", params)["targetId"]);
+        let params = json!({"targetId": target, "flatten": true});
+        let session = text(&self.call_in("", "Target.attachToTarget", params)["sessionId"]);
+        if self.scripts == Scripts::Off {
+            let off = json!({"value": true});
+            self.call_in(&session, "Emulation.setScriptExecutionDisabled", off);
+        }
+        for script in self.early.clone() {
+            self.add_early(&session, &script);
+        }
+        Window { target, session }
+    }
+
+    fn add_early(&mut self, session: &str, script: &str) {
+        self.call_in(session, "Page.enable", json!({}));
+        let source = format!("(() => {{ {script} }})()");
+        let method = "Page.addScriptToEvaluateOnNewDocument";
+        self.call_in(session, method, json!({"source": source}));
     }
 }

@@ -1,6 +1,6 @@
 //! Firefox, told what to do by WebDriver BiDi: JSON in a WebSocket that it offers by itself.
 
-use super::{Driver, Mouse, NAME, PATIENCE, Point, Scripts, actions, group::Group};
+use super::{Driver, EarlyScripts, Mouse, NAME, PATIENCE, Point, Scripts, actions, group::Group};
 use crate::camfeed::Folder;
 use data_encoding::BASE64;
 use serde_json::{Value, json};
@@ -63,6 +63,8 @@ fn preferences(scripts: Scripts) -> String {
 }
 
 impl Driver for Firefox {
+    type Window = String;
+
     fn start(scripts: Scripts) -> Firefox {
         let folder = Folder::new();
         let profile = folder.file("profile");
@@ -106,7 +108,7 @@ impl Driver for Firefox {
         self.call("browsingContext.navigate", params);
     }
 
-    fn eval(&mut self, expression: &str) -> Value {
+    fn ask(&mut self, expression: &str) -> Result<Value, Value> {
         // Where pages may run no JavaScript, no promise is ever kept.
         let script = match self.scripts {
             Scripts::On => format!("(async () => JSON.stringify(await ({expression})))()"),
@@ -117,10 +119,11 @@ impl Driver for Firefox {
             "target": {"context": self.context},
             "awaitPromise": self.scripts == Scripts::On,
         });
-        let result = self.call("script.evaluate", params);
+        self.send("script.evaluate", params);
+        let result = self.answer()?;
         assert_eq!(result["type"], "success", "{expression}: {result}");
         let text = result["result"]["value"].as_str();
-        text.map_or(Value::Null, |text| serde_json::from_str(text).unwrap())
+        Ok(text.map_or(Value::Null, |text| serde_json::from_str(text).unwrap()))
     }
 
     fn screenshot(&mut self) -> Vec<u8> {
@@ -147,6 +150,53 @@ impl Driver for Firefox {
         let params = json!({"context": self.context, "viewport": viewport});
         self.call("browsingContext.setViewport", params);
     }
+
+    fn window(&self) -> String {
+        self.context.clone()
+    }
+
+    fn open_window(&mut self, url: &str) -> String {
+        let made = self.call("browsingContext.create", json!({"type": "window"}));
+        let window = made["context"].as_str().expect("a window").to_owned();
+        let params = json!({"context": window, "url": url, "wait": "none"});
+        // It is answered when the page is.
+        self.send("browsingContext.navigate", params);
+        window
+    }
+
+    fn switch_to(&mut self, window: &String) {
+        self.context.clone_from(window);
+    }
+
+    fn close_window(&mut self, window: String) {
+        self.call("browsingContext.close", json!({"context": window}));
+    }
+
+    fn minimize(&mut self, is_minimized: bool) {
+        let tree = self.call("browsingContext.getTree", json!({"root": self.context}));
+        let window = &tree["contexts"][0]["clientWindow"];
+        // It is as large as the screen at its start.
+        let state = if is_minimized {
+            "minimized"
+        } else {
+            "maximized"
+        };
+        let params = json!({"clientWindow": window, "state": state});
+        self.call("browser.setClientWindowState", params);
+    }
+
+    fn traverse(&mut self, steps: i32) {
+        let params = json!({"context": self.context, "delta": steps});
+        self.call("browsingContext.traverseHistory", params);
+    }
+}
+
+impl EarlyScripts for Firefox {
+    fn at_start(&mut self, script: &str) {
+        let function = format!("() => {{ {script} }}");
+        let params = json!({"functionDeclaration": function});
+        self.call("script.addPreloadScript", params);
+    }
 }
 
 impl Firefox {
@@ -155,11 +205,21 @@ impl Firefox {
         self.call("input.performActions", params);
     }
 
-    fn call(&mut self, method: &str, params: Value) -> Value {
+    fn send(&mut self, method: &str, params: Value) {
         self.next += 1;
         let command = json!({"id": self.next, "method": method, "params": params});
         let sent = self.to.send(Message::text(command.to_string()));
         sent.expect("the browser lives");
+    }
+
+    fn call(&mut self, method: &str, params: Value) -> Value {
+        self.send(method, params);
+        let answer = self.answer();
+        answer.unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    /// What is answered to the last message, or the error.
+    fn answer(&mut self) -> Result<Value, Value> {
         loop {
             let message = self.to.read().expect("the browser answers");
             let Ok(text) = message.to_text() else {
@@ -167,8 +227,10 @@ impl Firefox {
             };
             let mut answer: Value = serde_json::from_str(text).unwrap_or_default();
             if answer["id"] == self.next {
-                assert_eq!(answer["type"], "success", "{method}: {answer}");
-                return answer["result"].take();
+                return match answer["type"] == "success" {
+                    true => Ok(answer["result"].take()),
+                    false => Err(answer),
+                };
             }
         }
     }

@@ -1,7 +1,7 @@
-//! What every engine is told in the same way: hands on the keyboard and the mouse, and the modules
-//! of a page.
+//! What every engine is told in the same way: hands on the keyboard and the mouse, windows, and the
+//! modules of a page.
 
-use super::{Browser, Driver, Mouse, Point};
+use super::{Browser, Driver, EarlyScripts, Mouse, Point};
 use serde_json::{Value, json};
 
 /// Moves of the mouse, or of a finger, from one place to another.
@@ -57,6 +57,48 @@ impl<D: Driver> Browser<D> {
         self.driver.resize(width, height);
     }
 
+    /// Opens one more window, and stays in this one; see [`Driver::open_window`].
+    pub fn open_window(&mut self, url: &str) -> D::Window {
+        self.driver.open_window(url)
+    }
+
+    /// Does something in another window, and comes back.
+    pub fn in_window<T>(
+        &mut self,
+        window: &D::Window,
+        run: impl FnOnce(&mut Browser<D>) -> T,
+    ) -> T {
+        let before = self.driver.window();
+        self.driver.switch_to(window);
+        let result = run(self);
+        self.driver.switch_to(&before);
+        result
+    }
+
+    /// Closes another window.
+    pub fn close_window(&mut self, window: D::Window) {
+        self.driver.close_window(window);
+    }
+
+    /// Hides the page: its window is minimized. A page in a window behind others is not hidden.
+    pub fn hide(&mut self) {
+        self.driver.minimize(true);
+        self.wait("document.visibilityState === 'hidden'");
+    }
+
+    pub fn show(&mut self) {
+        self.driver.minimize(false);
+        self.wait("document.visibilityState === 'visible'");
+    }
+
+    pub fn back(&mut self) {
+        self.driver.traverse(-1);
+    }
+
+    pub fn forward(&mut self) {
+        self.driver.traverse(1);
+    }
+
     /// The middle of the element `id`, in the window.
     pub fn middle(&mut self, id: &str) -> Point {
         let place = self.eval(&format!(
@@ -71,6 +113,13 @@ impl<D: Driver> Browser<D> {
     pub fn import(&mut self, names: &[&str]) {
         let script = format!("({IMPORT})({})", json!(names));
         assert_eq!(self.eval(&script), Value::Null, "cannot import {names:?}");
+    }
+}
+
+impl<D: EarlyScripts> Browser<D> {
+    /// Runs a script before all those of each new page; see [`EarlyScripts::at_start`].
+    pub fn at_start(&mut self, script: &str) {
+        self.driver.at_start(script);
     }
 }
 

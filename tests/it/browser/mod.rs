@@ -1,4 +1,4 @@
-//! The page in real browsers: one tab of a headless browser with a new profile, told what to do.
+//! The page in real browsers: a headless browser with a new profile, told what to do.
 //!
 //! [`Browser`] is what tests use; a [`Driver`] is what one engine does in its own way. Only one
 //! browser runs at a time, and none asks anybody but the servers of its test.
@@ -52,12 +52,20 @@ pub enum Mouse {
 
 /// What an engine does in its own way.
 pub trait Driver {
+    /// One window of the browser, with one page.
+    type Window: Clone;
+
     /// Starts it with an empty page.
     fn start(scripts: Scripts) -> Self;
     /// Shows the page at `url`; it may still be loading.
     fn go(&mut self, url: &str);
     /// The value of a JavaScript expression in the page, awaited when it is a promise.
-    fn eval(&mut self, expression: &str) -> Value;
+    fn eval(&mut self, expression: &str) -> Value {
+        self.ask(expression)
+            .unwrap_or_else(|error| panic!("{expression}: {error}"))
+    }
+    /// The same, or why there is none: such as that another page took the place of this one.
+    fn ask(&mut self, expression: &str) -> Result<Value, Value>;
     /// What the window shows, a PNG.
     fn screenshot(&mut self) -> Vec<u8>;
     /// Presses and releases a key: a letter, digit or sign by itself, or `Escape`, `Space`, `Enter`,
@@ -69,9 +77,31 @@ pub trait Driver {
     fn wheel(&mut self, at: Point, delta_y: f64);
     /// Makes the page so large.
     fn resize(&mut self, width: u32, height: u32);
+    /// The window that all of this is about.
+    fn window(&self) -> Self::Window;
+    /// Opens one more window, of the same profile: all share the connections to a server. Does not
+    /// wait for `url`, which may never be answered: until then, the page there is `about:blank`, and
+    /// can be asked (in Chromium: unless it was started with a script, or without all).
+    fn open_window(&mut self, url: &str) -> Self::Window;
+    /// Goes on in another window.
+    fn switch_to(&mut self, window: &Self::Window);
+    /// Closes another window.
+    fn close_window(&mut self, window: Self::Window);
+    /// Minimizes the window, which makes its page hidden, or shows it again.
+    fn minimize(&mut self, is_minimized: bool);
+    /// Goes through the pages that the window has shown, back where `steps` is negative. Does not wait
+    /// for the page.
+    fn traverse(&mut self, steps: i32);
 }
 
-/// A browser with one tab, ended when dropped: Chromium, where nothing else is said.
+/// A driver that can run a script before all those of a page. WebKitWebDriver (2.50) cannot.
+pub trait EarlyScripts: Driver {
+    /// Runs the body of a function in each new page of this window and of those opened later, before
+    /// the page's own scripts.
+    fn at_start(&mut self, script: &str);
+}
+
+/// A browser with one window at first, ended when dropped: Chromium, where nothing else is said.
 pub struct Browser<D = Chromium> {
     driver: D,
     _turn: Turn,
@@ -120,12 +150,16 @@ impl<D: Driver> Browser<D> {
 
     /// Waits until `expression` is true.
     pub fn wait(&mut self, expression: &str) {
-        let is_true = eventually(SOON, || self.eval(expression) == true);
-        let text = self.eval("document.body.innerText");
-        let state = self.eval("document.body.dataset.state");
+        let is_true = eventually(SOON, || {
+            self.driver.ask(expression) == Ok(Value::Bool(true))
+        });
+        let text = self.driver.ask("document.body && document.body.innerText");
+        let state = self
+            .driver
+            .ask("document.body && document.body.dataset.state");
         assert!(
             is_true,
-            "never true: {expression}\nstate: {state}\npage: {text}"
+            "never true: {expression}\nstate: {state:?}\npage: {text:?}"
         );
     }
 

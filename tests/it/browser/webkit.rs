@@ -3,12 +3,15 @@
 
 use super::{Driver, Mouse, PATIENCE, Point, Scripts, actions, group::Group, proxy};
 use crate::{
-    camfeed::{Folder, eventually},
-    http::exchange,
+    camfeed::{Folder, SOON, eventually},
+    http::{receive, send},
 };
 use data_encoding::BASE64;
 use serde_json::{Value, json};
-use std::{fs, net::SocketAddr};
+use std::{fs, net::SocketAddr, time::Duration};
+
+/// How long an answer may take that can be asked for again.
+const SHORT: Duration = Duration::from_secs(2);
 
 /// A MiniBrowser.
 pub struct WebKit {
@@ -22,6 +25,8 @@ pub struct WebKit {
 }
 
 impl Driver for WebKit {
+    type Window = String;
+
     fn start(scripts: Scripts) -> WebKit {
         let folder = Folder::new();
         // It takes a display that is free, and says which once it can be used.
@@ -62,6 +67,8 @@ impl Driver for WebKit {
         ];
         let proxy = proxy::start().to_string();
         let wanted = json!({"capabilities": {"alwaysMatch": {
+            // Else nothing can be asked of a window whose page never loads.
+            "pageLoadStrategy": "none",
             "proxy": {"proxyType": "manual", "httpProxy": proxy},
             "webkitgtk:browserOptions": {"args": arguments},
         }}});
@@ -72,18 +79,30 @@ impl Driver for WebKit {
     }
 
     fn go(&mut self, url: &str) {
+        // A new page does not know of it.
+        self.eval("window.isLeft = true");
         self.tell("POST", "/url", &json!({"url": url}));
+        let is_new = "!window.isLeft && document.readyState !== 'loading'";
+        let is_there = eventually(PATIENCE, || self.ask(is_new) == Ok(Value::Bool(true)));
+        assert!(is_there, "{url} does not load");
     }
 
     fn eval(&mut self, expression: &str) -> Value {
-        let script = format!("return (async () => JSON.stringify(await ({expression})))()");
-        let value = self.tell(
-            "POST",
-            "/execute/sync",
-            &json!({"script": script, "args": []}),
+        self.execute(expression, SOON)
+            .unwrap_or_else(|error| panic!("{expression}: {error}"))
+    }
+
+    /// A page that goes into the cache for the way back takes a question with it, and the time-out that
+    /// WebKitWebDriver (2.50) has for scripts.
+    fn ask(&mut self, expression: &str) -> Result<Value, Value> {
+        let answer = self.execute(expression, SHORT);
+        // The expression's fault is no page's.
+        let is_wrong = |error: &Value| error["error"] == "javascript error";
+        assert!(
+            !answer.as_ref().is_err_and(is_wrong),
+            "{expression}: {answer:?}"
         );
-        let text = value.as_str();
-        text.map_or(Value::Null, |text| serde_json::from_str(text).unwrap())
+        answer
     }
 
     fn screenshot(&mut self) -> Vec<u8> {
@@ -117,15 +136,65 @@ impl Driver for WebKit {
         let frame: [u32; 2] = serde_json::from_value(frame).expect("numbers");
         let rect = json!({"width": width + frame[0], "height": height + frame[1]});
         self.tell("POST", "/window/rect", &rect);
-        assert_eq!(
-            self.eval("[innerWidth, innerHeight]"),
-            json!([width, height]),
-            "WebKit's window does not become so small"
-        );
+        let is_so = format!("innerWidth === {width} && innerHeight === {height}");
+        let becomes_so = eventually(SOON, || self.eval(&is_so) == true);
+        assert!(becomes_so, "WebKit has no window of {width}x{height}");
+    }
+
+    fn window(&self) -> String {
+        let handle = self.tell("GET", "/window", &Value::Null);
+        handle.as_str().expect("a window").to_owned()
+    }
+
+    fn open_window(&mut self, url: &str) -> String {
+        let before = self.window();
+        let made = self.tell("POST", "/window/new", &json!({"type": "window"}));
+        let window = made["handle"].as_str().expect("a window").to_owned();
+        self.switch_to(&window);
+        self.tell("POST", "/url", &json!({"url": url}));
+        self.switch_to(&before);
+        window
+    }
+
+    fn switch_to(&mut self, window: &String) {
+        self.tell("POST", "/window", &json!({"handle": window}));
+    }
+
+    fn close_window(&mut self, window: String) {
+        let before = self.window();
+        self.switch_to(&window);
+        self.tell("DELETE", "/window", &Value::Null);
+        self.switch_to(&before);
+    }
+
+    fn minimize(&mut self, is_minimized: bool) {
+        if is_minimized {
+            self.tell("POST", "/window/minimize", &json!({}));
+        } else {
+            let rect = self.tell("GET", "/window/rect", &Value::Null);
+            self.tell("POST", "/window/rect", &rect);
+        }
+    }
+
+    fn traverse(&mut self, steps: i32) {
+        let command = if steps < 0 { "/back" } else { "/forward" };
+        for _ in 0..steps.abs() {
+            self.tell("POST", command, &json!({}));
+        }
     }
 }
 
 impl WebKit {
+    /// The value of an expression, or the driver's error.
+    fn execute(&self, expression: &str, limit: Duration) -> Result<Value, Value> {
+        let script = format!("return (async () => JSON.stringify(await ({expression})))()");
+        let command = format!("{}/execute/sync", self.session);
+        let body = json!({"script": script, "args": []});
+        let value = self.ask_driver("POST", &command, &body, limit)?;
+        let text = value.as_str();
+        Ok(text.map_or(Value::Null, |text| serde_json::from_str(text).unwrap()))
+    }
+
     fn act(&self, actions: Value) {
         self.tell("POST", "/actions", &json!({"actions": actions}));
     }
@@ -135,23 +204,36 @@ impl WebKit {
     }
 
     fn call(&self, method: &str, path: &str, body: &Value) -> Value {
+        self.ask_driver(method, path, body, SOON)
+            .unwrap_or_else(|error| panic!("{method} {path} {body}: {error}"))
+    }
+
+    /// The value that the driver answers within `limit`, or its error.
+    fn ask_driver(
+        &self,
+        method: &str,
+        path: &str,
+        body: &Value,
+        limit: Duration,
+    ) -> Result<Value, Value> {
         let body = if body.is_null() {
             String::new()
         } else {
             body.to_string()
         };
-        let answer = exchange(
-            self.driver,
-            &format!(
-                "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\
-                 Content-Length: {}\r\n\r\n{body}",
-                self.driver,
-                body.len()
-            ),
-        );
-        let mut value: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        assert_eq!(answer.status, 200, "{method} {path} {body}: {value}");
-        value["value"].take()
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.driver);
+        let length = body.len();
+        let rest = format!("Connection: close\r\nContent-Length: {length}\r\n\r\n{body}");
+        let stream = send(self.driver, &(head + &rest));
+        stream.set_read_timeout(Some(limit)).expect("a time-out");
+        let answer = receive(stream).map_err(|error| json!(error.to_string()))?;
+        let mut answered: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let value = answered["value"].take();
+        if answer.status == 200 {
+            Ok(value)
+        } else {
+            Err(value)
+        }
     }
 }
 

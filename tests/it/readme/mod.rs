@@ -80,6 +80,11 @@ sections! {
             desk.well(line);
             desk.noted("cargo test --locked");
         },
+        // It asks npm: what it would run is enough.
+        "make check-page" => |desk, line| {
+            let said = desk.well(&format!("{line} -n"));
+            assert!(said.contains("scripts/check-page/run"), "{said}");
+        },
     }
     take_snapshots: "Take snapshots" {
         "wget --content-disposition http://pi.local:8080/snapshot.jpg" => |desk, line| {
@@ -241,6 +246,7 @@ sections! {
         "make bench" => |desk, line| machine::benches(desk, line, ""),
         r#"make bench ARGS="--help""# => |desk, line| machine::benches(desk, line, "--help"),
         r#"make bench ARGS="--module""# => |desk, line| machine::benches(desk, line, "--module"),
+        r#"make bench ARGS="--page""# => |desk, line| machine::benches(desk, line, "--page"),
     }
     performance_of_a_pi: "On a Raspberry Pi" {
         r#"make bench ARGS="--json FILE""# => |desk, line| machine::benches(desk, line, "--json FILE"),
