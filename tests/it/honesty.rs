@@ -16,7 +16,6 @@ engines! {
     webkit: WebKit,
     {
         a_page_that_was_left_shows_nothing_old_when_it_is_back,
-        a_hidden_page_rests_and_wakes_without_an_old_picture,
     }
 }
 
@@ -83,7 +82,14 @@ const DECODER: &str = "(() => { const decode = createImageBitmap; window.slownes
     window.createImageBitmap = async (blob) => { const image = await decode(blob); \
         await new Promise((resolve) => setTimeout(resolve, slowness)); return image; }; })()";
 
-fn a_hidden_page_rests_and_wakes_without_an_old_picture<D: Driver>() {
+// Not in WebKit: as its window comes back, its software renderer (Mesa 22.3) crashes now and then.
+#[test]
+fn a_hidden_page_rests_and_wakes_without_an_old_picture() {
+    rests_and_wakes::<Chromium>();
+    rests_and_wakes::<Firefox>();
+}
+
+fn rests_and_wakes<D: Driver>() {
     let camfeed = Camfeed::online(&["--source", SMALL]);
     let mut browser = watched::<D>(&camfeed);
     browser.hide();
