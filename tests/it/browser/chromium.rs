@@ -264,9 +264,9 @@ impl Chromium {
 
     /// The processes in which pages run.
     pub fn renderers(&mut self) -> Vec<Pid> {
-        let session = mem::take(&mut self.session);
+        let session = mem::take(&mut self.window.session);
         let all = self.call("SystemInfo.getProcessInfo", json!({}));
-        self.session = session;
+        self.window.session = session;
         let all = all["processInfo"].as_array().expect("a list").iter();
         all.filter(|process| process["type"] == "renderer")
             .filter_map(|process| Pid::from_raw(process["id"].as_i64()?.try_into().ok()?))
