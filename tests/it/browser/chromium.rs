@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use std::{
     fs::{File, OpenOptions},
     io::{BufRead, BufReader, Write},
-    mem,
     sync::mpsc::{Receiver, channel},
     thread,
     time::Instant,
@@ -252,21 +251,9 @@ impl EarlyScripts for Chromium {
 }
 
 impl Chromium {
-    /// Another tab comes before the page's, as when somebody looks at something else.
-    pub fn hide(&mut self) {
-        self.call("Target.createTarget", json!({"url": "about:blank"}));
-    }
-
-    /// The page's tab is the one in front again.
-    pub fn show(&mut self) {
-        self.call("Page.bringToFront", json!({}));
-    }
-
     /// The processes in which pages run.
     pub fn renderers(&mut self) -> Vec<Pid> {
-        let session = mem::take(&mut self.window.session);
-        let all = self.call("SystemInfo.getProcessInfo", json!({}));
-        self.window.session = session;
+        let all = self.call_in("", "SystemInfo.getProcessInfo", json!({}));
         let all = all["processInfo"].as_array().expect("a list").iter();
         all.filter(|process| process["type"] == "renderer")
             .filter_map(|process| Pid::from_raw(process["id"].as_i64()?.try_into().ok()?))
