@@ -141,12 +141,13 @@ async function readStream(signal) {
   }
 }
 
-/** A part that repeats the sequence before it is a keep-alive, not a frame. */
+/** A part that repeats the sequence before it is a keep-alive, not a frame. What comes after a placeholder is a new beginning. */
 function isFrame(part) {
   Object.assign(link, { phase: 'open', failures: 0, failure: null, transit: link.partAt && now() - link.partAt, partAt: 0 });
   if (part.sequence !== undefined && part.sequence === link.sequence) return false;
   link.sequence = part.sequence;
-  link.rate.add(now(), part);
+  if (isPlaceholder(part.jpeg)) link.rate.clear();
+  else link.rate.add(now(), part);
   const span = link.rate.span;
   link.period = span ? span.arrived / span.gaps : link.transit;
   return true;
