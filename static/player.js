@@ -55,8 +55,10 @@ export const link = {
   attempt: null,       // the running request
   phase: 'closed',     // closed, connecting, open (a part has come), waiting (to try again), full (too many windows)
   failures: 0, failure: null, timer: 0,
-  startedAt: 0, answeredAt: 0, openedAt: 0, heardAt: now(), sequence: null, rate: new Rate(),
+  startedAt: 0, openedAt: 0, heardAt: now(), sequence: null, rate: new Rate(),
   period: 0,           // ms between the frames that arrive
+  partAt: 0,           // when the part began that is arriving
+  transit: 0,          // ms that the last one took to arrive
   slow: QUICK,
   fps: rememberedRate >= 0.1 && rememberedRate <= 120 ? rememberedRate : 0,   // asked for; 0: all
   reads: canRead,      // the page reads the stream itself; else an <img> plays it
@@ -72,7 +74,7 @@ export function connect() {
   disconnect();
   if (link.pausedAt || link.asleep) return leaveWindows();
   joinWindows({ onFull, onRoom: connect });
-  Object.assign(link, { phase: 'connecting', startedAt: now(), heardAt: now(), sequence: null, period: 0, slow: QUICK });
+  Object.assign(link, { phase: 'connecting', startedAt: now(), heardAt: now(), sequence: null, period: 0, partAt: 0, transit: 0, slow: QUICK });
   if (!link.reads) return connectImage();
   const attempt = link.attempt = new AbortController();
   readStream(attempt.signal).catch((error) => { if (link.attempt === attempt) retry(error); });
@@ -119,7 +121,7 @@ function tryAgain() {
 
 async function readStream(signal) {
   const response = await fetch(streamUrl('type=bytes'), { signal, cache: 'no-store' });
-  link.answeredAt = link.heardAt = server.heardAt = now();
+  link.heardAt = server.heardAt = now();
   if (!response.ok) throw await refusal(response);
   const boundary = /boundary="?([^";]+)/i.exec(response.headers.get('Content-Type') || '');
   if (!boundary) throw new Error('The answer is not a stream');
@@ -134,18 +136,20 @@ async function readStream(signal) {
     let newest = null;
     for (let part = parts.next(); part; part = parts.next()) if (isFrame(part)) newest = part;
     if (newest) show(newest);
+    if (parts.head) link.partAt = link.partAt || now();
     if (painter.broken >= BROKEN_PICTURES && !painter.painted) throw new Error('The pictures cannot be shown');
   }
 }
 
-/** A part that repeats the sequence before it is a keep-alive, not a frame. */
+/** A part that repeats the sequence before it is a keep-alive, not a frame. What comes after a placeholder is a new beginning. */
 function isFrame(part) {
-  Object.assign(link, { phase: 'open', failures: 0, failure: null });
+  Object.assign(link, { phase: 'open', failures: 0, failure: null, transit: link.partAt && now() - link.partAt, partAt: 0 });
   if (part.sequence !== undefined && part.sequence === link.sequence) return false;
   link.sequence = part.sequence;
-  link.rate.add(now(), part);
+  if (isPlaceholder(part.jpeg)) link.rate.clear();
+  else link.rate.add(now(), part);
   const span = link.rate.span;
-  link.period = span ? span.arrived / span.gaps : Math.min(SILENCE_MS, now() - link.answeredAt);
+  link.period = span ? span.arrived / span.gaps : link.transit;
   return true;
 }
 

@@ -88,13 +88,14 @@ function outageText({ isOnline, silence, failure }) {
   return failure ? wordsOf(failure, 'The connection was lost') : 'The connection was lost';
 }
 
-/** Age in s up to which a picture is live: at one frame a second, one of a second is as live as it gets; where fewer
-    frames arrive than were asked for, so is one that was on its way for as long as they take. `rates` in frames a
-    second, of the viewer and of the camera, 0 or undefined when unknown; `period` in s between arrivals. */
-export function liveAge(rates, period) {
+/** Age in s up to which a picture is live: at one frame a second, one of a second is as live as it gets, and of as much
+    more as it takes to arrive; where fewer frames arrive than were asked for, so is one that was on its way for as long
+    as they take. `rates` in frames a second, of the viewer and of the camera, 0 or undefined when unknown; `period` in s
+    between arrivals, `transit` of one. */
+export function liveAge(rates, period, transit) {
   const known = rates.filter((fps) => fps > 0);
   const asked = known.length ? 1 / Math.min.apply(null, known) : 0;
-  return asked + PICTURES_ON_THE_WAY * Math.max(0, period - asked);
+  return asked + Math.min(asked, transit) + PICTURES_ON_THE_WAY * Math.max(0, period - asked);
 }
 
 /** Whether clearly fewer frames arrive than this viewer could have, for seconds on end: {is, since (ms), rates}. Both

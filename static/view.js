@@ -48,7 +48,7 @@ function judge() {
     silence: (now() - server.heardAt) / 1000,
     phase: link.phase, failures: link.failures, failure: link.failure, reads: link.reads, slow: link.slow,
     hasPicture: Boolean(painter.painted), age: pictureAge(),
-    liveAge: liveAge([link.fps, cameraNow().fps], link.period / 1000),
+    liveAge: liveAge([link.fps, cameraNow().fps], link.period / 1000, link.transit / 1000),
     isOnline: navigator.onLine !== false, isAnotherLive: isAnotherLive(),
   });
 }

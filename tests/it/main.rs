@@ -40,6 +40,8 @@ mod manager;
 mod manual;
 mod matrix;
 mod metrics;
+mod page_honesty;
+mod page_links;
 mod page_parts;
 mod page_syntax;
 mod page_tables;

@@ -59,6 +59,7 @@ fn numbers_and_rates_are_those_of_the_tables() {
     times_and_rates_are_told_in_few_figures(&mut browser);
     a_slow_link_is_offered_a_round_rate_that_it_carries(&mut browser);
     a_link_is_slow_when_it_has_been_so_for_seconds(&mut browser);
+    a_picture_is_live_for_as_long_as_none_can_be_newer(&mut browser);
     what_ails_the_machine_is_said_a_line_each(&mut browser);
 }
 
@@ -446,6 +447,28 @@ fn a_link_is_slow_when_it_has_been_so_for_seconds(browser: &mut Browser) {
         "received => pace({ is: true, since: 0, rates: '' }, received, 10, 9).rates",
         &rates,
     );
+}
+
+fn a_picture_is_live_for_as_long_as_none_can_be_newer(browser: &mut Browser) {
+    // The viewer's rate, the camera's, seconds between arrivals, and of one; and how old it may be.
+    let rows = [
+        (json!([0, 10, 0.1, 0]), json!(0.1)),
+        (json!([0, 10, 0.05, 0]), json!(0.1)),
+        (json!([0, 10, 0.1, 0.02]), json!(0.12)),
+        // The slower of the two rates counts, and what is not known does not.
+        (json!([1, 10, 1, 0]), json!(1)),
+        (json!([10, 0.5, 2, 0]), json!(2)),
+        (json!([1, null, 1, 0]), json!(1)),
+        (json!([0, null, 0, 0]), json!(0)),
+        // Half a link is full, or all of it: three are on their way then.
+        (json!([1, 10, 1, 0.5]), json!(1.5)),
+        (json!([0.5, 10, 2, 1.6]), json!(3.6)),
+        (json!([0, 10, 0.6, 0.6]), json!(0.1 + 0.1 + 1.5)),
+        // One that took long says little of the next.
+        (json!([0, 10, 0.1, 4]), json!(0.2)),
+    ];
+    let age = "([viewer, camera, period, transit]) => liveAge([viewer, camera || undefined], period, transit)";
+    check(browser, age, &rows);
 }
 
 fn what_ails_the_machine_is_said_a_line_each(browser: &mut Browser) {

@@ -12,14 +12,14 @@ use serde_json::Value;
 use std::{thread, time::Duration};
 
 /// Two frames a second of the film's 62 kB.
-const MEGABIT: Rules = Rules {
+pub const MEGABIT: Rules = Rules {
     bytes_per_second: Some(125_000.0),
     cuts: None,
     delay: Duration::ZERO,
 };
 
 /// Notes each state, and each announcement to a screen reader, from now on.
-const TAKE_NOTES: &str = "window.states = []; window.heard = []; \
+pub const TAKE_NOTES: &str = "window.states = []; window.heard = []; \
     const note = (notes, value) => { if (notes[notes.length - 1] !== value) notes.push(value); }; \
     new MutationObserver(() => note(states, document.body.dataset.state)) \
         .observe(document.body, {attributes: true, attributeFilter: ['data-state']}); \
@@ -39,7 +39,7 @@ const IS_THE_ONE_ON_THE_SCREEN: &str = "(async () => { const shown = document.ge
         d.drawImage(it, 0, 0); return d.getImageData(0, 0, c.width, c.height).data.join(); }; \
     return image.width === shown.width && pixels(image) === pixels(shown); })()";
 
-fn text(browser: &mut Browser, id: &str) -> String {
+pub fn text(browser: &mut Browser, id: &str) -> String {
     let value = browser.eval(&format!("document.getElementById('{id}').textContent"));
     value.as_str().expect("text").to_owned()
 }

@@ -28,9 +28,17 @@ pub struct Rules {
     pub delay: Duration,
 }
 
+/// What all connections of a link share.
+struct Pace {
+    bytes_per_second: Option<f64>,
+    /// Until then, the link is occupied.
+    free_at: Instant,
+}
+
 /// A proxy that runs until it is dropped.
 pub struct TcpProxy {
     pub address: SocketAddr,
+    pace: Arc<Mutex<Pace>>,
     is_over: Arc<AtomicBool>,
 }
 
@@ -41,19 +49,32 @@ impl TcpProxy {
         let address = listener.local_addr().expect("bound");
         let is_over = Arc::new(AtomicBool::new(false));
         let ends = Arc::clone(&is_over);
-        let free_at = Arc::new(Mutex::new(Instant::now()));
+        let pace = Arc::new(Mutex::new(Pace {
+            bytes_per_second: rules.bytes_per_second,
+            free_at: Instant::now(),
+        }));
+        let shared = Arc::clone(&pace);
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 if ends.load(Ordering::Relaxed) {
                     return;
                 }
-                let free_at = Arc::clone(&free_at);
+                let pace = Arc::clone(&shared);
                 thread::spawn(move || {
-                    let _ = lead(client, upstream, rules, &free_at);
+                    let _ = lead(client, upstream, rules, &pace);
                 });
             }
         });
-        TcpProxy { address, is_over }
+        TcpProxy {
+            address,
+            pace,
+            is_over,
+        }
+    }
+
+    /// The link becomes slower or faster; `None` is without a limit.
+    pub fn set_pace(&self, bytes_per_second: Option<f64>) {
+        self.pace.lock().unwrap().bytes_per_second = bytes_per_second;
     }
 }
 
@@ -69,7 +90,7 @@ fn lead(
     client: TcpStream,
     upstream: SocketAddr,
     rules: Rules,
-    free_at: &Mutex<Instant>,
+    pace: &Mutex<Pace>,
 ) -> std::io::Result<()> {
     let server = Socket::new(Domain::for_address(upstream), Type::STREAM, None)?;
     if rules.bytes_per_second.is_some() {
@@ -83,7 +104,7 @@ fn lead(
     let asked = Arc::new(Mutex::new(None));
     let asks = Arc::clone(&asked);
     let upwards = thread::spawn(move || send_up(client, up, rules.cuts, &asks));
-    let _ = send_down(server, down, rules, free_at, &asked);
+    let _ = send_down(server, down, rules.delay, pace, &asked);
     let _ = upwards.join();
     Ok(())
 }
@@ -116,8 +137,8 @@ fn send_up(
 fn send_down(
     mut server: TcpStream,
     mut client: TcpStream,
-    rules: Rules,
-    free_at: &Mutex<Instant>,
+    delay: Duration,
+    pace: &Mutex<Pace>,
     asked: &Mutex<Option<Instant>>,
 ) -> std::io::Result<()> {
     let mut bytes = [0; 2048];
@@ -128,18 +149,18 @@ fn send_down(
         }
         let request = asked.lock().unwrap().take();
         if let Some(request) = request {
-            let due = request + rules.delay;
+            let due = request + delay;
             thread::sleep(due.saturating_duration_since(Instant::now()));
         }
-        if let Some(rate) = rules.bytes_per_second {
-            // The pace of the link: what is sent occupies it for so long, and time unused is lost.
-            let took = Duration::from_secs_f64(count as f64 / rate);
-            let mut free_at = free_at.lock().unwrap();
-            *free_at = Instant::now().max(*free_at) + took;
-            let until = *free_at;
-            drop(free_at);
-            thread::sleep(until.saturating_duration_since(Instant::now()));
+        let mut now = pace.lock().unwrap();
+        if let Some(rate) = now.bytes_per_second {
+            // What is sent occupies the link for so long, and time unused is lost.
+            now.free_at =
+                Instant::now().max(now.free_at) + Duration::from_secs_f64(count as f64 / rate);
         }
+        let until = now.free_at;
+        drop(now);
+        thread::sleep(until.saturating_duration_since(Instant::now()));
         client.write_all(&bytes[..count])?;
     }
 }

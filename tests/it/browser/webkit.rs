@@ -79,12 +79,13 @@ impl Driver for WebKit {
     }
 
     fn go(&mut self, url: &str) {
-        // A new page does not know of it.
-        self.eval("window.isLeft = true");
+        // A page that never came is not to meet the new one, which does not know that it is left.
+        self.eval("(location.href === 'about:blank' && stop(), window.isLeft = true)");
         self.tell("POST", "/url", &json!({"url": url}));
         let is_new = "!window.isLeft && document.readyState !== 'loading'";
         let is_there = eventually(PATIENCE, || self.ask(is_new) == Ok(Value::Bool(true)));
-        assert!(is_there, "{url} does not load");
+        let now = self.ask("[location.href, document.readyState]");
+        assert!(is_there, "{url} does not load: {now:?}");
     }
 
     fn eval(&mut self, expression: &str) -> Value {
