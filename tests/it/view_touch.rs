@@ -64,7 +64,7 @@ fn two_fingers_zoom_the_picture_and_move_it() {
     assert_near(moved.corner, (x + 40.0, y + 30.0), 1.0);
     browser.swipe(AT, (155.0, 300.0));
     assert_near(seen(&mut browser).corner, zoomed.corner, 1.0);
-    browser.pinch(AT, 0.2);
+    browser.pinch(AT, 0.3);
     assert!((zoom(&mut browser) - 1.0).abs() < 1e-9);
     // Slowly, a pixel at a time.
     let to = [(100.0, 300.0), (300.0, 300.0)];
