@@ -23,8 +23,8 @@ engines! {
 /// times a second. Its server has the same clock.
 pub const WATCH: &str = "(() => { Object.assign(window, { lie: 0, shots: 0, since: 0 }); (function watch() { \
     const age = painter.painted ? Date.now() / 1000 - painter.painted.timestamp : 0; \
-    const limit = 1 + liveAge([cameraNow().fps], link.period / 1000); \
-    const isLie = ['live', 'slow'].includes(document.body.dataset.state) && age > limit; \
+    const limit = 1 + liveAge([cameraNow().fps], link.period / 1000, link.transit / 1000); \
+    const isLie = ['live', 'slow'].includes(document.body.dataset.state) && !(age <= limit); \
     since = isLie ? since || Date.now() : 0; \
     lie = Math.max(lie, since && Date.now() - since); \
     shots += 1; \
@@ -62,7 +62,7 @@ fn a_page_that_was_left_shows_nothing_old_when_it_is_back<D: Driver>() {
     let camfeed = Camfeed::online(&["--source", SMALL]);
     let mut browser = watched::<D>(&camfeed);
     browser.eval(DECODER);
-    browser.eval("addEventListener('pageshow', () => { slowness = 700; })");
+    browser.eval("addEventListener('pageshow', () => { slowness = 1500; })");
     browser.go(&page(camfeed.address, "/healthz"));
     camfeed.wait_log("viewer left");
     thread::sleep(AWAY);
@@ -145,11 +145,17 @@ fn a_device_that_slept_shows_nothing_old() {
     let mut browser = watched::<Chromium>(&camfeed);
     // One of its clocks stands still meanwhile.
     browser.eval(
-        "(() => { (() => { const clock = performance.now.bind(performance); let lost = 0; let last = clock(); \
-         performance.now = () => { const time = clock(); if (time - last > 2000) { lost += time - last; slowness = 700; } \
-             last = time; return time - lost; }; })(); })()",
+        "(() => { const clock = performance.now.bind(performance); let lost = 0; let last = clock(); \
+         performance.now = () => { const time = clock(); if (time - last > 2000) { lost += time - last; slowness = 1500; } \
+             last = time; return time - lost; }; })()",
     );
     browser.eval(DECODER);
+    // And the other is not known for a while, as /state comes after the first picture.
+    browser.eval(
+        "(() => { const ask = fetch; window.fetch = async (url, options) => { \
+             if (/state/.test(url)) await new Promise((resolve) => setTimeout(resolve, 3 * slowness)); \
+             return ask(url, options); }; })()",
+    );
     stop_for_a_while(&mut browser);
     check(&mut browser);
 }

@@ -28,7 +28,7 @@ const SHOWN: &str = "window.shown = () => { const video = document.pictureInPict
     Object.assign(window, { lies: 0, looks: 0 }); setInterval(() => { if (!document.pictureInPictureElement) return; \
         const age = Date.now() / 1000 - painter.painted.timestamp; \
         looks += 1; \
-        if (age > 2 + liveAge([cameraNow().fps], link.period / 1000) && isBright()) lies += 1; }, 200); true";
+        if (!(age <= 2 + liveAge([cameraNow().fps], link.period / 1000, link.transit / 1000)) && isBright()) lies += 1; }, 200); true";
 
 /// A page with its small window.
 fn opened(camfeed: &Camfeed) -> Browser {
