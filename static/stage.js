@@ -186,9 +186,7 @@ export async function togglePip() {
 }
 
 function setUpPip() {
-  pip.video = document.createElement('video');
-  pip.video.muted = true;
-  pip.video.srcObject = pip.canvas.captureStream();
+  pip.video = Object.assign(document.createElement('video'), { muted: true, srcObject: pip.canvas.captureStream() });
   pip.video.addEventListener('pause', () => { if (document.pictureInPictureElement) pip.video.play(); });   // else its last picture looks live
   pip.video.addEventListener('enterpictureinpicture', () => {
     painter.onPaint = drawPip;
