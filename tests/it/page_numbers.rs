@@ -91,15 +91,15 @@ fn times_and_rates_are_told_in_few_figures(browser: &mut Browser) {
 fn a_slow_link_is_offered_a_round_rate_that_it_carries(browser: &mut Browser) {
     let rows = [
         (60.0, 25.0),
-        (28.0, 25.0),
-        (27.7, 20.0),
-        (14.0, 12.0),
-        (2.3, 2.0),
-        (2.2, 1.0),
-        (1.2, 1.0),
-        (1.1, 0.5),
-        (0.6, 0.5),
-        (0.5, 0.2),
+        (31.0, 20.0),
+        (26.6, 15.0),
+        (16.0, 12.0),
+        (2.7, 2.0),
+        (2.6, 1.0),
+        (1.4, 1.0),
+        (1.3, 0.5),
+        (0.6, 0.3),
+        (0.39, 0.2),
         (0.01, 0.2),
     ];
     check(
