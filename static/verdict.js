@@ -5,7 +5,7 @@ const IN_TIME_S = 0.5;               // and below this it is live again
 const WEAK_DBM = -75;                // a Wi-Fi signal below this loses frames
 const SLOW_BELOW = [0.7, 0.85];      // share of the frames that arrive: slow below the first, until above the second
 const SLOW_AFTER_MS = 4000;          // and only when that has lasted
-const ROUND_RATES = [25, 20, 15, 12, 10, 8, 6, 5, 4, 3, 2, 1, 0.5, 0.2];
+const ROUND_RATES = [25, 20, 15, 12, 10, 8, 6, 5, 4, 3, 2, 1, 0.5, 0.3, 0.2];
 const PICTURES_ON_THE_WAY = 3;       // one is shown, one arrives and one waits in the network
 
 // ---- words ----
@@ -110,8 +110,8 @@ export function pace(slow, received, wanted, time) {
   return { is: hasLasted ? isSlow : is, since: isOther && !hasLasted ? since || time : 0, rates };
 }
 
-/** The rate for a link over which `received` frames a second arrive: a round one, a little below. */
-export const fittingRate = (received) => ROUND_RATES.find((rate) => rate <= 0.9 * received) || ROUND_RATES[ROUND_RATES.length - 1];
+/** The rate for a link over which `received` frames a second arrive: a round one, with room for the rest. */
+export const fittingRate = (received) => ROUND_RATES.find((rate) => rate <= 0.75 * received) || ROUND_RATES[ROUND_RATES.length - 1];
 
 /** What ails the server's machine, a line each; what it does not know is not said. */
 export function complaints(health) {

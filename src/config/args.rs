@@ -119,7 +119,7 @@ pub struct Args {
     #[argh(option, from_str_fn(number::<_, 8, 20_000>), arg_name = "N")]
     pub max_connections: Option<usize>,
 
-    /// connections of one address at once, 1 to 20000; a proxy is one address; default no limit
+    /// connections of one address at once, 1 to 20000; a browser needs 6, a proxy is one address; default no limit
     #[argh(option, from_str_fn(number::<_, 1, 20_000>), arg_name = "N")]
     pub max_per_address: Option<usize>,
 

@@ -42,6 +42,7 @@ mod matrix;
 mod metrics;
 mod page_honesty;
 mod page_links;
+mod page_numbers;
 mod page_parts;
 mod page_syntax;
 mod page_tables;

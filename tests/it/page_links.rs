@@ -10,8 +10,8 @@ use crate::{
 use serde_json::Value;
 use std::{thread, time::Duration};
 
-/// Not two frames of the film in three seconds.
-const THIRD_OF_A_MEGABIT: f64 = 37_500.0;
+/// A frame of the film in two seconds, about.
+const QUARTER_OF_A_MEGABIT: f64 = 33_000.0;
 
 /// A few a second of the small test pattern.
 const SMALL_PACE: f64 = 20_000.0;
@@ -90,7 +90,7 @@ fn on_a_slow_link_the_word_is_steady_for_a_minute_and_the_rate_offered_fits() {
         text(&mut browser, "mark")
     );
     let fits = choose_the_fitting_rate(&mut browser);
-    assert!([1.0, 1.5].contains(&fits), "{fits}");
+    assert!(fits == 1.0, "{fits}");
     browser.wait_state("live");
     states(&mut browser);
     thread::sleep(Duration::from_secs(20));
@@ -118,14 +118,12 @@ fn on_a_link_that_has_recovered_no_rate_is_marked() {
     browser.wait_state("live");
     browser.wait(&format!("{FITS} === null"));
     assert_eq!(browser.eval(SHOWN), "Full rate");
-    let states = states(&mut browser);
-    assert_eq!(states, "live,slow,live");
 }
 
 #[test]
 fn on_a_link_of_less_than_a_picture_a_second_the_rate_offered_is_live() {
     let camfeed = serve_film(&[]);
-    let (_link, mut browser) = open(&camfeed, THIRD_OF_A_MEGABIT);
+    let (_link, mut browser) = open(&camfeed, QUARTER_OF_A_MEGABIT);
     browser.wait_state("slow");
     browser.wait(&format!("{FITS} > 0"));
     thread::sleep(Duration::from_secs(8));
@@ -134,7 +132,7 @@ fn on_a_link_of_less_than_a_picture_a_second_the_rate_offered_is_live() {
     browser.wait_state("live");
     states(&mut browser);
     thread::sleep(Duration::from_secs(20));
-    assert!([0.5, 0.2].contains(&fits), "{fits}");
+    assert_eq!(fits, 0.3);
     assert_eq!(
         states(&mut browser),
         "live",

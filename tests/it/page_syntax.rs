@@ -54,7 +54,7 @@ const LATER_METHODS: [&str; 24] = [
 ];
 
 /// Globals that came after ES2018.
-const LATER_GLOBALS: [&str; 8] = [
+const LATER_GLOBALS: [&str; 7] = [
     "globalThis",
     "BigInt",
     "WeakRef",
@@ -62,7 +62,6 @@ const LATER_GLOBALS: [&str; 8] = [
     "AggregateError",
     "structuredClone",
     "queueMicrotask",
-    "ResizeObserver",
 ];
 
 /// The page's files by name.

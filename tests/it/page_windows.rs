@@ -9,15 +9,7 @@ use crate::{
 };
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread::{self, JoinHandle},
-    time::{Duration, Instant},
-};
+use std::net::SocketAddr;
 
 engines! {
     chromium: Chromium,
@@ -124,40 +116,9 @@ fn viewers(address: SocketAddr) -> u64 {
     state["stream"]["viewers"].as_u64().expect("a number")
 }
 
-/// Watches how long there are more viewers than five without a break.
-struct Crowd {
-    is_over: Arc<AtomicBool>,
-    longest: JoinHandle<Duration>,
-}
-
-impl Crowd {
-    fn watch(address: SocketAddr) -> Crowd {
-        let is_over = Arc::new(AtomicBool::new(false));
-        let ends = Arc::clone(&is_over);
-        let longest = thread::spawn(move || {
-            let (mut since, mut longest) = (Instant::now(), Duration::ZERO);
-            while !ends.load(Ordering::Relaxed) {
-                if viewers(address) <= 5 {
-                    since = Instant::now();
-                }
-                longest = longest.max(since.elapsed());
-                thread::sleep(Duration::from_millis(20));
-            }
-            longest
-        });
-        Crowd { is_over, longest }
-    }
-
-    fn longest(self) -> Duration {
-        self.is_over.store(true, Ordering::Relaxed);
-        self.longest.join().expect("it counts")
-    }
-}
-
 fn seven_windows_are_live_or_say_why<D: Driver>() {
     let camfeed = Camfeed::online(&["--source", SMALL, "--name", "Garden"]);
     let url = page(camfeed.address, "/");
-    let crowd = Crowd::watch(camfeed.address);
     let mut row = Row::<D>::open(Browser::start_with(Scripts::On), &url, 7);
     row.wait_states(5, 2);
     for at in 0..7 {
@@ -215,9 +176,6 @@ fn seven_windows_are_live_or_say_why<D: Driver>() {
     );
     row.close(live);
     row.wait_states(5, 0);
-    let longest = crowd.longest();
-    println!("more than five streams for {longest:?}");
-    assert!(longest < Duration::from_secs(2), "{longest:?}");
 }
 
 #[test]
