@@ -1,8 +1,9 @@
 //! The page in the engines of all browsers there are: Blink, Gecko and WebKit.
 
 use crate::{
+    auth::{TOKEN, secret},
     browser::{Browser, Chromium, Driver, Firefox, Scripts, WebKit, page},
-    camfeed::{Camfeed, SMALL, SOON, eventually},
+    camfeed::{Camfeed, Folder, SMALL, SOON, eventually},
     fakecam::{FakeCamera, decoded},
 };
 use opencv::{core::Vec3b, prelude::*};
@@ -31,6 +32,7 @@ engines! {
         the_page_survives_a_restart_of_the_server,
         the_page_says_when_the_camera_is_gone,
         without_javascript_the_picture_still_shows,
+        a_token_alone_loads_all_of_the_page,
     }
 }
 
@@ -105,6 +107,20 @@ fn without_javascript_the_picture_still_shows<D: Driver>() {
     let first = browser.screenshot();
     let moves = eventually(SOON, || browser.screenshot() != first);
     assert!(moves, "the picture does not move");
+}
+
+fn a_token_alone_loads_all_of_the_page<D: Driver>() {
+    let folder = Folder::new();
+    let path = secret(&folder, "token", TOKEN);
+    let camfeed = Camfeed::online(&["--source", SMALL, "--token-file", &path]);
+    let mut browser = Browser::<D>::open_in(&page(camfeed.address, &format!("/?token={TOKEN}")));
+    browser.wait_state("live");
+    browser.wait_moving();
+    browser.wait("getComputedStyle(document.body).margin === '0px'");
+    browser.key("?");
+    browser.wait("document.getElementById('addresses').open");
+    assert_eq!(browser.eval("document.cookie"), "");
+    assert_eq!(camfeed.count_log("wrong password"), 0);
 }
 
 /// How many pixels of a picture have the colour of each coloured bar of the test pattern.
