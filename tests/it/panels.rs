@@ -7,6 +7,7 @@ use crate::{
     fake_libcamera::CameraModule,
     fakecam::FakeCamera,
 };
+use serde_json::json;
 
 /// Windows: a desk's, a laptop's, a tablet's both ways, a phone's both ways, a small phone's.
 const WINDOWS: [(u32, u32); 7] = [
@@ -210,4 +211,34 @@ fn a_slider_with_decimals_changes_the_picture_of_a_camera_module() {
     browser.eval("document.querySelector('[data-control=brightness] .reset').click()");
     assert!(eventually(SOON, || csi::light(&camfeed).abs_diff(dark) < 5));
     assert_eq!(browser.eval(shown), "0");
+}
+
+#[test]
+fn a_page_opened_on_the_server_itself_names_its_address_on_the_network() {
+    let camfeed = Camfeed::online(&["--source", SMALL]);
+    // What /state says of a server that listens on more than this machine's own address.
+    let first = "((addresses) => { const report = Object.assign({}, server.report, \
+            { access: { password: false, addresses } }); \
+        server.onReport.forEach((listener) => listener({ report, before: server.report, asked: 0, answered: 0 })); \
+        return [document.querySelector('#addresses dd code').textContent.split(' ').pop(), \
+            document.getElementById('local-only').hidden]; })";
+    let told = format!("{first}(['192.168.1.2:8080', '[fd00::2]:8080'])");
+    let alone = format!("{first}([])");
+    for (url, expected) in [
+        (camfeed.url("/"), "http://192.168.1.2:8080/".to_owned()),
+        (page(camfeed.address, "/"), page(camfeed.address, "/")),
+    ] {
+        let mut browser = Browser::open(&url);
+        browser.wait_state("live");
+        browser.import(&["server"]);
+        let is_local = url.contains("127.0.0.1");
+        assert_eq!(
+            browser.eval(&told),
+            json!([format!("{expected}snapshot.jpg"), true])
+        );
+        assert_eq!(
+            browser.eval(&alone),
+            json!([format!("{url}snapshot.jpg"), !is_local])
+        );
+    }
 }
