@@ -15,6 +15,16 @@ use std::{io::Write, thread, time::Duration};
 /// busy machine has its own pace.
 const MOST_LIVE_SECONDS: f64 = 2.2;
 
+/// A fake camera whose hanging is told of soon.
+pub const CAMERA: [&str; 6] = [
+    "--source",
+    "/dev/video0",
+    "--size",
+    "640x480",
+    "--camera-timeout",
+    "2",
+];
+
 /// Notes from now on, at each frame that the browser draws: in `worst`, the greatest age of a picture on
 /// the screen while it is called live; in `seen`, all states. The clock of the server is the browser's.
 const WATCH: &str = "(() => { window.worst = 0; window.seen = []; \
@@ -49,15 +59,7 @@ fn watch(camfeed: &Camfeed) -> Browser {
 #[test]
 fn a_camera_that_fails_is_never_shown_as_live() {
     let camera = FakeCamera::new("");
-    let args = [
-        "--source",
-        "/dev/video0",
-        "--size",
-        "640x480",
-        "--camera-timeout",
-        "2",
-    ];
-    let camfeed = camera.online(&args);
+    let camfeed = camera.online(&CAMERA);
     let mut browser = watch(&camfeed);
     for fault in [
         "plugged no",
@@ -113,15 +115,7 @@ fn a_camera_that_comes_back_with_one_picture_is_live_for_no_longer_than_that() {
 #[test]
 fn a_camera_that_repeats_its_picture_is_called_frozen_for_as_long() {
     let camera = FakeCamera::new("");
-    let args = [
-        "--source",
-        "/dev/video0",
-        "--size",
-        "640x480",
-        "--camera-timeout",
-        "2",
-    ];
-    let camfeed = camera.online(&args);
+    let camfeed = camera.online(&CAMERA);
     let mut browser = watch(&camfeed);
     camera.set("fault freeze");
     browser.wait_state("frozen");

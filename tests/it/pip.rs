@@ -5,6 +5,7 @@ use crate::{
     browser::{Browser, page},
     camfeed::{Camfeed, SOON, eventually},
     fakecam::FakeCamera,
+    page_honesty::CAMERA,
     tcp_proxy::{Rules, TcpProxy},
 };
 use rustix::process::Signal;
@@ -120,14 +121,7 @@ fn with_it_a_hidden_page_stays_awake() {
 #[test]
 fn a_camera_s_trouble_is_seen_in_the_small_window() {
     let camera = FakeCamera::new("");
-    let camfeed = camera.online(&[
-        "--source",
-        "/dev/video0",
-        "--size",
-        "640x480",
-        "--camera-timeout",
-        "2",
-    ]);
+    let camfeed = camera.online(&CAMERA);
     let mut browser = opened(&camfeed);
     browser.hide();
     for (control, state) in [
