@@ -37,7 +37,7 @@ mod watchdog;
 use crate::{
     config::{Config, ConfigFile, args},
     error::Error,
-    feed::camera::Camera,
+    feed::{camera::Camera, cameras::Cameras},
     http::{AccessControl, Server},
     system::{
         logging, machine,
@@ -85,12 +85,12 @@ fn run() -> Result<u8, Error> {
     logging::start();
     let (is_list, is_check) = (args.list, args.check);
     let (config, file) = read_config(words, args)?;
-    capture::warn_of_messages(&talkative, &config.camera.device);
+    capture::warn_of_messages(&talkative, &config.cameras.first().device);
     if is_list {
-        return Ok(capture::list(&config.camera));
+        return Ok(capture::list(config.cameras.first()));
     }
     if is_check {
-        return Ok(capture::check(&config.camera));
+        return Ok(capture::check(config.cameras.first()));
     }
     serve(&config, file, passed?)?;
     Ok(0)
@@ -117,7 +117,11 @@ fn serve(config: &Config, file: Option<ConfigFile>, passed: Option<OwnedFd>) -> 
         Arc::new(ShutdownFlag::default()),
     );
     let limits = config.server.limits.resolve()?;
-    let camera = Arc::new(Camera::new(config.camera.clone()));
+    let cameras = config.cameras.listed.iter();
+    let mut cameras = cameras.map(|config| Arc::new(Camera::new(config.clone())));
+    let first = cameras.next().expect("one is listed");
+    let all = Arc::new(Cameras::new(config.cameras.name.clone(), first));
+    cameras.for_each(|camera| all.add(camera));
     let server = Server::bind(&config.server, passed)?;
     info!("listening on {}", server.address());
     if let Some(elsewhere) = server.address_elsewhere() {
@@ -125,11 +129,13 @@ fn serve(config: &Config, file: Option<ConfigFile>, passed: Option<OwnedFd>) -> 
     }
     let access = server.access();
     let unix_path = server.unix_path();
-    capture::start(&camera, &stop, fatal.clone())?;
+    for camera in &*all.all() {
+        capture::start(camera, &all, &stop, fatal.clone())?;
+    }
     let health = machine::start(&stop);
-    let serving = Arc::new(server.start(&config.server, limits, &camera, health)?);
+    let serving = Arc::new(server.start(&config.server, limits, &all, health)?);
     let watchdog = Watchdog {
-        camera: Arc::clone(&camera),
+        cameras: Arc::clone(&all),
         viewers: Arc::clone(serving.viewers()),
         probe: serving.probe(),
         stop: Arc::clone(&stop_watchdog),
@@ -140,7 +146,7 @@ fn serve(config: &Config, file: Option<ConfigFile>, passed: Option<OwnedFd>) -> 
     let signal = loop {
         select! {
             recv(signals) -> event => match event.expect("the thread of signals never ends") {
-                SignalEvent::Reload => read_again(file.as_ref(), &camera, &access),
+                SignalEvent::Reload => read_again(file.as_ref(), &all, &access),
                 SignalEvent::End(signal) => break signal,
             },
             recv(errors) -> error => return Err(error.expect("`fatal` is here")),
@@ -153,7 +159,9 @@ fn serve(config: &Config, file: Option<ConfigFile>, passed: Option<OwnedFd>) -> 
     stop_watchdog.set();
     serving.drain(LAST_ANSWERS);
     stop.set();
-    camera.slot.close();
+    for camera in &*all.all() {
+        camera.slot.close();
+    }
     serving.viewers().wait_gone(FAREWELL);
     if let Some(path) = unix_path {
         let _ = std::fs::remove_file(path);
@@ -162,9 +170,9 @@ fn serve(config: &Config, file: Option<ConfigFile>, passed: Option<OwnedFd>) -> 
 }
 
 /// Everything that is read again on SIGHUP, or `systemctl reload`.
-fn read_again(file: Option<&ConfigFile>, camera: &Camera, access: &AccessControl) {
+fn read_again(file: Option<&ConfigFile>, cameras: &Cameras, access: &AccessControl) {
     systemd::tell_reloading();
-    reload::read_again(file, camera);
+    reload::read_again(file, cameras);
     access.reload();
     systemd::tell_ready();
 }

@@ -5,7 +5,7 @@
 
 use crate::{
     config::{Config, ConfigFile},
-    feed::camera::Camera,
+    feed::cameras::Cameras,
 };
 use log::{error, info, warn};
 
@@ -13,7 +13,7 @@ use log::{error, info, warn};
 const AT_ONCE: [&str; 1] = ["--quality"];
 
 /// Reads the options again; `started` is the file as it was at the start.
-pub fn read_again(started: Option<&ConfigFile>, camera: &Camera) {
+pub fn read_again(started: Option<&ConfigFile>, cameras: &Cameras) {
     let Some(started) = started else {
         info!("there are no options to take over: no --config");
         return;
@@ -25,8 +25,8 @@ pub fn read_again(started: Option<&ConfigFile>, camera: &Camera) {
             return;
         }
     };
-    let quality = Config::from(file.args()).camera.quality;
-    camera.set_quality(quality);
+    let camera = cameras.first();
+    camera.set_quality(Config::from(file.args()).cameras.first().quality);
     let path = file.path().display();
     info!(
         "options read again from `{path}`: quality={}",

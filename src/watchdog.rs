@@ -10,6 +10,7 @@ use crate::{
     error::Error,
     feed::{
         camera::{Camera, State},
+        cameras::Cameras,
         viewers::Viewers,
     },
     http::Probe,
@@ -45,7 +46,7 @@ const SLACK: Duration = Duration::from_secs(5);
 /// See the module.
 pub struct Watchdog {
     /// Whose pictures are awaited.
-    pub camera: Arc<Camera>,
+    pub cameras: Arc<Cameras>,
     /// Who watches.
     pub viewers: Arc<Viewers>,
     /// Asks the server.
@@ -67,7 +68,7 @@ impl Watchdog {
     fn run(self, is_full: &dyn Fn() -> bool) {
         let period = systemd::watchdog_period().map_or(PERIOD, |period| PERIOD.min(period / 3));
         let timeout = PROBE_TIMEOUT.min(period);
-        let mut liveness = CameraLiveness::new(Instant::now());
+        let mut liveness = Liveness::default();
         let mut is_ready = false;
         let mut last_status = String::new();
         // Questions in a row without an answer.
@@ -94,16 +95,18 @@ impl Watchdog {
                     }
                 }
             }
-            let is_camera_alive = liveness.is_alive(&self.camera, Instant::now());
-            if unanswered == 0 && is_camera_alive {
+            let all = self.cameras.all();
+            let alive = liveness.of(&all, Instant::now());
+            if unanswered == 0 && alive.contains(&true) {
                 systemd::tell_alive();
             }
-            let status = self.status(unanswered, is_camera_alive);
+            let status = self.status(unanswered, &all, &alive);
             if status != last_status {
                 systemd::tell_status(&status);
                 last_status = status;
             }
-            let is_opening = self.camera.status().state == State::Opening;
+            let mut states = all.iter().map(|camera| camera.status().state);
+            let is_opening = states.any(|state| state == State::Opening);
             let pause = if unanswered > 0 || is_opening {
                 period.min(SHORT_PERIOD)
             } else {
@@ -116,33 +119,23 @@ impl Watchdog {
     }
 
     /// What `systemctl status` shows: rounded, so that it changes only when something does.
-    fn status(&self, unanswered: u32, is_camera_alive: bool) -> String {
+    fn status(&self, unanswered: u32, all: &[Arc<Camera>], alive: &[bool]) -> String {
         if unanswered > 0 {
             return "the server does not answer itself".to_owned();
         }
-        if !is_camera_alive {
-            return "the camera's threads give no sign of life".to_owned();
-        }
-        let (state, reason, source) = {
-            let status = self.camera.status();
-            let source = status.facts.source.clone();
-            (status.state, status.reason.clone(), source)
-        };
-        let camera = match state {
-            State::Opening => format!("{source}: opening"),
-            State::Online => {
-                let fps = self.camera.stats.rate.per_second(Instant::now());
-                format!("{source}: online, {fps:.0} fps")
+        let cameras = all.iter().zip(alive).map(|(camera, is_alive)| {
+            let words = words_of(camera, *is_alive);
+            match all.len() {
+                1 => words,
+                _ => format!("{}: {words}", camera.config.name),
             }
-            // The reason names the source.
-            State::Offline => format!("offline: {}", reason.unwrap_or_default()),
-            State::Idle => format!("{source}: idle, released until somebody watches"),
-        };
+        });
+        let cameras: Vec<_> = cameras.collect();
         let viewers = match self.viewers.viewers().len() {
             1 => "1 viewer".to_owned(),
             count => format!("{count} viewers"),
         };
-        format!("{camera}, {viewers}")
+        format!("{}, {viewers}", cameras.join("; "))
     }
 
     /// Has the main thread end the program, or ends it when that one hangs.
@@ -155,7 +148,42 @@ impl Watchdog {
     }
 }
 
-/// Whether the camera's threads do their work, as last seen.
+/// How `camera` is, in the words of a status.
+fn words_of(camera: &Camera, is_alive: bool) -> String {
+    if !is_alive {
+        return "the camera's threads give no sign of life".to_owned();
+    }
+    let (state, reason, source) = {
+        let status = camera.status();
+        let source = status.facts.source.clone();
+        (status.state, status.reason.clone(), source)
+    };
+    match state {
+        State::Opening => format!("{source}: opening"),
+        State::Online => {
+            let fps = camera.stats.rate.per_second(Instant::now());
+            format!("{source}: online, {fps:.0} fps")
+        }
+        // The reason names the source.
+        State::Offline => format!("offline: {}", reason.unwrap_or_default()),
+        State::Idle => format!("{source}: idle, released until somebody watches"),
+    }
+}
+
+/// Whether the threads of each camera do their work, as last seen; in the order of the cameras.
+#[derive(Default)]
+struct Liveness(Vec<CameraLiveness>);
+
+impl Liveness {
+    fn of(&mut self, all: &[Arc<Camera>], now: Instant) -> Vec<bool> {
+        self.0.resize_with(all.len(), || CameraLiveness::new(now));
+        let each = self.0.iter_mut().zip(all);
+        each.map(|(one, camera)| one.is_alive(camera, now))
+            .collect()
+    }
+}
+
+/// Whether a camera's threads do their work, as last seen.
 struct CameraLiveness {
     sequence: u64,
     /// When nothing was missing from the slot: a frame had come, or nobody wanted one.
@@ -199,7 +227,7 @@ mod tests {
 
     fn camera(args: &[&str]) -> Camera {
         let args = Args::from_args(&["camfeed"], args).expect("good");
-        Camera::new(Config::from(args).camera)
+        Camera::new(Config::from(args).cameras.first().clone())
     }
 
     fn set_state(camera: &Camera, state: State, since: Instant) {

@@ -15,6 +15,7 @@ use crate::{
     error::{Cause, Error},
     feed::{
         camera::{Camera, SourceInfo},
+        cameras::Cameras,
         controls::CameraControls,
         frame::{CaptureTime, Frame},
     },
@@ -45,6 +46,8 @@ type FirstPicture = (Picture, Option<JpegLayout>, CaptureTime);
 pub struct CaptureContext {
     /// Whose pictures they are.
     pub camera: Arc<Camera>,
+    /// It and the others.
+    pub cameras: Arc<Cameras>,
     /// Where raw pictures go.
     pub encoders: Encoders,
     /// Where word goes.

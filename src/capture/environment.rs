@@ -9,6 +9,7 @@ use crate::{
     },
     config::Device,
     error::Error,
+    feed::camera::State,
 };
 use log::debug;
 use std::{
@@ -36,6 +37,9 @@ pub trait Environment {
 
     /// The name of the camera at `path` that does not change with its number.
     fn stable_name(&self, path: &Path) -> Option<PathBuf>;
+
+    /// True while another camera is of use: it gives pictures, or would to whoever looks.
+    fn is_another_well(&self) -> bool;
 
     /// Publishes a placeholder of the camera's status.
     fn show_placeholder(&mut self);
@@ -67,6 +71,12 @@ impl Environment for CaptureContext {
 
     fn stable_name(&self, path: &Path) -> Option<PathBuf> {
         v4l2_devices::stable_name(path)
+    }
+
+    fn is_another_well(&self) -> bool {
+        let all = self.cameras.all();
+        let mut others = all.iter().filter(|other| !Arc::ptr_eq(other, &self.camera));
+        others.any(|other| matches!(other.status().state, State::Online | State::Idle))
     }
 
     fn show_placeholder(&mut self) {

@@ -34,7 +34,7 @@ use crate::{
     config::Device,
     encode,
     error::Error,
-    feed::camera::Camera,
+    feed::{camera::Camera, cameras::Cameras},
     system::{fault_injection, shutdown::ShutdownFlag, threads},
 };
 use crossbeam_channel::Sender;
@@ -73,19 +73,20 @@ pub fn warn_of_messages(asked: &[&str], device: &Device) {
     }
 }
 
-/// Starts the encoders and the supervisor of `camera`, which run until `stop`. An error in
+/// Starts the encoders and the supervisor of `camera`, one of `cameras`, which run until `stop`. An error in
 /// `fatal` is to end the program, and a service then starts all anew.
 pub fn start(
     camera: &Arc<Camera>,
+    cameras: &Arc<Cameras>,
     stop: &Arc<ShutdownFlag>,
     fatal: Sender<Error>,
 ) -> Result<(), Error> {
     let encoders = encode::start(camera)?;
-    let (camera, stop) = (Arc::clone(camera), Arc::clone(stop));
+    let (camera, cameras, stop) = (Arc::clone(camera), Arc::clone(cameras), Arc::clone(stop));
     threads::start("camera", move || {
         let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
             assert!(!fault_injection::is_due("supervisor"), "a fault on purpose");
-            supervisor_thread::run(camera, encoders, stop)
+            supervisor_thread::run(camera, cameras, encoders, stop)
         }));
         if let Err(error) = outcome.unwrap_or(Err(Error::Supervisor)) {
             let _ = fatal.send(error);

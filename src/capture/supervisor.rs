@@ -2,10 +2,10 @@
 //!
 //! `supervisor_thread` tells it what happened and when; it does nothing but through [`Environment`],
 //! waits for nothing and reads no clock. A capture thread it abandons keeps its device until OpenCV returns;
-//! the next one waits a little for that, and threads that never come back end the program, which its
-//! service starts anew. An outage is logged once when it begins and once when it ends; the tries
+//! the next one waits a little for that; what becomes of threads that never come back, `hanging` says. An outage is logged once when it begins and once when it ends; the tries
 //! between are for `debug`.
 
+mod hanging;
 mod search;
 
 use crate::{
@@ -34,9 +34,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Wait where threads hang that only their user can free.
-const HANGING: Duration = Duration::from_secs(5);
-
 /// A device that stays online this long has its back-off forgiven.
 const FORGIVEN: Duration = Duration::from_secs(10);
 
@@ -45,12 +42,6 @@ const SETTLING: Duration = Duration::from_millis(50);
 
 /// Placeholders come at this pace; a viewer's connection is never silent for longer.
 const PLACEHOLDER_PERIOD: Duration = Duration::from_secs(1);
-
-/// How long an abandoned thread may keep its device before the next one is launched.
-const LETTING_GO: Duration = Duration::from_secs(2);
-
-/// As many threads that never come back end the program.
-const MOST_STUCK: usize = 3;
 
 /// Longest time between two looks when nothing is due.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -198,20 +189,8 @@ impl<W: Environment> Supervisor<W> {
 
     /// Opens the device, unless a thread that was abandoned may still hold it.
     fn open(&mut self, now: Instant) -> Result<(), Error> {
-        let letting_go = self.abandoned.iter().map(|(_, at)| *at + LETTING_GO);
-        if let Some(until) = letting_go.max().filter(|until| *until > now) {
+        if let Some(until) = self.rests_until(now)? {
             self.phase = Phase::Waiting { until };
-            return Ok(());
-        }
-        if self.abandoned.len() >= MOST_STUCK {
-            if source::is_plugged_in(&self.camera.config.device) {
-                return Err(Error::Stuck(self.abandoned.len()));
-            }
-            // A pipeline or a file that blocks is its user's to mend; more threads would only
-            // hang beside those.
-            self.phase = Phase::Waiting {
-                until: now + HANGING,
-            };
             return Ok(());
         }
         self.outages.note_try();

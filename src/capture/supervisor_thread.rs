@@ -11,7 +11,7 @@ use crate::{
     },
     encode::Encoders,
     error::Error,
-    feed::camera::Camera,
+    feed::{camera::Camera, cameras::Cameras},
     system::shutdown::ShutdownFlag,
 };
 use crossbeam_channel::{Receiver, bounded, never, select, unbounded};
@@ -22,7 +22,12 @@ use std::{sync::Arc, time::Instant};
 /// # Errors
 ///
 /// [`Error::Stuck`] when capture threads hang and nothing but another process can help.
-pub fn run(camera: Arc<Camera>, encoders: Encoders, stop: Arc<ShutdownFlag>) -> Result<(), Error> {
+pub fn run(
+    camera: Arc<Camera>,
+    cameras: Arc<Cameras>,
+    encoders: Encoders,
+    stop: Arc<ShutdownFlag>,
+) -> Result<(), Error> {
     let (events, reports) = unbounded();
     let (waker, watchers) = bounded(1);
     camera.slot.wake_on_change(waker);
@@ -38,6 +43,7 @@ pub fn run(camera: Arc<Camera>, encoders: Encoders, stop: Arc<ShutdownFlag>) -> 
     };
     let environment = CaptureContext {
         camera: Arc::clone(&camera),
+        cameras,
         encoders,
         events,
         stop: Arc::clone(&stop),

@@ -14,10 +14,21 @@ use std::time::Duration;
 /// Everything the program was told, checked.
 #[derive(Debug)]
 pub struct Config {
-    /// What concerns the camera, from device to slot.
-    pub camera: CameraConfig,
+    /// What concerns the cameras, from device to slot.
+    pub cameras: CamerasConfig,
     /// What concerns the network side.
     pub server: ServerConfig,
+}
+
+/// Which cameras there are.
+#[derive(Debug)]
+pub struct CamerasConfig {
+    /// What all together are called, on the page that shows them.
+    pub name: CameraName,
+    /// In their order; the first has the addresses without a name. Empty where all are searched.
+    pub listed: Vec<CameraConfig>,
+    /// Every camera that is found is served as this says, under a name and from a device of its own.
+    pub found: Option<CameraConfig>,
 }
 
 /// What one camera was told.
@@ -25,6 +36,8 @@ pub struct Config {
 pub struct CameraConfig {
     /// What it is called.
     pub name: CameraName,
+    /// It has addresses below its name, which is then 1 to 32 of `A-Z a-z 0-9 _ -`.
+    pub is_addressed: bool,
     /// What is opened.
     pub device: Device,
     /// Asked of the camera; `None` leaves it to the source.
@@ -51,6 +64,8 @@ pub struct CameraConfig {
     pub idle_timeout: Option<Duration>,
     /// Pictures not shown after an opening that ended an idle time.
     pub warmup: u32,
+    /// Its controls may be read and changed over the network.
+    pub has_controls: bool,
 }
 
 impl CameraConfig {
@@ -82,32 +97,36 @@ pub struct ServerConfig {
     pub frame_ancestors: FrameAncestors,
     /// Who may look.
     pub access: AccessConfig,
-    /// Controls may be read and changed over the network.
-    pub has_controls: bool,
 }
 
 impl From<Args> for Config {
     fn from(args: Args) -> Config {
         let name = args.name.unwrap_or_else(CameraName::of_machine);
         Config {
-            camera: CameraConfig {
-                device: args.source,
-                size: args.size,
-                fps: args.fps,
-                quality: args.quality,
-                workers: args.workers,
-                format: args.format,
-                encode: args.encode,
-                turn: Orientation {
-                    rotate: args.rotate,
-                    flip: args.flip,
-                },
-                overlay: args.overlay.map(|text| name.put_into(&text)),
-                settings: args.set.concat(),
-                timeout: args.camera_timeout,
-                idle_timeout: args.idle_timeout,
-                warmup: args.warmup,
-                name,
+            cameras: CamerasConfig {
+                name: name.clone(),
+                listed: vec![CameraConfig {
+                    device: args.source,
+                    size: args.size,
+                    fps: args.fps,
+                    quality: args.quality,
+                    workers: args.workers,
+                    format: args.format,
+                    encode: args.encode,
+                    turn: Orientation {
+                        rotate: args.rotate,
+                        flip: args.flip,
+                    },
+                    overlay: args.overlay.map(|text| name.put_into(&text)),
+                    settings: args.set.concat(),
+                    timeout: args.camera_timeout,
+                    idle_timeout: args.idle_timeout,
+                    warmup: args.warmup,
+                    has_controls: !args.no_controls,
+                    is_addressed: false,
+                    name,
+                }],
+                found: None,
             },
             server: ServerConfig {
                 listen: args.listen,
@@ -124,9 +143,16 @@ impl From<Args> for Config {
                     token_file: args.token_file,
                     allow_hosts: args.allow_host,
                 },
-                has_controls: !args.no_controls,
             },
         }
+    }
+}
+
+impl CamerasConfig {
+    /// What the first camera was told; where all are searched, what each is.
+    pub fn first(&self) -> &CameraConfig {
+        let found = self.listed.first().or(self.found.as_ref());
+        found.expect("one is listed, or all are searched")
     }
 }
 
@@ -139,6 +165,9 @@ mod tests {
     fn the_cameras_name_is_written_into_the_overlay() {
         let words = ["--name", "100 %H", "--overlay", "{name} %M"];
         let config = Config::from(args::parse(&words).expect("good"));
-        assert_eq!(config.camera.overlay.as_deref(), Some("100 %%H %M"));
+        assert_eq!(
+            config.cameras.first().overlay.as_deref(),
+            Some("100 %%H %M")
+        );
     }
 }

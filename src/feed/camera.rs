@@ -88,6 +88,11 @@ impl Camera {
         }
     }
 
+    /// Its name, where it has addresses below it.
+    pub fn address(&self) -> Option<&str> {
+        Some(self.config.name.as_str()).filter(|_| self.config.is_addressed)
+    }
+
     /// The status as it stands, to read or to write; let go of it at once.
     pub fn status(&self) -> MutexGuard<'_, Status> {
         self.status.lock()

@@ -2,6 +2,7 @@
 //! watches. No OpenCV, no HTTP and no calls to the system but the futex of `notify`.
 
 pub mod camera;
+pub mod cameras;
 pub mod controls;
 pub mod frame;
 pub mod freeze;

@@ -72,6 +72,8 @@ pub struct Viewer {
     pub id: u64,
     /// Its address.
     pub peer: String,
+    /// The names of the cameras it watches; none for one without addresses of its own.
+    pub cameras: Vec<String>,
     /// When it was admitted.
     pub since: Instant,
     /// Parts a second, repeats not counted.
@@ -110,6 +112,22 @@ impl LeaveReason {
 }
 
 impl Viewer {
+    /// True for a viewer of the camera with addresses below `address`, or of one without.
+    pub fn watches(&self, address: Option<&str>) -> bool {
+        match address {
+            Some(name) => self.cameras.iter().any(|watched| watched == name),
+            None => self.cameras.is_empty(),
+        }
+    }
+
+    /// In the log, behind its address.
+    fn words(&self) -> String {
+        match self.cameras.is_empty() {
+            true => String::new(),
+            false => format!(" camera={}", self.cameras.join(",")),
+        }
+    }
+
     /// Parts a second, repeats not counted.
     pub fn fps(&self) -> f64 {
         self.rate.per_second(Instant::now())
@@ -131,10 +149,16 @@ impl Viewers {
     }
 
     /// A place for a viewer; `None` when all are taken, which the log says with the option.
-    pub fn admit(self: &Arc<Viewers>, id: u64, peer: String) -> Option<Admission> {
+    pub fn admit(
+        self: &Arc<Viewers>,
+        id: u64,
+        peer: String,
+        cameras: Vec<String>,
+    ) -> Option<Admission> {
         let viewer = Arc::new(Viewer {
             id,
             peer,
+            cameras,
             since: Instant::now(),
             rate: Rate::default(),
             sent: Counter::default(),
@@ -160,8 +184,9 @@ impl Viewers {
         };
         if let Some(suppressed) = self.lines.permit() {
             info!(
-                "viewer joined id={id} peer={} viewers={count}{suppressed}",
-                viewer.peer
+                "viewer joined id={id} peer={}{} viewers={count}{suppressed}",
+                viewer.peer,
+                viewer.words(),
             );
         }
         Some(Admission {
@@ -268,9 +293,10 @@ impl Drop for Admission {
         let viewer = &self.viewer;
         let reason = self.leaving.map_or("internal error", LeaveReason::words);
         info!(
-            "viewer left id={} peer={} viewers={count} seconds={:.1} sent={} missed={} reason={reason:?}{suppressed}",
+            "viewer left id={} peer={}{} viewers={count} seconds={:.1} sent={} missed={} reason={reason:?}{suppressed}",
             viewer.id,
             viewer.peer,
+            viewer.words(),
             viewer.since.elapsed().as_secs_f64(),
             viewer.sent.get(),
             viewer.missed.get(),
@@ -285,17 +311,23 @@ mod tests {
     #[test]
     fn one_more_than_the_limit_is_not_admitted_until_one_leaves() {
         let viewers = Viewers::new(2);
-        let first = viewers.admit(1, "a".to_owned()).expect("a place");
-        let _second = viewers.admit(2, "b".to_owned()).expect("a place");
-        assert!(viewers.admit(3, "c".to_owned()).is_none());
+        let first = viewers
+            .admit(1, "a".to_owned(), Vec::new())
+            .expect("a place");
+        let _second = viewers
+            .admit(2, "b".to_owned(), Vec::new())
+            .expect("a place");
+        assert!(viewers.admit(3, "c".to_owned(), Vec::new()).is_none());
         first.leave(LeaveReason::Ending);
-        assert!(viewers.admit(4, "d".to_owned()).is_some());
+        assert!(viewers.admit(4, "d".to_owned(), Vec::new()).is_some());
     }
 
     #[test]
     fn a_part_is_counted_for_its_viewer_and_for_all() {
         let viewers = Viewers::new(1);
-        let admission = viewers.admit(1, "a".to_owned()).expect("a place");
+        let admission = viewers
+            .admit(1, "a".to_owned(), Vec::new())
+            .expect("a place");
         admission.note_frame(100, 2, Instant::now());
         admission.note_repeat(100);
         let viewer = &admission.viewer;
@@ -315,8 +347,12 @@ mod tests {
     #[test]
     fn what_a_viewer_that_left_was_sent_stays_counted() {
         let viewers = Viewers::new(2);
-        let first = viewers.admit(1, "a".to_owned()).expect("a place");
-        let second = viewers.admit(2, "b".to_owned()).expect("a place");
+        let first = viewers
+            .admit(1, "a".to_owned(), Vec::new())
+            .expect("a place");
+        let second = viewers
+            .admit(2, "b".to_owned(), Vec::new())
+            .expect("a place");
         let now = Instant::now();
         first.note_frame(100, 2, now);
         second.note_frame(100, 0, now);
@@ -340,7 +376,9 @@ mod tests {
     #[test]
     fn waiting_for_the_last_viewer_ends_when_it_leaves() {
         let viewers = Viewers::new(1);
-        let admission = viewers.admit(1, "a".to_owned()).expect("a place");
+        let admission = viewers
+            .admit(1, "a".to_owned(), Vec::new())
+            .expect("a place");
         let leaver = std::thread::spawn(move || admission.leave(LeaveReason::Ending));
         viewers.wait_gone(Duration::from_secs(60));
         assert!(viewers.viewers().is_empty());

@@ -2,7 +2,7 @@
 
 use crate::{
     config::{FrameAncestors, Origin},
-    feed::{camera::Camera, viewers::Viewers},
+    feed::{cameras::Cameras, viewers::Viewers},
     http::{
         address_cache::AddressCache,
         auth::AccessControl,
@@ -20,7 +20,7 @@ use std::{
 #[derive(Debug)]
 pub struct App {
     /// Whose frames are served.
-    pub camera: Arc<Camera>,
+    pub cameras: Arc<Cameras>,
     /// Who watches.
     pub viewers: Arc<Viewers>,
     /// Who may look.
@@ -39,8 +39,6 @@ pub struct App {
     pub allow_origin: Option<Origin>,
     /// Who may show the page in a frame.
     pub frame_ancestors: FrameAncestors,
-    /// Controls may be read and changed over the network.
-    pub has_controls: bool,
     /// A client that takes no byte for so long has stalled.
     pub client_timeout: Duration,
     /// When serving began.

@@ -22,6 +22,7 @@ mod query;
 mod request;
 mod response;
 mod routes;
+mod scope;
 mod self_probe;
 mod serve;
 mod waiter_limit;
@@ -29,7 +30,7 @@ mod waiter_limit;
 use crate::{
     config::ServerConfig,
     error::Error,
-    feed::{camera::Camera, viewers::Viewers},
+    feed::{cameras::Cameras, viewers::Viewers},
     system::{limits::Limits, machine::LatestHealth},
 };
 use accept::Acceptor;
@@ -113,17 +114,17 @@ impl Server {
         Arc::clone(&self.access)
     }
 
-    /// Starts serving `camera`, until the program ends.
+    /// Starts serving `cameras`, until the program ends.
     pub fn start(
         self,
         config: &ServerConfig,
         limits: Limits,
-        camera: &Arc<Camera>,
+        cameras: &Arc<Cameras>,
         health: Arc<LatestHealth>,
     ) -> Result<Serving, Error> {
         self.access.announce(self.listening.ip());
         let app = Arc::new(App {
-            camera: Arc::clone(camera),
+            cameras: Arc::clone(cameras),
             viewers: Viewers::new(limits.viewers),
             access: self.access,
             listening: Arc::clone(&self.listening),
@@ -133,7 +134,6 @@ impl Server {
             waiters: WaiterLimit::new((limits.connections - limits.viewers) / 2),
             allow_origin: config.allow_origin.clone(),
             frame_ancestors: config.frame_ancestors.clone(),
-            has_controls: config.has_controls,
             client_timeout: config.client_timeout,
             started: Instant::now(),
         });

@@ -1,10 +1,11 @@
 //! A request's target: host, path and query.
 
+use crate::feed::cameras::Cameras;
 use percent_encoding::percent_decode_str;
 use std::{borrow::Cow, fmt, str::FromStr};
 
 /// A request's target, taken apart.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Target {
     /// Host and port, as clients of a proxy send them here.
     pub authority: Option<String>,
@@ -83,9 +84,27 @@ impl Query {
 
 /// A line that says what is `allowed` in parameter `name`, and how the value that is there begins.
 pub fn wrong(name: &str, text: &str, allowed: &str) -> String {
+    format!("{name}=`{}`: allowed {allowed}\n", shown(text))
+}
+
+/// A line that says which cameras there are, where one is called `name`.
+pub fn no_camera(name: &str, cameras: &Cameras) -> String {
+    let all = cameras.all();
+    let names: Vec<_> = all
+        .iter()
+        .map(|camera| camera.config.name.as_str())
+        .collect();
+    format!(
+        "there is no camera `{}`; there are: {}\n",
+        shown(name),
+        names.join(", ")
+    )
+}
+
+/// How a text that a client sent begins.
+fn shown(text: &str) -> String {
     let letters = text.chars().filter(|letter| !letter.is_control());
-    let text: String = letters.take(40).collect();
-    format!("{name}=`{text}`: allowed {allowed}\n")
+    letters.take(40).collect()
 }
 
 /// Decodes a value of a query; what is not well encoded stays as it is.

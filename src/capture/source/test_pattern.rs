@@ -212,7 +212,10 @@ mod tests {
     use argh::FromArgs;
 
     fn config(args: &[&str]) -> CameraConfig {
-        Config::from(Args::from_args(&["camfeed"], args).expect("good options")).camera
+        Config::from(Args::from_args(&["camfeed"], args).expect("good options"))
+            .cameras
+            .first()
+            .clone()
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::{
     capture::{
         candidates::opening_time,
         environment::Environment,
-        supervisor::{MOST_STUCK, Supervisor},
+        supervisor::{Supervisor, hanging::MOST_STUCK},
     },
     config::Device,
 };

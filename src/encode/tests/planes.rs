@@ -142,7 +142,7 @@ fn planes_that_are_only_mirrored_are_cut_into_stripes() {
         (&["--flip", "v", "--overlay", "time"], None, None),
     ] {
         let args = Args::from_args(&["camfeed"], options).expect("good options");
-        let config = Config::from(args).camera;
+        let config = Config::from(args).cameras.first().clone();
         assert_eq!(as_it_is(nv12, &config), of_planes, "{options:?}");
         for pixels in [Pixels::Bgr, Pixels::Yuyv] {
             assert_eq!(as_it_is(pixels, &config), of_others, "{options:?}");

@@ -5,9 +5,8 @@
 //! from, which is checked as well.
 
 use crate::{
-    feed::camera::NoControls,
+    feed::camera::{Camera, NoControls},
     http::{
-        app::App,
         request::{Method, Request},
         response::Response,
     },
@@ -17,19 +16,19 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// Answers `GET` with the controls and `POST` by changing some.
-pub fn answer(request: &Request, app: &App) -> Response {
-    if !app.has_controls {
+pub fn answer(request: &Request, camera: &Camera) -> Response {
+    if !camera.config.has_controls {
         return Response::text(404, "controls are switched off\n");
     }
     let is_change = request.method == Method::Post;
     if is_change {
-        let changed = changes(request).and_then(|changes| change(&changes, app));
+        let changed = changes(request).and_then(|changes| change(&changes, camera));
         if let Err(refusal) = changed {
             return refusal;
         }
     }
     // A camera without controls is a camera like others: an empty list, no error.
-    let controls = match app.camera.controls() {
+    let controls = match camera.controls() {
         Err(NoControls::Never) if !is_change => Ok(Vec::new()),
         controls => controls,
     };
@@ -68,8 +67,8 @@ fn changes(request: &Request) -> Result<Vec<(String, String)>, Response> {
         .collect()
 }
 
-fn change(changes: &[(String, String)], app: &App) -> Result<(), Response> {
-    let complaints = app.camera.set_controls(changes).map_err(unavailable)?;
+fn change(changes: &[(String, String)], camera: &Camera) -> Result<(), Response> {
+    let complaints = camera.set_controls(changes).map_err(unavailable)?;
     if !complaints.is_empty() {
         let line = format!("{}\n", complaints.join("; "));
         return Err(Response::text(400, line));

@@ -1,6 +1,8 @@
 //! The page and what belongs to it, embedded in the binary.
 
-use crate::http::{answers::etag::is_named, app::App, request::Request, response::Response};
+use crate::http::{
+    answers::etag::is_named, app::App, request::Request, response::Response, scope::Scope,
+};
 use flate2::{Compression, write::GzEncoder};
 use parking_lot::Mutex;
 use std::{
@@ -74,12 +76,16 @@ pub fn find(path: &str) -> Option<&'static Page> {
 
 impl Page {
     /// The answer to `request` for it: a browser keeps it and asks each time whether it has changed.
-    pub fn answer(&self, request: &Request, app: &App) -> Response {
+    pub fn answer(&self, request: &Request, app: &App, scope: &Scope) -> Response {
         let policy = format!("{POLICY}{}", app.frame_ancestors);
         let content_type = format!("{}; charset=utf-8", self.media_type);
         let token = app.access.token_in(&request.target.query);
         let plain = self.body_with(token.as_deref());
-        let plain = self.titled(plain, app.camera.config.name.as_str());
+        let name = match scope.is_named {
+            true => &scope.camera.config.name,
+            false => &app.cameras.name,
+        };
+        let plain = self.titled(plain, name.as_str());
         let packed = accepts_gzip(request.header_values("Accept-Encoding"))
             .then(|| gzip(&plain))
             .flatten();

@@ -7,7 +7,7 @@
 //! The format: <https://prometheus.io/docs/instrumenting/exposition_formats/>.
 
 use crate::feed::stats::Histogram;
-use std::fmt::{Display, Write};
+use std::fmt::{self, Display, Formatter, Write};
 
 /// The media type of what [`Exposition::finish`] gives.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -19,6 +19,10 @@ pub struct Exposition {
     text: String,
 }
 
+/// What tells samples of one name apart. Empty for the only one.
+#[derive(Debug, Clone, Default)]
+pub struct Labels(String);
+
 impl Exposition {
     /// An empty text. `help` has a line for each name: the name, a blank and the words that explain it.
     pub fn new(help: &'static str) -> Exposition {
@@ -28,54 +32,55 @@ impl Exposition {
 
     /// A number that only rises, if its name ends in `_total`; else one that rises and falls.
     pub fn put(&mut self, name: &'static str, value: impl Display) {
-        self.family(name, kind(name));
-        self.line(format_args!("{name} {value}"));
+        self.put_all(name, [(Labels::default(), value)]);
     }
 
     /// The same; nothing when it is not known.
     pub fn put_known(&mut self, name: &'static str, value: Option<impl Display>) {
-        if let Some(value) = value {
-            self.put(name, value);
-        }
+        self.put_all(name, value.map(|value| (Labels::default(), value)));
     }
 
-    /// Numbers as those of `put`, one for each value of `label`.
-    pub fn put_each(
+    /// Numbers as those of `put`, told apart by their labels; nothing when there is none.
+    pub fn put_all<V: Display>(
         &mut self,
         name: &'static str,
-        label: &'static str,
-        values: &[(&'static str, u64)],
+        samples: impl IntoIterator<Item = (Labels, V)>,
     ) {
-        self.family(name, kind(name));
-        for (value, number) in values {
-            debug_assert!(!value.contains(['\\', '\n', '"']), "{value}");
-            self.line(format_args!("{name}{{{label}=\"{value}\"}} {number}"));
+        let mut samples = samples.into_iter().peekable();
+        if samples.peek().is_some() {
+            self.family(name, kind(name));
+        }
+        for (labels, value) in samples {
+            self.line(format_args!("{name}{labels} {value}"));
         }
     }
 
     /// Always 1, with facts in its labels.
-    pub fn put_info(&mut self, name: &'static str, labels: &[(&'static str, &str)]) {
-        self.family(name, kind(name));
-        let labels = labels.iter();
-        let labels = labels.map(|(label, value)| format!("{label}=\"{}\"", escaped(value)));
-        let labels = labels.collect::<Vec<_>>().join(",");
-        self.line(format_args!("{name}{{{labels}}} 1"));
+    pub fn put_info(&mut self, name: &'static str, labels: Labels) {
+        self.put_all(name, [(labels, 1)]);
     }
 
-    /// Times in seconds.
-    pub fn put_histogram(&mut self, name: &'static str, times: &Histogram) {
-        // Read once, so that the count is that of the last bucket.
-        let up_to = times.up_to();
-        let bounds = Histogram::MILLIS.iter();
-        let bounds = bounds.map(|&millis| (f64::from(millis) / 1e3).to_string());
-        let bounds = bounds.chain([String::from("+Inf")]);
-        let count = up_to.last().copied().unwrap_or_default();
+    /// Times in seconds, told apart by their labels.
+    pub fn put_histograms<'a>(
+        &mut self,
+        name: &'static str,
+        samples: impl IntoIterator<Item = (Labels, &'a Histogram)>,
+    ) {
         self.family(name, "histogram");
-        for (bound, count) in bounds.zip(up_to) {
-            self.line(format_args!("{name}_bucket{{le=\"{bound}\"}} {count}"));
+        for (labels, times) in samples {
+            // Read once, so that the count is that of the last bucket.
+            let up_to = times.up_to();
+            let bounds = Histogram::MILLIS.iter();
+            let bounds = bounds.map(|&millis| (f64::from(millis) / 1e3).to_string());
+            let bounds = bounds.chain([String::from("+Inf")]);
+            let count = up_to.last().copied().unwrap_or_default();
+            for (bound, count) in bounds.zip(up_to) {
+                let labels = labels.clone().with("le", &bound);
+                self.line(format_args!("{name}_bucket{labels} {count}"));
+            }
+            self.line(format_args!("{name}_sum{labels} {}", times.seconds()));
+            self.line(format_args!("{name}_count{labels} {count}"));
         }
-        self.line(format_args!("{name}_sum {}", times.seconds()));
-        self.line(format_args!("{name}_count {count}"));
     }
 
     /// The whole text.
@@ -93,6 +98,25 @@ impl Exposition {
 
     fn line(&mut self, line: std::fmt::Arguments<'_>) {
         writeln!(self.text, "{line}").expect("writing to a String cannot fail");
+    }
+}
+
+impl Labels {
+    /// These and one more.
+    pub fn with(mut self, label: &'static str, value: &str) -> Labels {
+        let comma = if self.0.is_empty() { "" } else { "," };
+        let value = escaped(value);
+        write!(self.0, "{comma}{label}=\"{value}\"").expect("writing to a String cannot fail");
+        self
+    }
+}
+
+impl Display for Labels {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0.as_str() {
+            "" => Ok(()),
+            labels => write!(f, "{{{labels}}}"),
+        }
     }
 }
 
@@ -121,10 +145,11 @@ mod tests {
     fn every_kind_is_written_under_its_help_and_type() {
         let mut text = Exposition::new("a_total As.\nb_total Bs.\nc_seconds Cs.\nd Ds.\ne Es.");
         text.put("a_total", 1_u64 << 60);
-        text.put_each("b_total", "reason", &[("x", 1), ("y", 2)]);
+        let because = |reason| Labels::default().with("reason", reason);
+        text.put_all("b_total", [(because("x"), 1), (because("y"), 2)]);
         text.put("c_seconds", 0.25);
         text.put("d", u8::from(true));
-        text.put_each("e", "state", &[("on", 0)]);
+        text.put_all("e", [(Labels::default().with("state", "on"), 0)]);
         assert_eq!(
             text.finish(),
             "# HELP a_total As.\n# TYPE a_total counter\na_total 1152921504606846976\n\
@@ -139,7 +164,8 @@ mod tests {
     #[test]
     fn the_values_of_an_info_are_escaped() {
         let mut text = Exposition::new("a_info As.");
-        text.put_info("a_info", &[("x", "1"), ("y", "C:\\ \"ü\",\n}")]);
+        let labels = Labels::default().with("x", "1");
+        text.put_info("a_info", labels.with("y", "C:\\ \"ü\",\n}"));
         assert_eq!(
             text.finish(),
             "# HELP a_info As.\n# TYPE a_info gauge\na_info{x=\"1\",y=\"C:\\\\ \\\"ü\\\",\\n}\"} 1\n"
@@ -160,7 +186,7 @@ mod tests {
         times.add(Duration::from_micros(1500));
         times.add(Duration::from_secs(2));
         let mut text = Exposition::new("a_seconds As.");
-        text.put_histogram("a_seconds", &times);
+        text.put_histograms("a_seconds", [(Labels::default(), &times)]);
         let text = text.finish();
         let expected = "# HELP a_seconds As.\n# TYPE a_seconds histogram\n\
             a_seconds_bucket{le=\"0.001\"} 0\na_seconds_bucket{le=\"0.002\"} 1\n";

@@ -8,6 +8,7 @@
 use crate::{
     config::CameraName,
     feed::{
+        camera::Camera,
         frame::Frame,
         slot::{Slot, WaitOutcome},
     },
@@ -27,8 +28,8 @@ use std::{
     time::{Duration, Instant, UNIX_EPOCH},
 };
 
-/// Answers with the newest frame that the query accepts.
-pub fn answer(request: &Request, app: &App) -> Response {
+/// Answers with the newest frame of `camera` that the query accepts.
+pub fn answer(request: &Request, app: &App, camera: &Camera) -> Response {
     let asked_for = match SnapshotQuery::parse(&request.target.query, Instant::now()) {
         Ok(asked_for) => asked_for,
         Err(line) => return Response::text(400, line),
@@ -37,16 +38,16 @@ pub fn answer(request: &Request, app: &App) -> Response {
         let line = "as many people as allowed are waiting for a picture\n";
         return Response::text(503, line).with("Retry-After", "2");
     };
-    let slot = &app.camera.slot;
+    let slot = &camera.slot;
     if let Some(frame) = live_frame(slot, asked_for) {
-        return picture(frame, request, &app.camera.config.name);
+        return picture(frame, request, &camera.config.name);
     }
     let card = slot.latest().filter(|card| !card.is_live());
     let response = match card.filter(|_| is_from_image(request)) {
         Some(card) => Response::jpeg(503, card),
         None => Response::text(
             503,
-            format!("no live picture: {}\n", app.camera.unavailable_reason()),
+            format!("no live picture: {}\n", camera.unavailable_reason()),
         ),
     };
     response.with("Retry-After", "2")

@@ -53,12 +53,13 @@ const FPS: std::ops::RangeInclusive<f64> = 0.1..=120.0;
 /// A viewer's stream that was admitted and has not begun.
 #[derive(Debug)]
 pub struct Stream {
+    camera: Arc<Camera>,
     head: Response,
     admission: Admission,
     pace: Option<Pace>,
 }
 
-/// Admits a viewer, or says why not.
+/// Admits a viewer of `camera`, or says why not.
 ///
 /// `?type=bytes` asks for the same bytes under a type that no browser interprets: WebKit's network
 /// layer takes a `multipart/x-mixed-replace` answer apart itself (seen with WebKitGTK 2.50), so
@@ -67,7 +68,7 @@ pub struct Stream {
 /// # Errors
 ///
 /// The response that says so; also the head alone, where a HEAD asks for it.
-pub fn answer(request: &Request, app: &App) -> Result<Stream, Response> {
+pub fn answer(request: &Request, app: &App, camera: &Arc<Camera>) -> Result<Stream, Response> {
     let asked = &request.target.query;
     let rates = "are 0.1 to 120 frames a second";
     let fps = asked.number("fps", |fps| FPS.contains(fps), rates);
@@ -88,11 +89,16 @@ pub fn answer(request: &Request, app: &App) -> Result<Stream, Response> {
     if request.method == Method::Head {
         return Err(head);
     }
-    let Some(admission) = app.viewers.admit(request.client, request.peer.to_string()) else {
+    let watched = camera.address().map(str::to_owned).into_iter().collect();
+    let Some(admission) = app
+        .viewers
+        .admit(request.client, request.peer.to_string(), watched)
+    else {
         let line = "as many people as allowed are watching\n";
         return Err(Response::text(503, line).with("Retry-After", "5"));
     };
     Ok(Stream {
+        camera: Arc::clone(camera),
         head,
         admission,
         pace: fps.map(|fps| Pace::new(fps, Instant::now())),
@@ -107,7 +113,7 @@ impl Stream {
             .head(request.is_http_1_0, false, app.allow_origin.as_ref());
         let outcome = connection
             .write_both(&head, multipart::DELIMITER.as_bytes())
-            .and_then(|()| feed(&connection, &app.camera, &self.admission, self.pace));
+            .and_then(|()| feed(&connection, &self.camera, &self.admission, self.pace));
         match outcome {
             Ok(()) => self.admission.leave(LeaveReason::Ending),
             Err(failure) => {

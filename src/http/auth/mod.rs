@@ -32,7 +32,7 @@ use std::net::IpAddr;
 /// Lines a minute about wrong passwords and tokens.
 const LINES: u32 = 4;
 
-/// The path that asks for nothing.
+/// The address that asks for nothing.
 const OPEN_PATH: &str = "/healthz";
 
 /// Who may look.
@@ -81,9 +81,9 @@ impl AccessControl {
         self.keys.reload();
     }
 
-    /// Lets a request pass, or gives the answer that refuses it.
-    pub fn check(&self, request: &Request) -> Result<(), Response> {
-        if request.target.path == OPEN_PATH {
+    /// Lets a request for the address `path` pass, or gives the answer that refuses it.
+    pub fn check(&self, request: &Request, path: &str) -> Result<(), Response> {
+        if path == OPEN_PATH {
             return Ok(());
         }
         if !self.keys.has_password() && !self.keys.has_token() {
@@ -149,7 +149,7 @@ mod tests {
     /// 0 when it passes.
     fn status(access: &AccessControl, ask: &Request) -> u16 {
         access
-            .check(ask)
+            .check(ask, &ask.target.path)
             .map_or_else(|refusal| refusal.status(), |()| 0)
     }
 
@@ -209,7 +209,9 @@ mod tests {
             ),
             (None, Some(TOKEN), "Bearer realm=\"camfeed\"", "?token="),
         ] {
-            let refusal = access(password, token).check(&ask).expect_err("refused");
+            let refusal = access(password, token)
+                .check(&ask, "/")
+                .expect_err("refused");
             let head = String::from_utf8(refusal.head(false, false, None)).expect("text");
             let expected = format!("\r\nWWW-Authenticate: {challenge}\r\n");
             assert!(head.contains(&expected), "{head}");

@@ -3,6 +3,7 @@ use crate::{
     config::{Config, Listen, args::Args},
     feed::{
         camera::Camera,
+        cameras::Cameras,
         frame::{CaptureTime, Frame},
         viewers::Viewers,
     },
@@ -39,8 +40,12 @@ impl Stand {
         let config = Config::from(args);
         let listening = listener::bind(&Listen::Tcp("127.0.0.1:0".to_owned())).expect("a port");
         let (address, listening) = (listening.address(), Arc::new(listening));
+        let (name, camera) = (
+            config.cameras.name.clone(),
+            Camera::new(config.cameras.first().clone()),
+        );
         let app = Arc::new(App {
-            camera: Arc::new(Camera::new(config.camera)),
+            cameras: Arc::new(Cameras::new(name, Arc::new(camera))),
             viewers: Viewers::new(max),
             access: Arc::new(AccessControl::open(&config.server.access).expect("no secrets")),
             listening: Arc::clone(&listening),
@@ -50,7 +55,6 @@ impl Stand {
             waiters: WaiterLimit::new(max),
             allow_origin: None,
             frame_ancestors: config.server.frame_ancestors,
-            has_controls: true,
             client_timeout: SOON,
             started: Instant::now(),
         });
@@ -79,17 +83,17 @@ impl Stand {
 
     /// Publishes a frame with a JPEG of so many bytes.
     fn publish(&self, bytes: usize) {
-        let sequence = self.app.camera.next_sequence();
+        let sequence = self.app.cameras.first().next_sequence();
         let fill = |out: &mut Vec<u8>| out.resize(out.len() + bytes, b'a');
         let frame = Frame::live(sequence, CaptureTime::now(), bytes, fill);
-        self.app.camera.slot.publish(frame);
+        self.app.cameras.first().slot.publish(frame);
     }
 }
 
 impl Drop for Stand {
     fn drop(&mut self) {
         self.acceptor.end();
-        self.app.camera.slot.close();
+        self.app.cameras.first().slot.close();
     }
 }
 
@@ -142,7 +146,7 @@ fn who_asks_for_nothing_makes_room() {
     stand.wait_until(|connections| connections.open() == 1);
     let mut waiting = stand.connect(SNAPSHOT);
     stand.wait_until(|connections| connections.open() == 2);
-    while !stand.app.camera.slot.is_watched() {
+    while !stand.app.cameras.first().slot.is_watched() {
         thread::yield_now();
     }
     let mut new = stand.connect(&last(HEALTH));
@@ -157,7 +161,7 @@ fn who_asks_for_nothing_makes_room() {
 fn when_all_are_in_a_request_a_new_one_waits_for_a_place() {
     let stand = Stand::new(1, None);
     let mut waiting = stand.connect(SNAPSHOT);
-    while !stand.app.camera.slot.is_watched() {
+    while !stand.app.cameras.first().slot.is_watched() {
         thread::yield_now();
     }
     let mut next = stand.connect(&last(HEALTH));

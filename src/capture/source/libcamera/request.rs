@@ -195,7 +195,7 @@ mod tests {
 
     fn request(module: &CameraModule, args: &[&str]) -> Result<Request, String> {
         let args = Args::from_args(&["camfeed"], args).expect("good options");
-        Request::new(module, &Config::from(args).camera)
+        Request::new(module, Config::from(args).cameras.first())
     }
 
     #[test]

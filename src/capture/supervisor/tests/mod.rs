@@ -32,6 +32,8 @@ struct Record {
     names: HashMap<PathBuf, PathBuf>,
     /// No thread can be started.
     is_full: bool,
+    /// Another camera gives pictures.
+    is_another_well: bool,
 }
 
 #[derive(Clone, Default)]
@@ -74,6 +76,10 @@ impl Environment for Fake {
             .map(|(name, _)| name.clone())
     }
 
+    fn is_another_well(&self) -> bool {
+        self.0.borrow().is_another_well
+    }
+
     fn show_placeholder(&mut self) {
         self.0.borrow_mut().placeholders += 1;
     }
@@ -90,7 +96,7 @@ struct Bench {
 impl Bench {
     fn new(args: &[&str]) -> Bench {
         let args = Args::from_args(&["camfeed"], args).expect("good options");
-        let camera = Arc::new(Camera::new(Config::from(args).camera));
+        let camera = Arc::new(Camera::new(Config::from(args).cameras.first().clone()));
         let environment = Fake::default();
         let now = Instant::now();
         Bench {

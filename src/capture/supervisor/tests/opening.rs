@@ -136,6 +136,26 @@ fn a_driver_that_hangs_for_ever_ends_the_program() {
 }
 
 #[test]
+fn beside_a_camera_that_is_well_a_driver_that_hangs_is_tried_rarely() {
+    let mut bench = Bench::new(&["--source", "/dev/video0"]);
+    bench.environment.0.borrow_mut().is_another_well = true;
+    bench.act();
+    bench.pass(300 * SECOND);
+    assert_eq!(bench.count(), 3);
+    bench.pass(600 * SECOND);
+    assert_eq!(bench.count(), 4);
+    bench.pass(100_000 * SECOND);
+    assert_eq!(bench.count(), 12, "threads that hang are bounded");
+    bench.end(12, EndReason::Unwanted);
+    bench.pass(1000 * SECOND);
+    assert_eq!(bench.count(), 13);
+    bench.environment.0.borrow_mut().is_another_well = false;
+    bench.now += 20 * SECOND;
+    let end = bench.supervisor.act(bench.now);
+    assert!(matches!(end, Err(Error::Stuck(_))), "{end:?}");
+}
+
+#[test]
 fn a_pipeline_that_hangs_for_ever_is_let_be() {
     let mut bench = hanging("gst:videotestsrc");
     bench.pass(60 * SECOND);

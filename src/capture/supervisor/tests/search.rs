@@ -1,6 +1,7 @@
 //! The search for a camera beside the test pattern.
 
 use super::*;
+use crate::capture::supervisor::hanging::MOST_STUCK;
 
 /// The test pattern stands in for a camera; pictures keep coming.
 fn standing_in(args: &[&str]) -> Bench {
