@@ -12,6 +12,8 @@ use std::{fmt, path::PathBuf};
 pub enum Device {
     /// The first camera that opens; with none, the test pattern until one is plugged in.
     Auto,
+    /// Every camera there is, each under a name of its own. Nothing opens it.
+    All,
     /// A V4L2 device by its number.
     Number(u32),
     /// A V4L2 device by its path.
@@ -48,8 +50,8 @@ impl Pattern {
 }
 
 const SCHEMES: [&str; 7] = ["http", "https", "rtsp", "rtsps", "rtmp", "udp", "tcp"];
-const SOURCES: &str = "allowed are auto, a camera number, /dev/…, csi or csi:ID, a file, an http(s):// or \
-    rtsp:// address, gst:PIPELINE, test or test:WxH@FPS";
+const SOURCES: &str = "allowed are auto, all, a camera number, /dev/…, csi or csi:ID, a file, an http(s):// \
+    or rtsp:// address, gst:PIPELINE, test or test:WxH@FPS";
 
 const NO_SCHEME: &str = "it looks like an address without its beginning: allowed are addresses such \
     as http://cam/… or rtsp://cam/…, and for a file of such a name ./ or its whole path";
@@ -58,6 +60,9 @@ impl FromArgValue for Device {
     fn from_arg_value(value: &str) -> Result<Device, String> {
         if value == "auto" {
             return Ok(Device::Auto);
+        }
+        if value == "all" {
+            return Ok(Device::All);
         }
         if value == "test" {
             return Ok(Device::Pattern(Pattern::default()));
@@ -141,6 +146,7 @@ impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Device::Auto => f.write_str("auto"),
+            Device::All => f.write_str("all"),
             Device::Csi(None) => f.write_str("csi"),
             Device::Csi(Some(id)) => write!(f, "csi:{id}"),
             Device::Number(number) => write!(f, "/dev/video{number}"),
@@ -164,6 +170,7 @@ mod tests {
         let file = |path: &str| Some(Device::File(PathBuf::from(path)));
         let url = |url: &str| Some(Device::Url(SourceText::url(url)));
         assert_eq!(device("auto"), Some(Device::Auto));
+        assert_eq!(device("all"), Some(Device::All));
         assert_eq!(device("2"), Some(Device::Number(2)));
         assert_eq!(device("csi"), Some(Device::Csi(None)));
         let id = "/base/soc/i2c0mux/i2c@1/imx708@1a";

@@ -7,8 +7,10 @@
 mod access;
 pub mod args;
 mod camera_name;
+mod clash;
 mod device;
 mod file;
+mod listed;
 mod settings;
 mod source_text;
 mod values;
@@ -17,6 +19,7 @@ pub use access::{AccessConfig, FrameAncestors, HostPattern, is_under, without_se
 pub use camera_name::CameraName;
 pub use device::{Device, Pattern};
 pub use file::ConfigFile;
+pub use listed::ListedCamera;
 pub use settings::{CameraConfig, Config, ServerConfig};
 pub use source_text::{SourceText, elements, properties, shown_word, shown_words};
 pub use values::{EncodeMode, Flip, Fps, Listen, Orientation, Origin, PixelFormat, Rotate, Size};

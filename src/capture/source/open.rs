@@ -33,7 +33,7 @@ pub fn open_device(device: &Device, context: &OpenContext) -> Result<Opened, Err
         hint,
     } = *context;
     match device {
-        Device::Auto => test_pattern::open_instead(config, stop, hint),
+        Device::Auto | Device::All => test_pattern::open_instead(config, stop, hint),
         Device::Pattern(asked) => test_pattern::open(*asked, config, stop),
         Device::Number(_) | Device::Node(_) => v4l2::open(device, config, stop),
         Device::Csi(name) => libcamera::open(name.as_deref(), device, config, interrupt),
