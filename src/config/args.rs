@@ -5,7 +5,9 @@
 
 use crate::config::{
     CameraName, Device, EncodeMode, Flip, Fps, FrameAncestors, HostPattern, ListedCamera, Listen,
-    Origin, PixelFormat, Rotate, Size, listed, shown_word,
+    Origin, PixelFormat, Rotate, Size,
+    given::{self, Given, SWITCHES},
+    listed, shown_word,
     values::{control_settings, number, overlay, seconds},
 };
 use argh::{EarlyExit, FromArgs};
@@ -192,12 +194,9 @@ fn default_workers() -> usize {
 /// Options behind which a source stands.
 const SOURCES: [&str; 2] = ["--source", "--camera"];
 
-/// Options behind which no value stands.
-const SWITCHES: [&str; 4] = ["--no-controls", "--list", "--check", "--version"];
-
-/// The words of the command line behind the program's name, and what they say. When they ask for help or
-/// are wrong, prints that; the error is the exit code.
-pub fn from_env() -> Result<(Vec<String>, Args), u8> {
+/// The options of the command line, and what they say. When they ask for help or are wrong, prints that; the
+/// error is the exit code.
+pub fn from_env() -> Result<(Vec<Given>, Args), u8> {
     let words: Result<Vec<String>, _> = env::args_os()
         .skip(1)
         .map(|word| word.into_string())
@@ -206,9 +205,8 @@ pub fn from_env() -> Result<(Vec<String>, Args), u8> {
         eprintln!("an option is no UTF-8: allowed are letters in UTF-8, and %XX in addresses");
         return Err(1);
     };
-    let parsed = parse(&words.iter().map(String::as_str).collect::<Vec<_>>());
-    match parsed {
-        Ok(args) => Ok((words, args)),
+    match read(&words) {
+        Ok(read) => Ok(read),
         Err(EarlyExit {
             output,
             status: Ok(()),
@@ -223,9 +221,17 @@ pub fn from_env() -> Result<(Vec<String>, Args), u8> {
     }
 }
 
+/// The options of a whole command line, and what they say.
+pub fn read(words: &[String]) -> Result<(Vec<Given>, Args), EarlyExit> {
+    let given = given::read(words)?;
+    let args = parse(&given.iter().flat_map(Given::words).collect::<Vec<_>>())?;
+    listed::check(args.source.as_ref(), &args.camera)?;
+    Ok((given, args))
+}
+
 /// What `words` say. An error quotes the word that is wrong, without secrets that it may hold.
 pub fn parse(words: &[&str]) -> Result<Args, EarlyExit> {
-    let args = Args::from_args(&["camfeed"], words).map_err(|mut exit| {
+    Args::from_args(&["camfeed"], words).map_err(|mut exit| {
         let before = [""].iter().chain(words);
         let mut quoted: Vec<(&str, Cow<str>)> = before
             .zip(words)
@@ -241,9 +247,7 @@ pub fn parse(words: &[&str]) -> Result<Args, EarlyExit> {
             exit.output = exit.output.replace(word, &shown);
         }
         exit
-    })?;
-    listed::check(&args).map_err(EarlyExit::from)?;
-    Ok(args)
+    })
 }
 
 /// True for what may be meant as a source, behind the word `before`.

@@ -298,12 +298,12 @@ fn rows(camera: SocketAddr) -> Vec<Row> {
         elsewhere(
             "rtsp://MARK:MARK@127.0.0.1:1/MARK?x=MARK",
             "rtsp://127.0.0.1:1/…",
-            "no stream answers there",
+            "connection refused (is the server running, and on this port?)",
         ),
         elsewhere(
             "https://127.0.0.1:1/MARK",
             "https://127.0.0.1:1/…",
-            "no stream answers there",
+            "connection refused (is the server running, and on this port?)",
         ),
         elsewhere(
             "tcp://127.0.0.1:1?MARK",
@@ -517,7 +517,7 @@ fn a_reload_names_options_and_not_their_values() {
             format!("--source {url}\n--source {url}\n"),
             "everything stays as it was",
         ),
-        (format!("--source=\"{url}\"\n"), "`, line 1: Unrecognized"),
+        (format!("--sorce=\"{url}\"\n"), "`, line 1: Unrecognized"),
         (format!("source {url} --fps 5\n"), "`source` is no option"),
     ] {
         fs::write(&path, text).unwrap();
