@@ -65,6 +65,7 @@ mod secrets;
 mod sequences;
 mod service;
 mod setup;
+mod several;
 mod shell;
 mod sight;
 mod signals;
