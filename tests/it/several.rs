@@ -3,7 +3,7 @@
 use crate::{
     auth::secret,
     camfeed::{Camfeed, Folder, SOON, eventually, run},
-    fakecam::{decoded, size_of},
+    fakecam::{FakeCamera, decoded, size_of},
     http::{Parts, ask_with, get},
 };
 use rustix::process::Signal;
@@ -240,6 +240,16 @@ fn check_reads_each_camera_under_its_name() {
         front.contains("320x240") && gone.contains("/dev/none-of-these"),
         "{said}"
     );
+}
+
+#[test]
+fn check_reads_whatever_camera_there_is_where_all_are_asked_for() {
+    let camera = FakeCamera::new("");
+    let output = camera.run(&["--check", "--source=all"]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.starts_with("opening /dev/video0 …\n"), "{said}");
+    assert_eq!(said.matches("opening ").count(), 1, "{said}");
 }
 
 #[test]
