@@ -77,6 +77,7 @@ mod sources;
 mod stalled;
 mod status;
 mod streams;
+mod streams_of_all;
 mod stub;
 mod tcp_proxy;
 mod threads;

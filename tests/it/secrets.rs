@@ -298,12 +298,12 @@ fn rows(camera: SocketAddr) -> Vec<Row> {
         elsewhere(
             "rtsp://MARK:MARK@127.0.0.1:1/MARK?x=MARK",
             "rtsp://127.0.0.1:1/…",
-            "no stream answers there",
+            "connection refused (is the server running, and on this port?)",
         ),
         elsewhere(
             "https://127.0.0.1:1/MARK",
             "https://127.0.0.1:1/…",
-            "no stream answers there",
+            "connection refused (is the server running, and on this port?)",
         ),
         elsewhere(
             "tcp://127.0.0.1:1?MARK",
