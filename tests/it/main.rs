@@ -66,6 +66,7 @@ mod secrets;
 mod sequences;
 mod service;
 mod setup;
+mod several;
 mod shell;
 mod sight;
 mod signals;
