@@ -3,12 +3,10 @@
 // stream has died. Where reading fails, an <img> is what remains.
 // Loaded before the rest and starts by itself, so that the first picture is on its way early.
 
-import { PartReader, Rate, isPlaceholder } from './parts.js';
-import { SILENCE_MS, address, canRead, isCamera, joinWindows, leaveWindows, now, refusal, remembered, server } from './server.js';
+import { Rate, isPlaceholder } from './parts.js';
+import { SILENCE_MS, address, canRead, clockJump, isCamera, joinWindows, leaveWindows, now, readStream, remembered, server, waitAfter } from './server.js';
 
-const BACKOFF_MS = [500, 5000];      // first and longest wait before a reconnect
 const READER_MISSES = 2;             // reading failed so often in a row: an <img> takes over
-const CLOCK_JUMP_MS = 1000;
 const BROKEN_PICTURES = 5;           // so many in a row cannot be decoded: this browser cannot show them
 
 // ---- painting: never more than one decode at a time, and then the newest frame ----
@@ -67,8 +65,8 @@ export const link = {
   onChange: () => {},
 };
 
-/** The stream's address; `type=bytes` because WebKit takes a multipart answer apart before fetch() sees it. */
-const streamUrl = (parameters) => address('stream?' + parameters + (link.fps ? '&fps=' + link.fps : ''));
+/** The stream's path; `type=bytes` because WebKit takes a multipart answer apart before fetch() sees it. */
+const streamPath = (parameters) => 'stream?' + parameters + (link.fps ? '&fps=' + link.fps : '');
 
 export function connect() {
   disconnect();
@@ -77,7 +75,7 @@ export function connect() {
   Object.assign(link, { phase: 'connecting', startedAt: now(), heardAt: now(), sequence: null, period: 0, partAt: 0, transit: 0, slow: QUICK });
   if (!link.reads) return connectImage();
   const attempt = link.attempt = new AbortController();
-  readStream(attempt.signal).catch((error) => { if (link.attempt === attempt) retry(error); });
+  readStream(streamPath('type=bytes'), attempt.signal, onBytes).catch((error) => { if (link.attempt === attempt) retry(error); });
 }
 
 /** Five older windows of this browser have a stream: this one gives its connection back. */
@@ -105,8 +103,7 @@ export function disconnect() {
 
 function retry(error) {
   disconnect();
-  const backoff = Math.min(BACKOFF_MS[1], BACKOFF_MS[0] * Math.pow(2, link.failures));
-  const wait = Math.max(backoff, error.waitMs || 0) * (0.8 + 0.4 * Math.random());   // not all viewers at once
+  const wait = waitAfter(link.failures, error);
   Object.assign(link, { phase: 'waiting', failure: error, failures: link.failures + 1, timer: setTimeout(tryAgain, wait) });
   link.onChange();
 }
@@ -119,26 +116,13 @@ function tryAgain() {
   connect();
 }
 
-async function readStream(signal) {
-  const response = await fetch(streamUrl('type=bytes'), { signal, cache: 'no-store' });
-  link.heardAt = server.heardAt = now();
-  if (!response.ok) throw await refusal(response);
-  const boundary = /boundary="?([^";]+)/i.exec(response.headers.get('Content-Type') || '');
-  if (!boundary) throw new Error('The answer is not a stream');
-  const reader = response.body.getReader();
-  const parts = new PartReader(boundary[1]);
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (signal.aborted) return;
-    if (done) throw new Error('The stream ended');
-    link.heardAt = server.heardAt = now();
-    parts.push(value);
-    let newest = null;
-    for (let part = parts.next(); part; part = parts.next()) if (isFrame(part)) newest = part;
-    if (newest) show(newest);
-    if (parts.head) link.partAt = link.partAt || now();
-    if (painter.broken >= BROKEN_PICTURES && !painter.painted) throw new Error('The pictures cannot be shown');
-  }
+function onBytes(parts) {
+  link.heardAt = now();
+  let newest = null;
+  for (let part = parts.next(); part; part = parts.next()) if (isFrame(part)) newest = part;
+  if (newest) show(newest);
+  if (parts.head) link.partAt = link.partAt || now();
+  if (painter.broken >= BROKEN_PICTURES && !painter.painted) throw new Error('The pictures cannot be shown');
 }
 
 /** A part that repeats the sequence before it is a keep-alive, not a frame. What comes after a placeholder is a new beginning. */
@@ -174,7 +158,7 @@ function connectImage() {
     image.hidden = false;
   };
   image.onerror = () => { if (link.attempt === attempt) retry(new Error('The stream ended')); };
-  image.src = streamUrl('t=' + Date.now());
+  image.src = address(streamPath('t=' + Date.now()));
 }
 
 /** An <img> does not tell when its stream ends: another start of the server has ended it, and one without viewers has none. */
@@ -190,15 +174,9 @@ export function watchSilence() {
   if (link.attempt && now() - link.heardAt > limit) retry(new Error('The stream fell silent'));
 }
 
-let skew = Date.now() - now();
-
-/** A device that slept has stopped one of its clocks: the server's is no longer known, and what the stream still holds is old. */
 export function watchClock() {
-  const before = skew;
-  skew = Date.now() - now();
-  const jump = Math.abs(skew - before);
-  if (jump < CLOCK_JUMP_MS) return;
-  server.clock = null;
+  const jump = clockJump();
+  if (!jump) return;
   if (painter.painted) painter.painted.at -= jump;
   if (link.attempt) connect();
 }

@@ -1,7 +1,11 @@
-// The server: its addresses, what it says of itself at /state, and its clock. Knows nothing of the page.
+// The server: its addresses, its streams, what it says of itself at /state, and its clock. Knows nothing of the page.
+
+import { PartReader } from './parts.js';
 
 const GIVE_UP_MS = 5000;             // on an answer
 const REFUSALS = [401, 403, 421, 503];   // by these it says that it gives this viewer no stream
+const BACKOFF_MS = [500, 5000];      // first and longest wait before a reconnect
+const CLOCK_JUMP_MS = 1000;
 
 export const SILENCE_MS = 5000;      // the server repeats a part each second, so this is dead
 export const now = () => performance.now();
@@ -45,6 +49,49 @@ export async function refusal(response) {
   error.isRefusal = Boolean(text) && REFUSALS.includes(response.status);
   error.waitMs = 1000 * Math.min(30, Number(response.headers.get('Retry-After')) || 0);
   return error;
+}
+
+// ---- its streams ----
+
+/** Reads the stream at `path` to its end, which is an error. `onBytes` is called with the PartReader when the answer
+    has begun, and whenever there are more bytes. */
+export async function readStream(path, signal, onBytes) {
+  const response = await fetch(address(path), { signal, cache: 'no-store' });
+  if (!response.ok) {
+    server.heardAt = now();
+    throw await refusal(response);
+  }
+  const boundary = /boundary="?([^";]+)/i.exec(response.headers.get('Content-Type') || '');
+  if (!boundary) throw new Error('The answer is not a stream');
+  const reader = response.body.getReader();
+  const parts = new PartReader(boundary[1]);
+  for (;;) {
+    server.heardAt = now();
+    onBytes(parts);
+    const { done, value } = await reader.read();
+    if (signal.aborted) return;
+    if (done) throw new Error('The stream ended');
+    parts.push(value);
+  }
+}
+
+/** Ms until the next attempt after as many that failed, the last with `error`; not the same for all viewers. */
+export function waitAfter(failures, error) {
+  const backoff = Math.min(BACKOFF_MS[1], BACKOFF_MS[0] * Math.pow(2, failures));
+  return Math.max(backoff, error.waitMs || 0) * (0.8 + 0.4 * Math.random());
+}
+
+let skew = Date.now() - now();
+
+/** Ms by which the clocks of this device parted since the last call; 0 for few. A device that slept has stopped one of
+    them: the server's is no longer known, and what a stream still holds is old. */
+export function clockJump() {
+  const before = skew;
+  skew = Date.now() - now();
+  const jump = Math.abs(skew - before);
+  if (jump < CLOCK_JUMP_MS) return 0;
+  server.clock = null;
+  return jump;
 }
 
 // ---- what it says at /state ----

@@ -1,38 +1,12 @@
 // What the page says, written where it changed, and spoken.
 
+import { $, say, toast } from './page.js';
 import { link, painter, pictureAge, wantedRate, watchClock, watchSilence } from './player.js';
 import { cameraNow, isAnotherLive, isFresh, now, pollState, server } from './server.js';
 import { TOO_MANY, ageText, complaints, liveAge, pace, rateText, verdict, withoutNumbers } from './verdict.js';
 
 const POLL_MS = { live: 2000, slow: 2000, paused: 10000, idle: 400, opening: 400 };   // by state; else a second
 const UNANSWERED = 3;                // so often in a row the server did not answer while its pictures came: other windows have the connections
-
-export const $ = (id) => document.getElementById(id);
-
-/** Writes only what changed; an empty text hides the element. */
-export function say(id, text) {
-  const element = $(id);
-  if (element.dataset.said === text) return;
-  element.dataset.said = text;
-  element.hidden = !text;
-  write(element, text);
-}
-
-function write(element, text) {
-  element.textContent = '';
-  text.split('`').forEach((piece, i) => {          // `value` as in the server's messages
-    const node = i % 2 ? document.createElement('code') : new Text();
-    node.textContent = piece;
-    element.append(node);
-  });
-}
-
-export function toast(text) {
-  write($('toast'), text);
-  $('toast').classList.add('shown');
-  clearTimeout(toast.timer);
-  toast.timer = setTimeout(() => { $('toast').classList.remove('shown'); $('toast').textContent = ''; }, 5000);
-}
 
 export const view = { onRefresh: [] };             // called with the verdict
 let spokenBefore = '';

@@ -17,8 +17,22 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors ";
 
-/// What stands in the page for its title.
+/// What stands in a page for its title.
 const TITLE: &str = "<title>camfeed</title>";
+
+/// The page of one camera, and that of all.
+const PAGE: &str = "index.html";
+const GRID: &str = "grid.html";
+
+/// What stands in the page of all for the cameras' names, and for what shows them without JavaScript.
+const NAMES: &str = "data-cameras=\"\"";
+const PLAIN: &str = "<!-- cameras -->";
+
+/// So many streams leave a browser, which has six connections, one for everything else.
+const MOST_PLAIN_STREAMS: usize = 5;
+
+/// What stands in the page of one camera for the way to that of all.
+const WAY_TO_ALL: &str = "href=\"../\" hidden";
 
 /// An embedded file.
 #[derive(Debug)]
@@ -44,32 +58,39 @@ macro_rules! pages {
 /// All of them.
 static PAGES: &[Page] = pages! {
     "index.html": "text/html",
+    "grid.html": "text/html",
     "style.css": "text/css",
+    "grid.css": "text/css",
     "icon.svg": "image/svg+xml",
     "parts.js": "text/javascript",
     "server.js": "text/javascript",
     "player.js": "text/javascript",
     "verdict.js": "text/javascript",
+    "page.js": "text/javascript",
     "view.js": "text/javascript",
     "panels.js": "text/javascript",
     "controls.js": "text/javascript",
     "stage.js": "text/javascript",
-    "keys.js": "text/javascript",
     "main.js": "text/javascript",
+    "streams.js": "text/javascript",
+    "tile.js": "text/javascript",
+    "wall.js": "text/javascript",
+    "grid.js": "text/javascript",
     "ticker.js": "text/javascript",
 };
 
 /// The other addresses that the page loads by itself.
 const IMAGES: [&str; 2] = ["stream", "snapshot.jpg"];
 
-/// The file at `path`.
-pub fn find(path: &str) -> Option<&'static Page> {
+/// The file at `path`; `is_of_all`: it shows all cameras, of which there are several.
+pub fn find(path: &str, is_of_all: bool) -> Option<&'static Page> {
     let name = match path {
-        "/" | "/index.html" => "index.html",
+        "/" | "/index.html" if is_of_all => GRID,
+        "/" | "/index.html" => PAGE,
         "/favicon.ico" => "icon.svg",
         _ => path
             .strip_prefix("/static/")
-            .filter(|name| *name != "index.html")?,
+            .filter(|name| ![PAGE, GRID].contains(name))?,
     };
     PAGES.iter().find(|page| page.name == name)
 }
@@ -86,6 +107,13 @@ impl Page {
             false => &app.cameras.name,
         };
         let plain = self.titled(plain, name.as_str());
+        let all = app.cameras.all();
+        let names: Vec<_> = all.iter().filter_map(|camera| camera.address()).collect();
+        let plain = match self.name {
+            GRID => with_cameras(plain, &names, token.as_deref()),
+            PAGE if scope.is_named && all.len() > 1 => with_way_to_all(plain, token.as_deref()),
+            _ => plain,
+        };
         let packed = accepts_gzip(request.header_values("Accept-Encoding"))
             .then(|| gzip(&plain))
             .flatten();
@@ -157,6 +185,49 @@ impl Page {
                 .iter()
                 .map(move |other| format!("{quote}{other}{quote}")),
         )
+    }
+}
+
+/// `body`, that of the page of all, with the names of the cameras.
+fn with_cameras(
+    body: Cow<'static, [u8]>,
+    names: &[&str],
+    token: Option<&str>,
+) -> Cow<'static, [u8]> {
+    let query = query_of(token);
+    let plain = names.iter().enumerate().map(|(at, name)| {
+        let name = escaped(name);
+        let picture = match at < MOST_PLAIN_STREAMS {
+            true => format!("<img src=\"{name}/stream{query}\" alt=\"{name}\">"),
+            false => String::new(),
+        };
+        format!(
+            "<p>{picture}<a href=\"{name}/{query}\">{name}</a> \
+             (<a href=\"{name}/snapshot.jpg{query}\">snapshot</a>)</p>"
+        )
+    });
+    let plain: String = plain.collect();
+    let names = format!("data-cameras=\"{}\"", escaped(&names.join(" ")));
+    replaced(replaced(body, NAMES, &names), PLAIN, &plain)
+}
+
+/// `body`, that of the page of one camera among several, with the way to the others.
+fn with_way_to_all(body: Cow<'static, [u8]>, token: Option<&str>) -> Cow<'static, [u8]> {
+    replaced(
+        body,
+        WAY_TO_ALL,
+        &format!("href=\"../{}\"", query_of(token)),
+    )
+}
+
+fn query_of(token: Option<&str>) -> String {
+    token.map_or_else(String::new, |token| format!("?token={token}"))
+}
+
+fn replaced(body: Cow<'static, [u8]>, from: &str, to: &str) -> Cow<'static, [u8]> {
+    match std::str::from_utf8(&body) {
+        Ok(text) => Cow::Owned(text.replace(from, to).into_bytes()),
+        Err(_) => body,
     }
 }
 

@@ -1,0 +1,189 @@
+// The page of all cameras: their newest pictures over one connection, one of them large on demand, and what is said of all.
+// Imports go one way: parts <- server <- page, streams <- tile <- wall <- grid; verdict (pure) has the words.
+// Written in ES2018 on purpose: old tablets are good wall displays.
+
+import { $, newestPicture, saveBlob, say, toast, toggleFullScreen, watchSight, whileBusy } from './page.js';
+import { address, clockJump, isFresh, pollState, remember, remembered, server } from './server.js';
+import { ask, connect, link, rest, setAsleep, watchSilence } from './streams.js';
+import { TOO_MANY, ageText, complaints, rateText, withoutNumbers, wordsOf } from './verdict.js';
+import { enlarge, place, setCameras, wall } from './wall.js';
+
+const TICK_MS = 250;
+const POLL_MS = { live: 2000, settling: 400 };   // while all are live, while a camera opens; else a second
+const UNANSWERED = 3;                // so often in a row the server did not answer: other windows have the connections
+const MOST_SNAPSHOTS = 3;            // on their way at a time
+const TONES = ['good', 'quiet', 'warn', 'bad'];
+
+// ---- one of them large ----
+
+/** Shows one camera alone, and remembers it; null: all. */
+function show(tile) {
+  if (tile === wall.large) return;
+  const before = wall.large;
+  enlarge(tile);
+  remember('view', tile ? tile.name : '');
+  document.querySelectorAll('.when-large').forEach((element) => { element.hidden = !tile; });
+  $('snapshot-text').textContent = tile ? 'Snapshot' : 'Snapshots';
+  $('snapshot').title = (tile ? 'Save a snapshot' : 'Save a snapshot of each camera') + ' (S)';
+  if (tile) $('own').href = address(tile.name + '/');
+  if (!tile) before.button.focus();
+  else if (!before) $('back').focus({ preventScroll: true });
+  refresh();
+}
+
+/** The tile so many further on, around the end. */
+function beside(tile, steps) {
+  const { tiles } = wall;
+  return tiles[(tiles.indexOf(tile) + steps + tiles.length) % tiles.length];
+}
+
+/** An arrow key: another camera is large; where all are shown, another tile has the focus. */
+function move(columns, rows) {
+  if (wall.large) return show(beside(wall.large, columns + rows));
+  const at = wall.tiles.findIndex((tile) => tile.button === document.activeElement);
+  const to = at + columns + rows * wall.columns;
+  if (at < 0) wall.tiles[0].button.focus();
+  else if (wall.tiles[to]) wall.tiles[to].button.focus();
+}
+
+// ---- snapshots ----
+
+/** One of the camera that is large, else one of each. */
+const saveSnapshots = () => whileBusy($('snapshot'), async () => {
+  const waiting = wall.large ? [wall.large] : wall.tiles.slice();
+  const saved = [];
+  const failed = [];
+  const saveNext = async () => {
+    for (let tile = waiting.shift(); tile; tile = waiting.shift()) {
+      const { name } = tile;
+      try {
+        const picture = await newestPicture(name + '/');
+        saveBlob(picture);
+        saved.push(picture.name);
+      } catch (error) { failed.push('No snapshot of ' + name + ': ' + wordsOf(error)); }
+    }
+  };
+  await Promise.all(Array.from({ length: MOST_SNAPSHOTS }, saveNext));
+  const done = saved.length > 1 ? ['Saved ' + saved.length + ' snapshots'] : saved.map((name) => 'Saved ' + name);
+  toast(done.concat(failed).join('\n'));
+});
+
+// ---- keys and buttons ----
+
+const KEYS = {
+  escape: () => show(null),
+  s: saveSnapshots,
+  f: toggleFullScreen,
+  arrowleft: () => move(-1, 0), arrowright: () => move(1, 0), arrowup: () => move(0, -1), arrowdown: () => move(0, 1),
+};
+
+function onKey(event) {
+  if (event.ctrlKey || event.altKey || event.metaKey) return;
+  const key = event.key.toLowerCase();
+  const tile = /^[1-9]$/.test(key) ? wall.tiles[key - 1] : null;
+  const action = tile ? () => show(tile) : KEYS[key];
+  if (!action || (event.repeat && !key.startsWith('arrow'))) return;
+  if (key.startsWith('arrow')) event.preventDefault();
+  action();
+}
+
+const onClick = (id, action) => $(id).addEventListener('click', action);
+onClick('wall', ({ target }) => {
+  const tile = wall.tiles.find(({ button }) => button === target);
+  if (tile) show(tile);
+});
+onClick('back', () => show(null));
+onClick('previous', () => move(-1, 0));
+onClick('next', () => move(1, 0));
+onClick('snapshot', saveSnapshots);
+onClick('fullscreen', toggleFullScreen);
+document.addEventListener('keydown', onKey);
+
+// ---- what is said of all ----
+
+let spokenBefore = '';
+let announced = 'Connecting…';
+
+/** Several times a second, to see what nobody tells. */
+function tick() {
+  if (clockJump() && link.attempt) connect();
+  watchSilence(!isFresh() || wall.tiles.some(({ isInSight, camera }) => isInSight && camera.state === 'online'));
+  place();                           // a picture's shape may have changed
+  refresh();
+}
+
+function refresh() {
+  const haveChanged = wall.tiles.filter((tile) => tile.refresh()).length > 0;
+  const seen = wall.large ? wall.large.seen : summary();
+  Object.assign(document.body.dataset, { state: seen.state, tone: seen.tone });
+  say('label', seen.label);
+  sayFacts(seen.state);
+  const health = server.timeouts >= UNANSWERED && seen.state !== 'full' ? TOO_MANY : isFresh() ? complaints(server.report.health || {}) : '';
+  say('health', health);
+  speak(health);
+  const isSettling = wall.tiles.some((tile) => ['idle', 'opening'].includes(tile.seen.state));
+  server.pollMs = isSettling ? POLL_MS.settling : wall.tiles.every(isWell) ? POLL_MS.live : 1000;
+  if (haveChanged) pollState();      // the server may know why
+}
+
+/** Of a tile out of sight, the server knows. */
+const isWell = (tile) => ['live', 'slow'].includes(tile.seen.state) || (!tile.isInSight && isFresh() && tile.camera.healthy === true);
+
+/** The state of all cameras: that of each, where all have the same. */
+function summary() {
+  const all = wall.tiles.map((tile) => tile.seen);
+  const [first] = all;
+  if (!first) return { state: 'connecting', tone: 'quiet', label: 'Connecting…' };
+  const well = wall.tiles.filter(isWell).length;
+  if (!well && all.every(({ state }) => state === first.state)) return first;
+  const tone = all.reduce((worst, seen) => (TONES.indexOf(seen.tone) > TONES.indexOf(worst) ? seen.tone : worst), 'good');
+  if (well === all.length) return { state: 'live', tone: tone === 'quiet' ? 'good' : tone, label: 'All live' };
+  return { state: 'some', tone, label: well + ' of ' + all.length + ' live' };
+}
+
+function sayFacts(state) {
+  const { large } = wall;
+  const received = large ? large.rate.perSecond(performance.now()) : 0;
+  say('fps', received && state === 'live' ? rateText(received) + ' fps' : '');
+  say('age', large && large.painted && ['live', 'slow', 'stale'].includes(state) ? ageText(large.pictureAge) : '');
+  const name = large ? large.name : pageTitle;
+  say('name', name);
+  const isGood = document.body.dataset.state === 'live';
+  const title = (isGood ? '' : withoutNumbers($('label').textContent) + ' – ') + name;
+  if (document.title !== title) document.title = title;
+}
+
+/** Which cameras are not live, once that has lasted. */
+function speak(health) {
+  const tiles = wall.large ? [wall.large] : wall.tiles;
+  const unwell = tiles.filter((tile) => !isWell(tile));
+  const isShared = unwell.length > 1 && unwell.length === tiles.length && unwell.every((tile) => tile.words === unwell[0].words);
+  const words = isShared ? [unwell[0].words] : unwell.map((tile) => tile.name + ': ' + tile.words);
+  const live = tiles.length > 1 ? 'All cameras are live' : tiles.map((tile) => tile.name + ': ' + tile.words).join();
+  const spoken = (words.length ? words : [live]).concat(health.split('\n').map(withoutNumbers)).filter(Boolean).join('. ');
+  if (spoken === spokenBefore && spoken !== announced) $('announce').textContent = announced = spoken;
+  spokenBefore = spoken;
+}
+
+// ---- the page ----
+
+const pageTitle = document.title;
+document.documentElement.classList.add('js');
+wall.onSight = ask;
+link.onChange = server.onAnswer = refresh;
+server.onReport.push(({ report, wasGone }) => {
+  const cameras = report.cameras || [];
+  if (!cameras.length) return;
+  setCameras(cameras.map(({ name }) => name));
+  wall.tiles.forEach((tile, at) => tile.report(cameras[at], report));
+  if (wasGone && link.phase === 'waiting' && !link.failure.isRefusal) connect();
+});
+setCameras(document.body.dataset.cameras.split(' ').filter(Boolean));
+const before = wall.tiles.find(({ name }) => name === remembered('view'));
+if (before) show(before);
+watchSight(() => { setAsleep(false); pollState(); }, () => setAsleep(true));
+window.addEventListener('online', () => { if (link.phase === 'waiting') connect(); });
+window.addEventListener('pagehide', rest);
+setInterval(tick, TICK_MS);
+refresh();
+pollState();
