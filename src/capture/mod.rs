@@ -35,7 +35,7 @@ use crate::{
     encode,
     error::Error,
     feed::{camera::Camera, cameras::Cameras},
-    system::{fault_injection, shutdown::ShutdownFlag, threads},
+    system::{fault_injection, logging, shutdown::ShutdownFlag, threads},
 };
 use crossbeam_channel::Sender;
 use log::warn;
@@ -84,6 +84,7 @@ pub fn start(
     let encoders = encode::start(camera)?;
     let (camera, cameras, stop) = (Arc::clone(camera), Arc::clone(cameras), Arc::clone(stop));
     threads::start("camera", move || {
+        logging::set_label(camera.address().map(Arc::from));
         let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
             assert!(!fault_injection::is_due("supervisor"), "a fault on purpose");
             supervisor_thread::run(camera, cameras, encoders, stop)

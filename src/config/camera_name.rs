@@ -87,6 +87,14 @@ impl CameraName {
         &self.0
     }
 
+    /// What of it is the same to every system, shell and header; empty when nothing is.
+    pub fn plain(&self) -> String {
+        let is_other = |letter: char| !letter.is_ascii_alphanumeric() && !"._-".contains(letter);
+        let words = self.0.split(is_other).filter(|word| !word.is_empty());
+        let plain = words.collect::<Vec<_>>().join("-");
+        plain.trim_matches(['-', '.']).to_owned()
+    }
+
     /// `text`, of strftime fields, with the name in place of each `{name}`. The name itself is no field. The
     /// font of pictures knows ASCII only: of other letters it shows `?`.
     pub fn put_into(&self, text: &str) -> String {
