@@ -1,10 +1,11 @@
 // The page of all cameras: their newest pictures over one connection, one of them large on demand, and what is said of all.
+// streams.js has begun before.
 // Imports go one way: parts <- server <- page, streams <- tile <- wall <- grid; verdict (pure) has the words.
 // Written in ES2018 on purpose: old tablets are good wall displays.
 
 import { $, newestPicture, saveBlob, say, toast, toggleFullScreen, watchSight, whileBusy } from './page.js';
 import { address, clockJump, isFresh, pollState, remember, remembered, server } from './server.js';
-import { ask, connect, link, rest, setAsleep, watchSilence } from './streams.js';
+import { ask, cameras, connect, link, rest, setAsleep, watchSilence } from './streams.js';
 import { TOO_MANY, ageText, complaints, rateText, withoutNumbers, wordsOf } from './verdict.js';
 import { enlarge, place, setCameras, wall } from './wall.js';
 
@@ -20,14 +21,17 @@ const TONES = ['good', 'quiet', 'warn', 'bad'];
 function show(tile) {
   if (tile === wall.large) return;
   const before = wall.large;
+  const isByKey = document.activeElement !== document.body;   // what had the focus goes
   enlarge(tile);
   remember('view', tile ? tile.name : '');
   document.querySelectorAll('.when-large').forEach((element) => { element.hidden = !tile; });
-  $('snapshot-text').textContent = tile ? 'Snapshot' : 'Snapshots';
-  $('snapshot').title = (tile ? 'Save a snapshot' : 'Save a snapshot of each camera') + ' (S)';
+  document.body.classList.toggle('with-large', Boolean(tile));
+  const words = tile ? 'Snapshot' : 'Snapshot of each';
+  say('snapshot-text', words);
+  $('snapshot').setAttribute('aria-label', words);
   if (tile) $('own').href = address(tile.name + '/');
-  if (!tile) before.button.focus();
-  else if (!before) $('back').focus({ preventScroll: true });
+  if (isByKey && !tile) before.button.focus();
+  else if (isByKey && !before) $('back').focus({ preventScroll: true });
   refresh();
 }
 
@@ -172,13 +176,13 @@ document.documentElement.classList.add('js');
 wall.onSight = ask;
 link.onChange = server.onAnswer = refresh;
 server.onReport.push(({ report, wasGone }) => {
-  const cameras = report.cameras || [];
-  if (!cameras.length) return;
-  setCameras(cameras.map(({ name }) => name));
-  wall.tiles.forEach((tile, at) => tile.report(cameras[at], report));
+  const all = report.cameras || [];
+  if (!all.length) return;
+  setCameras(all.map(({ name }) => name));
+  wall.tiles.forEach((tile, at) => tile.report(all[at], report));
   if (wasGone && link.phase === 'waiting' && !link.failure.isRefusal) connect();
 });
-setCameras(document.body.dataset.cameras.split(' ').filter(Boolean));
+setCameras(cameras);
 const before = wall.tiles.find(({ name }) => name === remembered('view'));
 if (before) show(before);
 watchSight(() => { setAsleep(false); pollState(); }, () => setAsleep(true));

@@ -1,14 +1,18 @@
 // The pictures of the cameras in sight, over one connection: reads it, and makes a new one when it ends or when other
 // cameras come into sight. Where the page cannot read a stream, it asks for snapshots in turn.
+// Loaded before the rest and starts by itself, so that the first pictures are on their way early.
 
 import { isPlaceholder } from './parts.js';
-import { SILENCE_MS, address, canRead, joinWindows, leaveWindows, now, readStream, waitAfter } from './server.js';
+import { SILENCE_MS, address, canRead, joinWindows, leaveWindows, now, readStream, remembered, waitAfter } from './server.js';
 
 const SETTLE_MS = 150;               // while the viewer scrolls, the connection stays as it is
 const MOST_AT_FULL_RATE = 4;         // more cameras than that are asked for fewer frames: a small computer has to decode them all
 const FPS_OF_MANY = 10;
 const MOST_DECODES = 3;              // at a time
 const SNAPSHOT_MS = 1000;            // between two of one camera
+
+/** Their names, as the server put them into the page. */
+export const cameras = document.body.dataset.cameras.split(' ').filter(Boolean);
 
 export const link = {
   attempt: null,       // the running request
@@ -20,7 +24,7 @@ export const link = {
   fps: 0,              // asked for, of each; 0: all
   partAt: 0,           // when the part began that is arriving
   asleep: document.hidden,
-  onPart: () => {},    // called with each part and the ms that it took to arrive; says whether it is a new picture
+  onPart: () => true,  // called with each part and the ms that it took to arrive; says whether it is a new picture
   onEnd: () => {},     // the connection has failed, or ends
   onChange: () => {},
 };
@@ -28,10 +32,9 @@ export const link = {
 /** From now on these cameras, as soon as the viewer has stopped scrolling. */
 export function ask(names) {
   if (names.join() === link.names.join()) return;
-  const isFirst = !link.names.length;
   link.names = names;
   clearTimeout(link.settling);
-  link.settling = setTimeout(askOthers, isFirst ? 0 : SETTLE_MS);
+  link.settling = setTimeout(askOthers, SETTLE_MS);
 }
 
 /** An attempt that waits asks for them when its time comes. */
@@ -110,14 +113,16 @@ function onBytes(parts) {
 
 // ---- painting: few decodes at a time, one of each camera, and then its newest frame ----
 
-export const painter = { waiting: new Map(), busy: new Set(), onImage: () => {} };   // called with a camera's name, an image and its part
+export const painter = { waiting: new Map(), busy: new Set(), onImage: null };   // called with a camera's name, an image and its part
 
 function show(camera, part) {
   painter.waiting.set(camera, part);
   paintNext();
 }
 
+/** Pictures wait until there is somebody to show them. */
 function paintNext() {
+  if (!painter.onImage) return;
   const camera = Array.from(painter.waiting.keys()).find((name) => !painter.busy.has(name));
   if (camera !== undefined && painter.busy.size < MOST_DECODES) paint(camera);
 }
@@ -163,3 +168,6 @@ function takeSnapshot(camera, attempt) {
     image.src = address(camera + '/snapshot.jpg?t=' + Date.now());
   });
 }
+
+link.names = cameras.includes(remembered('view')) ? [remembered('view')] : cameras;
+connect();

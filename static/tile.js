@@ -7,6 +7,7 @@ import { link } from './streams.js';
 import { ageText, liveAge, pace, verdict, withoutNumbers } from './verdict.js';
 
 const QUICK = { is: false, since: 0 };
+const LEAST_AGE_S = 0.05;            // less is said in another word: the tag would jump
 
 export class Tile {
   constructor(name) {
@@ -91,13 +92,12 @@ export class Tile {
     const wanted = Math.min(this.rate.offeredPerSecond() * this.encodedShare, link.fps || Infinity);
     this.slow = pace(this.slow, received, wanted, now());
     const seen = this.judge();
-    if (this.seen.state !== seen.state) Object.assign(this.item.dataset, { state: seen.state });
-    if (this.seen.tone !== seen.tone) Object.assign(this.item.dataset, { tone: seen.tone });
+    Object.assign(this.item.dataset, { state: seen.state, tone: seen.tone });
     const hasChanged = this.seen.state !== seen.state;
     const isRunning = ['live', 'slow', 'stale'].includes(seen.state);
     this.seen = seen;
     say(this.label, seen.label);
-    say(this.age, isRunning && this.painted ? ageText(this.pictureAge) : '');
+    say(this.age, isRunning && this.painted ? ageText(Math.max(LEAST_AGE_S, this.pictureAge)) : '');
     say(this.title, seen.title || '');
     say(this.text, seen.text || (seen.state === 'frozen' ? seen.mark : ''));
     this.why.hidden = this.title.hidden && this.text.hidden;

@@ -6,7 +6,7 @@ import { link, painter } from './streams.js';
 import { Tile } from './tile.js';
 
 const GAP = 4;                       // px between tiles, as in the style
-const LEAST_WIDTH = 168;             // of a tile, px: for more of them than fit, the wall scrolls
+const LEAST_WIDTH = 180;             // of a tile, px: for more of them than fit, the wall scrolls
 const MOST_COLUMNS_OF_A_PHONE = 2;
 const PHONE_WIDTH = 540;             // below this
 const SMALL_WIDTH = 300;             // of a tile that has room for few words
