@@ -3,15 +3,14 @@
 // Imports go one way: parts <- server <- page, streams <- tile <- wall <- grid; verdict (pure) has the words.
 // Written in ES2018 on purpose: old tablets are good wall displays.
 
-import { $, newestPicture, saveBlob, say, toast, toggleFullScreen, watchSight, whileBusy } from './page.js';
-import { address, clockJump, isFresh, pollState, remember, remembered, server } from './server.js';
-import { ask, cameras, connect, link, rest, setAsleep, watchSilence } from './streams.js';
-import { TOO_MANY, ageText, complaints, rateText, withoutNumbers, wordsOf } from './verdict.js';
+import { $, newestPicture, saveBlob, say, sayAll, toast, toggleFullScreen, watchSight, whileBusy } from './page.js';
+import { SILENCE_MS, address, clockJump, isFresh, pollState, remember, remembered, server } from './server.js';
+import { ask, cameras, link } from './streams.js';
+import { ageText, rateText, withoutNumbers, wordsOf } from './verdict.js';
 import { enlarge, place, setCameras, wall } from './wall.js';
 
 const TICK_MS = 250;
 const POLL_MS = { live: 2000, settling: 400 };   // while all are live, while a camera opens; else a second
-const UNANSWERED = 3;                // so often in a row the server did not answer: other windows have the connections
 const MOST_SNAPSHOTS = 3;            // on their way at a time
 const TONES = ['good', 'quiet', 'warn', 'bad'];
 
@@ -26,9 +25,7 @@ function show(tile) {
   remember('view', tile ? tile.name : '');
   document.querySelectorAll('.when-large').forEach((element) => { element.hidden = !tile; });
   document.body.classList.toggle('with-large', Boolean(tile));
-  const words = tile ? 'Snapshot' : 'Snapshot of each';
-  say('snapshot-text', words);
-  $('snapshot').setAttribute('aria-label', words);
+  say('snapshot-text', tile ? 'Snapshot' : 'Snapshot of each');
   if (tile) $('own').href = address(tile.name + '/');
   if (isByKey && !tile) before.button.focus();
   else if (isByKey && !before) $('back').focus({ preventScroll: true });
@@ -105,13 +102,11 @@ document.addEventListener('keydown', onKey);
 
 // ---- what is said of all ----
 
-let spokenBefore = '';
-let announced = 'Connecting…';
-
 /** Several times a second, to see what nobody tells. */
 function tick() {
-  if (clockJump() && link.attempt) connect();
-  watchSilence(!isFresh() || wall.tiles.some(({ isInSight, camera }) => isInSight && camera.state === 'online'));
+  if (clockJump() && link.attempt) link.connect();
+  const isUp = !isFresh() || wall.tiles.some(({ isInSight, camera }) => isInSight && camera.state === 'online');
+  link.watchSilence(isUp ? SILENCE_MS : 6 * SILENCE_MS);   // of cameras that are gone, little comes
   place();                           // a picture's shape may have changed
   refresh();
 }
@@ -122,9 +117,7 @@ function refresh() {
   Object.assign(document.body.dataset, { state: seen.state, tone: seen.tone });
   say('label', seen.label);
   sayFacts(seen.state);
-  const health = server.timeouts >= UNANSWERED && seen.state !== 'full' ? TOO_MANY : isFresh() ? complaints(server.report.health || {}) : '';
-  say('health', health);
-  speak(health);
+  sayAll(wordsOfAll(), seen.state);
   const isSettling = wall.tiles.some((tile) => ['idle', 'opening'].includes(tile.seen.state));
   server.pollMs = isSettling ? POLL_MS.settling : wall.tiles.every(isWell) ? POLL_MS.live : 1000;
   if (haveChanged) pollState();      // the server may know why
@@ -157,16 +150,14 @@ function sayFacts(state) {
   if (document.title !== title) document.title = title;
 }
 
-/** Which cameras are not live, once that has lasted. */
-function speak(health) {
+/** Which cameras are not live, and why. */
+function wordsOfAll() {
   const tiles = wall.large ? [wall.large] : wall.tiles;
   const unwell = tiles.filter((tile) => !isWell(tile));
-  const isShared = unwell.length > 1 && unwell.length === tiles.length && unwell.every((tile) => tile.words === unwell[0].words);
-  const words = isShared ? [unwell[0].words] : unwell.map((tile) => tile.name + ': ' + tile.words);
-  const live = tiles.length > 1 ? 'All cameras are live' : tiles.map((tile) => tile.name + ': ' + tile.words).join();
-  const spoken = (words.length ? words : [live]).concat(health.split('\n').map(withoutNumbers)).filter(Boolean).join('. ');
-  if (spoken === spokenBefore && spoken !== announced) $('announce').textContent = announced = spoken;
-  spokenBefore = spoken;
+  const [first] = unwell;
+  if (!first) return [wall.large ? wall.large.name + ': ' + wall.large.words : 'All cameras are live'];
+  const isShared = unwell.length > 1 && unwell.length === tiles.length && unwell.every(({ words }) => words === first.words);
+  return isShared ? [first.words] : unwell.map(({ name, words }) => name + ': ' + words);
 }
 
 // ---- the page ----
@@ -174,20 +165,23 @@ function speak(health) {
 const pageTitle = document.title;
 document.documentElement.classList.add('js');
 wall.onSight = ask;
-link.onChange = server.onAnswer = refresh;
+server.onAnswer = refresh;
+link.onChange = () => {
+  wall.tiles.forEach((tile) => tile.close());
+  refresh();
+};
 server.onReport.push(({ report, wasGone }) => {
   const all = report.cameras || [];
   if (!all.length) return;
   setCameras(all.map(({ name }) => name));
+  if (wall.large && !wall.tiles.includes(wall.large)) show(null);
   wall.tiles.forEach((tile, at) => tile.report(all[at], report));
-  if (wasGone && link.phase === 'waiting' && !link.failure.isRefusal) connect();
+  if (wasGone && link.failure && !link.failure.isRefusal) link.hurry();
 });
 setCameras(cameras);
 const before = wall.tiles.find(({ name }) => name === remembered('view'));
 if (before) show(before);
-watchSight(() => { setAsleep(false); pollState(); }, () => setAsleep(true));
-window.addEventListener('online', () => { if (link.phase === 'waiting') connect(); });
-window.addEventListener('pagehide', rest);
+watchSight(link);
 setInterval(tick, TICK_MS);
 refresh();
 pollState();

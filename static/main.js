@@ -6,7 +6,7 @@
 import { onHold, resetControls, whyNoControls } from './controls.js';
 import { $, fileName, newestPicture, saveBlob, toast, toggleFullScreen, watchSight, whileBusy } from './page.js';
 import { PANELS, showPanel, togglePanel } from './panels.js';
-import { connect, link, painter, rest, setAsleep, setPaused } from './player.js';
+import { link, painter, setPaused } from './player.js';
 import { now, pollState, remember, server } from './server.js';
 import { hasPip, isZoomed, mirror, panBy, showWhole, togglePip, turn, zoomBy } from './stage.js';
 import { fittingRate, wordsOf } from './verdict.js';
@@ -59,7 +59,7 @@ $('rate').addEventListener('change', () => {
   link.fps = Number($('rate').value);
   remember('fps', $('rate').value);
   if (isPointed) $('rate').blur();               // as a button does
-  connect();
+  link.connect();
 });
 view.onRefresh.push(({ state }) => {
   const received = state === 'slow' && link.rate.perSecond(now());
@@ -129,9 +129,7 @@ document.addEventListener('keydown', onKey);
 
 document.documentElement.classList.add('js');
 link.onChange = server.onAnswer = refresh;
-watchSight(() => { setAsleep(false); pollState(); }, () => setAsleep(true));
-window.addEventListener('online', () => { if (link.phase === 'waiting') connect(); });
-window.addEventListener('pagehide', rest);
+watchSight(link);
 server.onReport.push(({ report, before }) => {
   const count = ({ cameras }) => (cameras || []).length;
   if (count(report) > 1 && count(before) === 1) location.reload();   // another camera has joined: this is the page of all now

@@ -1,9 +1,11 @@
 // What both pages have, that of one camera and that of all: words on the page, files from it, full screen, and rest
 // while nobody can see it.
 
-import { ask, isSeen, refusal, server } from './server.js';
+import { ask, isFresh, isSeen, pollState, refusal, server } from './server.js';
+import { TOO_MANY, complaints, withoutNumbers } from './verdict.js';
 
 const HIDDEN_MS = 10000;             // a hidden tab stops its stream after this
+const UNANSWERED = 3;                // so often in a row the server did not answer while its pictures came: other windows have the connections
 
 export const $ = (id) => document.getElementById(id);
 
@@ -33,6 +35,18 @@ export function toast(text) {
   clearTimeout(toast.timer);
   toast.timer = setTimeout(() => { $('toast').classList.remove('shown'); $('toast').textContent = ''; }, 5000);
 }
+
+/** Says what ails the server's machine, or this browser; and speaks it with `words`, once they have lasted. */
+export function sayAll(words, state) {
+  const health = server.timeouts >= UNANSWERED && state !== 'full' ? TOO_MANY : isFresh() ? complaints(server.report.health || {}) : '';
+  say('health', health);
+  const spoken = words.concat(health.split('\n').map(withoutNumbers)).filter(Boolean).join('. ');
+  if (spoken === spokenBefore && spoken !== announced) $('announce').textContent = announced = spoken;
+  spokenBefore = spoken;
+}
+
+let spokenBefore = '';
+let announced = 'Connecting…';
 
 // ---- files ----
 
@@ -96,14 +110,20 @@ document.addEventListener('click', onPointerClick, true);
 
 // ---- rest ----
 
-/** Calls `wakeUp` when the page comes into sight, and `fallAsleep` when it has been out of it for a while. */
-export function watchSight(wakeUp, fallAsleep) {
+/** The link of the page rests when it has been out of sight for a while. */
+export function watchSight(link) {
   let timer = 0;
   const look = () => {
     clearTimeout(timer);
-    if (isSeen()) wakeUp();
-    else timer = setTimeout(fallAsleep, HIDDEN_MS);
+    if (!isSeen()) {
+      timer = setTimeout(() => link.setAsleep(true), HIDDEN_MS);
+      return;
+    }
+    link.setAsleep(false);
+    pollState();
   };
   document.addEventListener('visibilitychange', look);
+  window.addEventListener('online', () => link.hurry());
+  window.addEventListener('pagehide', () => link.rest());
   window.addEventListener('pageshow', (event) => { if (event.persisted) look(); });
 }

@@ -1,9 +1,8 @@
-// The pictures of the cameras in sight, over one connection: reads it, and makes a new one when it ends or when other
-// cameras come into sight. Where the page cannot read a stream, it asks for snapshots in turn.
+// The pictures of the cameras in sight, over one connection, which is made anew when others come into sight.
 // Loaded before the rest and starts by itself, so that the first pictures are on their way early.
 
 import { isPlaceholder } from './parts.js';
-import { SILENCE_MS, address, canRead, joinWindows, leaveWindows, now, readStream, remembered, waitAfter } from './server.js';
+import { Link, address, canRead, now, remembered } from './server.js';
 
 const SETTLE_MS = 150;               // while the viewer scrolls, the connection stays as it is
 const MOST_AT_FULL_RATE = 4;         // more cameras than that are asked for fewer frames: a small computer has to decode them all
@@ -14,101 +13,37 @@ const SNAPSHOT_MS = 1000;            // between two of one camera
 /** Their names, as the server put them into the page. */
 export const cameras = document.body.dataset.cameras.split(' ').filter(Boolean);
 
-export const link = {
-  attempt: null,       // the running request
-  phase: 'closed',     // closed, connecting, open (a part has come), waiting (to try again), full (too many windows)
-  failures: 0, failure: null, timer: 0,
-  heardAt: now(),
+export const link = new Link({
   names: [],           // of the cameras to ask for
   settling: 0,
   fps: 0,              // asked for, of each; 0: all
-  partAt: 0,           // when the part began that is arriving
-  asleep: document.hidden,
+  isWanted: () => link.names.length > 0,
+  begin() {
+    link.fps = link.names.length > MOST_AT_FULL_RATE ? FPS_OF_MANY : 0;
+    if (canRead) link.read('streams?type=bytes&cameras=' + link.names.join() + (link.fps ? '&fps=' + link.fps : ''));
+    else takeSnapshots();
+  },
+  onBytes,
   onPart: () => true,  // called with each part and the ms that it took to arrive; says whether it is a new picture
-  onEnd: () => {},     // the connection has failed, or ends
-  onChange: () => {},
-};
+});
 
-/** From now on these cameras, as soon as the viewer has stopped scrolling. */
+/** From now on these cameras, as soon as the viewer has stopped scrolling. An attempt that waits asks for them when its time comes. */
 export function ask(names) {
   if (names.join() === link.names.join()) return;
   link.names = names;
   clearTimeout(link.settling);
-  link.settling = setTimeout(askOthers, SETTLE_MS);
-}
-
-/** An attempt that waits asks for them when its time comes. */
-function askOthers() {
-  if (link.phase !== 'waiting' && link.phase !== 'full') connect();
-}
-
-export function connect() {
-  disconnect();
-  if (link.asleep || !link.names.length) return leaveWindows();
-  joinWindows({ onFull, onRoom: connect });
-  Object.assign(link, { phase: 'connecting', heardAt: now(), partAt: 0, fps: link.names.length > MOST_AT_FULL_RATE ? FPS_OF_MANY : 0 });
-  const attempt = link.attempt = canRead ? new AbortController() : { abort() {} };
-  const path = 'streams?type=bytes&cameras=' + link.names.join() + (link.fps ? '&fps=' + link.fps : '');
-  const ending = canRead ? readStream(path, attempt.signal, onBytes) : takeSnapshots(attempt);
-  ending.catch((error) => { if (link.attempt === attempt) retry(error); });
-}
-
-function disconnect() {
-  clearTimeout(link.timer);
-  clearTimeout(link.settling);
-  if (link.attempt) link.attempt.abort();
-  Object.assign(link, { attempt: null, phase: 'closed' });
-}
-
-/** Five older windows of this browser have a stream: this one gives its connection back. */
-function onFull() {
-  disconnect();
-  link.phase = 'full';
-  end();
-}
-
-function end() {
-  link.onEnd();
-  link.onChange();
-}
-
-function retry(error) {
-  disconnect();
-  Object.assign(link, { phase: 'waiting', failure: error, failures: link.failures + 1, timer: setTimeout(connect, waitAfter(link.failures, error)) });
-  end();
-}
-
-/** Until the page is shown again. */
-export function rest() {
-  disconnect();
-  leaveWindows();
-  end();
-}
-
-export function setAsleep(isAsleep) {
-  link.asleep = isAsleep;
-  if (isAsleep) rest();
-  else if (link.phase === 'closed' || link.phase === 'waiting') connect();
-}
-
-/** `isUp`: at least one of the cameras is; without, parts are rare. */
-export function watchSilence(isUp) {
-  if (link.attempt && now() - link.heardAt > (isUp ? SILENCE_MS : 6 * SILENCE_MS)) retry(new Error('The stream fell silent'));
+  link.settling = setTimeout(() => { if (link.phase !== 'waiting' && link.phase !== 'full') link.connect(); }, SETTLE_MS);
 }
 
 /** Of each camera only the newest of the parts that have come together is shown. */
 function onBytes(parts) {
-  link.heardAt = now();
   const newest = new Map();
   for (let part = parts.next(); part; part = parts.next()) {
-    Object.assign(link, { phase: 'open', failures: 0, failure: null });
-    if (link.onPart(part, link.partAt && now() - link.partAt)) newest.set(part.camera, part);
-    link.partAt = 0;
+    if (link.onPart(part, link.open())) newest.set(part.camera, part);
   }
   newest.forEach(({ camera, sequence, timestamp, jpeg }) => {
     show(camera, { sequence, timestamp, at: now(), isPlaceholder: isPlaceholder(jpeg), blob: new Blob([jpeg], { type: 'image/jpeg' }) });
   });
-  if (parts.head) link.partAt = link.partAt || now();
 }
 
 // ---- painting: few decodes at a time, one of each camera, and then its newest frame ----
@@ -142,7 +77,8 @@ async function paint(camera) {
 
 // ---- where the page cannot read a stream: a snapshot of each camera, one after the other ----
 
-async function takeSnapshots(attempt) {
+async function takeSnapshots() {
+  const attempt = link.attempt = { abort() {} };
   while (link.attempt === attempt) {
     const began = now();
     for (const name of link.names) {
@@ -162,12 +98,12 @@ function takeSnapshot(camera, attempt) {
       resolve();
       if (link.attempt !== attempt) return;
       const part = { camera, sequence: undefined, timestamp: 0, at: now(), isPlaceholder: false };
-      Object.assign(link, { phase: 'open', heardAt: now(), failures: 0, failure: null });
-      if (link.onPart(part, 0)) painter.onImage(camera, image, part);
+      link.heardAt = now();
+      if (link.onPart(part, link.open())) painter.onImage(camera, image, part);
     };
     image.src = address(camera + '/snapshot.jpg?t=' + Date.now());
   });
 }
 
 link.names = cameras.includes(remembered('view')) ? [remembered('view')] : cameras;
-connect();
+link.connect();

@@ -2,7 +2,7 @@
 
 import { $, say } from './page.js';
 import { Rate, isPlaceholder } from './parts.js';
-import { encodedShare, isAnotherLive, isFresh, now, server } from './server.js';
+import { ageOf, encodedShare, isFresh, known, now } from './server.js';
 import { link } from './streams.js';
 import { ageText, liveAge, pace, verdict, withoutNumbers } from './verdict.js';
 
@@ -15,7 +15,7 @@ export class Tile {
     const one = (selector) => item.querySelector(selector);
     Object.assign(this, {
       name, item,
-      canvas: one('canvas'), key: one('kbd'), button: one('button'), why: one('.why'), title: one('strong'), text: one('.why span'),
+      canvas: one('canvas'), button: one('button'), why: one('.why'), title: one('strong'), text: one('.why span'),
       label: one('.label'), age: one('.age'),
       camera: {},                    // of the server's report
       clockShift: 0,                 // s by which this camera's clock is ahead of the report's
@@ -35,8 +35,6 @@ export class Tile {
   /** The first nine have a key of their own. */
   number(at) {
     const digit = at < 9 ? String(at + 1) : '';
-    this.key.textContent = digit;
-    this.key.hidden = !digit;
     this.button.title = 'Show this camera large' + (digit && ' (' + digit + ')');
     if (digit) this.button.setAttribute('aria-keyshortcuts', digit); else this.button.removeAttribute('aria-keyshortcuts');
   }
@@ -81,10 +79,7 @@ export class Tile {
 
   /** Seconds since the picture on screen was captured; null while there is none. */
   get pictureAge() {
-    const part = this.painted;
-    if (!part) return null;
-    if (!part.timestamp || !server.clock) return (now() - part.at) / 1000;
-    return Math.max(0, now() / 1000 + server.clock.offset + this.clockShift - part.timestamp);
+    return this.painted && ageOf(this.painted, this.clockShift);
   }
 
   refresh() {
@@ -116,19 +111,15 @@ export class Tile {
     const { camera, painted, seen } = this;
     const isGone = isFresh() && camera.state === 'offline';
     const isWaking = painted && painted.isPlaceholder && camera.state === 'online';   // its first picture is on the way
-    return verdict({
+    return verdict(Object.assign(known(link), {
       before: seen.state,
-      pausedFor: null,
       isAsleep: link.asleep || (!this.isInSight && !isGone),
       camera: isWaking ? Object.assign({}, camera, { state: 'opening', reason: '' }) : camera,
-      isFresh: isFresh(), reportAge: (now() - server.at) / 1000,
-      silence: (now() - server.heardAt) / 1000,
       phase: link.phase === 'full' ? 'full' : this.isOpen ? 'open' : link.phase === 'open' ? 'connecting' : link.phase,
-      failures: link.failures, failure: link.failure, reads: true, slow: this.slow,
+      reads: true, slow: this.slow,
       hasPicture: Boolean(painted), age: this.pictureAge,
       liveAge: liveAge([link.fps, camera.fps], this.period / 1000, this.transit / 1000),
-      isOnline: navigator.onLine !== false, isAnotherLive: isAnotherLive(),
-    });
+    }));
   }
 
   /** Ms between the frames that arrive. */

@@ -18,7 +18,7 @@ export const wall = {
 };
 
 const named = (name) => wall.tiles.find((tile) => tile.name === name);
-const sight = window.IntersectionObserver ? new IntersectionObserver(onSight, { root: $('scroller') }) : null;
+const sight = new IntersectionObserver(onSight, { root: $('scroller') });
 
 /** As many tiles, in this order; those that there were go on. */
 export function setCameras(names) {
@@ -26,17 +26,16 @@ export function setCameras(names) {
   const before = wall.tiles;
   wall.tiles = names.map((name) => named(name) || new Tile(name));
   before.filter((tile) => !wall.tiles.includes(tile)).forEach((tile) => {
-    if (sight) sight.unobserve(tile.item);
+    sight.unobserve(tile.item);
     tile.item.remove();
   });
-  if (!wall.tiles.includes(wall.large)) wall.large = null;
   wall.tiles.forEach((tile, at) => {
     tile.number(at);
+    tile.item.hidden = Boolean(wall.large) && tile !== wall.large;
     if ($('wall').children[at] !== tile.item) $('wall').insertBefore(tile.item, $('wall').children[at] || null);
-    if (!before.includes(tile) && sight) sight.observe(tile.item);
+    if (!before.includes(tile)) sight.observe(tile.item);
   });
   place();
-  if (!sight) see(new Map(wall.tiles.map((tile) => [tile, true])));
 }
 
 /** Gives the wall to one tile; null: to all. */
@@ -45,23 +44,19 @@ export function enlarge(tile) {
   wall.tiles.forEach((one) => { one.item.hidden = Boolean(tile) && one !== tile; });
   $('wall').classList.toggle('large', Boolean(tile));
   place();
-  if (!sight) see(new Map(wall.tiles.map((one) => [one, !tile || one === tile])));
 }
 
 function onSight(entries) {
-  see(new Map(entries.map(({ target, isIntersecting }) => [wall.tiles.find(({ item }) => item === target), isIntersecting])));
-}
-
-function see(changes) {
-  changes.forEach((isInSight, tile) => {
-    if (!tile || tile.isInSight === isInSight) return;
-    tile.isInSight = isInSight;
-    if (!isInSight) tile.close();
+  entries.forEach(({ target, isIntersecting }) => {
+    const tile = wall.tiles.find(({ item }) => item === target);
+    if (!tile) return;
+    tile.isInSight = isIntersecting;
+    if (!isIntersecting) tile.close();
   });
   wall.onSight(wall.tiles.filter((tile) => tile.isInSight).map((tile) => tile.name));
 }
 
-/** The number of columns with which tiles of this shape are largest, and their width in px. */
+/** The number of columns with which tiles of this shape are largest, and their width in px; 0: the wall has to scroll. */
 export function fit(count, aspect, width, height) {
   let best = { columns: 1, tileWidth: 0 };
   for (let columns = 1; columns <= count; columns += 1) {
@@ -70,9 +65,7 @@ export function fit(count, aspect, width, height) {
     if (tileWidth > best.tileWidth) best = { columns, tileWidth };
   }
   const most = width < PHONE_WIDTH ? MOST_COLUMNS_OF_A_PHONE : Math.max(1, Math.floor((width + GAP) / (LEAST_WIDTH + GAP)));
-  if (best.tileWidth >= LEAST_WIDTH && best.columns <= most) return best;
-  const columns = Math.min(count, most);
-  return { columns, tileWidth: Math.floor((width - (columns - 1) * GAP) / columns) };
+  return best.tileWidth >= LEAST_WIDTH && best.columns <= most ? best : { columns: Math.min(count, most), tileWidth: 0 };
 }
 
 /** Tiles are all of one shape: that which most pictures have. */
@@ -84,12 +77,14 @@ function commonAspect(tiles) {
 
 export function place() {
   const tiles = wall.large ? [wall.large] : wall.tiles;
-  const { clientWidth, clientHeight } = $('scroller');
-  if (!tiles.length || !clientWidth) return;
+  const scroller = $('scroller');
+  if (!tiles.length || !scroller.offsetWidth) return;
   const aspect = commonAspect(tiles);
-  const { columns, tileWidth } = fit(tiles.length, aspect, clientWidth, clientHeight);
+  const { columns, tileWidth: fitted } = fit(tiles.length, aspect, scroller.offsetWidth, scroller.clientHeight);
+  scroller.classList.toggle('scrolls', !fitted);
+  const tileWidth = fitted || Math.floor((scroller.clientWidth - (columns - 1) * GAP) / columns);
   const style = { '--columns': columns, '--width': tileWidth + 'px', '--height': Math.floor(tileWidth / aspect) + 'px' };
-  Object.keys(style).forEach((name) => { if ($('wall').style.getPropertyValue(name) !== String(style[name])) $('wall').style.setProperty(name, style[name]); });
+  Object.keys(style).forEach((name) => $('wall').style.setProperty(name, style[name]));
   $('wall').classList.toggle('small', tileWidth < SMALL_WIDTH);
   wall.columns = columns;
 }
@@ -100,7 +95,6 @@ link.onPart = (part, transit) => {
   const tile = named(part.camera);
   return Boolean(tile) && tile.take(part, transit);
 };
-link.onEnd = () => wall.tiles.forEach((tile) => tile.close());
 painter.onImage = (camera, image, part) => {
   const tile = named(camera);
   if (tile) tile.paint(image, part);

@@ -60,7 +60,6 @@ static PAGES: &[Page] = pages! {
     "index.html": "text/html",
     "grid.html": "text/html",
     "style.css": "text/css",
-    "grid.css": "text/css",
     "icon.svg": "image/svg+xml",
     "parts.js": "text/javascript",
     "server.js": "text/javascript",

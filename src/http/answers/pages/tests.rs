@@ -105,7 +105,7 @@ fn every_script_is_loaded_ahead() {
 fn the_stream_is_asked_for_while_the_rest_loads() {
     for (page, needed) in [
         (PAGE, &["style.css", "player.js"][..]),
-        (GRID, &["style.css", "grid.css", "streams.js"]),
+        (GRID, &["style.css", "streams.js"]),
     ] {
         let html = text(named(page), None);
         let files: Vec<_> = html
