@@ -32,19 +32,13 @@ function show(tile) {
   refresh();
 }
 
-/** The tile so many further on, around the end. */
-function beside(tile, steps) {
-  const { tiles } = wall;
-  return tiles[(tiles.indexOf(tile) + steps + tiles.length) % tiles.length];
-}
-
 /** An arrow key: another camera is large; where all are shown, another tile has the focus. */
 function move(columns, rows) {
-  if (wall.large) return show(beside(wall.large, columns + rows));
-  const at = wall.tiles.findIndex((tile) => tile.button === document.activeElement);
-  const to = at + columns + rows * wall.columns;
-  if (at < 0) wall.tiles[0].button.focus();
-  else if (wall.tiles[to]) wall.tiles[to].button.focus();
+  const { tiles, large } = wall;
+  if (large) return show(tiles[(tiles.indexOf(large) + columns + rows + tiles.length) % tiles.length]);
+  const at = tiles.findIndex((tile) => tile.button === document.activeElement);
+  const to = tiles[at < 0 ? 0 : at + columns + rows * wall.columns];
+  if (to) to.button.focus();
 }
 
 // ---- snapshots ----
@@ -145,8 +139,8 @@ function sayFacts(state) {
   say('age', large && large.painted && ['live', 'slow', 'stale'].includes(state) ? ageText(large.pictureAge) : '');
   const name = large ? large.name : pageTitle;
   say('name', name);
-  const isGood = document.body.dataset.state === 'live';
-  const title = (isGood ? '' : withoutNumbers($('label').textContent) + ' – ') + name;
+  const label = $('label').textContent;
+  const title = (state === 'live' ? '' : (state === 'some' ? label : withoutNumbers(label)) + ' – ') + name;
   if (document.title !== title) document.title = title;
 }
 

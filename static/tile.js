@@ -36,7 +36,7 @@ export class Tile {
   number(at) {
     const digit = at < 9 ? String(at + 1) : '';
     this.button.title = 'Show this camera large' + (digit && ' (' + digit + ')');
-    if (digit) this.button.setAttribute('aria-keyshortcuts', digit); else this.button.removeAttribute('aria-keyshortcuts');
+    this.button.setAttribute('aria-keyshortcuts', digit);
   }
 
   report(own, report) {
@@ -64,10 +64,16 @@ export class Tile {
     canvas.dataset.sequence = part.sequence;
   }
 
+  /** Another connection has a rate of its own. */
+  restart() {
+    this.slow = QUICK;
+    this.rate.clear();
+  }
+
   /** What came before says nothing of what comes now: the connection has failed, or the tile is out of sight. */
   close() {
-    Object.assign(this, { isOpen: false, sequence: null, slow: QUICK });
-    this.rate.clear();
+    Object.assign(this, { isOpen: false, sequence: null });
+    this.restart();
   }
 
   /** The shape of its picture. */

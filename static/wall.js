@@ -68,18 +68,14 @@ export function fit(count, aspect, width, height) {
   return best.tileWidth >= LEAST_WIDTH && best.columns <= most ? best : { columns: Math.min(count, most), tileWidth: 0 };
 }
 
-/** Tiles are all of one shape: that which most pictures have. */
-function commonAspect(tiles) {
-  const aspects = tiles.map((tile) => Number(tile.aspect.toFixed(2))).sort((a, b) => a - b);
-  const count = (aspect) => aspects.filter((other) => other === aspect).length;
-  return aspects.reduce((best, aspect) => (count(aspect) > count(best) ? aspect : best), aspects[0]);
-}
+/** Tiles are all of one shape: that of the picture in the middle of all, from high to wide. */
+const middleAspect = (tiles) => tiles.map((tile) => tile.aspect).sort((a, b) => a - b)[tiles.length >> 1];
 
 export function place() {
   const tiles = wall.large ? [wall.large] : wall.tiles;
   const scroller = $('scroller');
   if (!tiles.length || !scroller.offsetWidth) return;
-  const aspect = commonAspect(tiles);
+  const aspect = middleAspect(tiles);
   const { columns, tileWidth: fitted } = fit(tiles.length, aspect, scroller.offsetWidth, scroller.clientHeight);
   scroller.classList.toggle('scrolls', !fitted);
   const tileWidth = fitted || Math.floor((scroller.clientWidth - (columns - 1) * GAP) / columns);
@@ -95,6 +91,7 @@ link.onPart = (part, transit) => {
   const tile = named(part.camera);
   return Boolean(tile) && tile.take(part, transit);
 };
+link.onClose = () => wall.tiles.forEach((tile) => tile.restart());
 painter.onImage = (camera, image, part) => {
   const tile = named(camera);
   if (tile) tile.paint(image, part);

@@ -174,6 +174,7 @@ fn a_camera_that_is_gone_says_why_in_its_tile<D: Driver>() {
     // As the button of the tile says it to who does not see it.
     browser.wait("/^gone: Camera offline. .*no such device/.test(document.querySelector('#tile-gone button').textContent)");
     browser.wait("document.getElementById('label').textContent === '2 of 3 live'");
+    browser.wait("/^2 of 3 live – ./.test(document.title)");
     browser.wait("/^gone: Camera offline. .*no such device/.test(document.getElementById('announce').textContent)");
     browser.key("2");
     wait_large(&mut browser, "gone");
