@@ -400,6 +400,30 @@ fn without_the_server_every_tile_says_so() {
 }
 
 #[test]
+fn the_page_of_one_camera_becomes_that_of_all_when_another_joins() {
+    let one = serve(&["a"]);
+    let address = one.address.to_string();
+    let mut browser: Browser = open(&one);
+    let own = browser.open_window(&page(one.address, "/a/"));
+    browser.in_window(&own, |browser| {
+        browser.wait_state("live");
+        browser.eval("window.isAsBefore = true");
+    });
+    browser.import(&["server"]);
+    browser.wait("(server.report.cameras || []).length === 1");
+    drop(one);
+    browser.wait_state("reconnecting");
+    let arguments = arguments(&["a", "b"]);
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let _two = Camfeed::start_at(&address, &arguments);
+    wait_states(&mut browser, "live,live");
+    browser.in_window(&own, |browser| {
+        browser.wait_state("live");
+        assert_eq!(browser.eval("isAsBefore"), true);
+    });
+}
+
+#[test]
 fn the_keyboard_alone_reaches_everything() {
     let camfeed = serve(&["a", "b", "c", "d"]);
     let mut browser: Browser = open(&camfeed);
