@@ -5,7 +5,9 @@
 
 use crate::config::{
     CameraName, Device, EncodeMode, Flip, Fps, FrameAncestors, HostPattern, ListedCamera, Listen,
-    Origin, PixelFormat, Rotate, Size, listed, shown_word,
+    Origin, PixelFormat, Rotate, Size,
+    given::{self, Given, SWITCHES},
+    listed, shown_word,
     values::{control_settings, number, overlay, seconds},
 };
 use argh::{EarlyExit, FromArgs};
@@ -20,6 +22,7 @@ use std::{borrow::Cow, cmp::Reverse, env, path::PathBuf, thread, time::Duration}
     Logging: RUST_LOG=debug says more, RUST_LOG=warn less.",
     example = "Show the first camera (or the test pattern) on port 8080:\n    {command_name}",
     example = "A USB camera at 1280x720, turned upside down:\n    {command_name} --source /dev/video0 --size 1280x720 --rotate 180",
+    example = "Two cameras, below /garden/ and /shed/:\n    {command_name} --camera garden=/dev/video0 --camera shed=/dev/video2",
     example = "Pass another server's stream on:\n    {command_name} --source http://garden.local:8080/stream --listen 127.0.0.1:8081"
 )]
 pub struct Args {
@@ -31,8 +34,8 @@ pub struct Args {
     #[argh(option, arg_name = "S")]
     pub source: Option<Device>,
 
-    /// a camera with a name of its own and what it shows (a --source): its addresses stand below
-    /// /NAME/; the first one has those without a name, too; NAME is 1 to 32 of A-Z a-z 0-9 _ -; may be
+    /// a camera with a name of its own, and what it shows, as for --source: its addresses stand below
+    /// /NAME/, and those without a name are the first one's; NAME is 1 to 32 of A-Z a-z 0-9 _ -; may be
     /// given several times; default none
     #[argh(option, arg_name = "NAME=SOURCE")]
     pub camera: Vec<ListedCamera>,
@@ -42,8 +45,9 @@ pub struct Args {
     #[argh(option, default = "Listen::default()", arg_name = "A")]
     pub listen: Listen,
 
-    /// what this camera is called on its page, in file names, /state and /metrics, 1 to 64 letters;
-    /// default NAME where the service is camfeed@NAME, else this machine's host name
+    /// what this camera is called, or all of several together, on the page, in file names, /state and
+    /// /metrics, 1 to 64 letters; default the name of the only --camera, else NAME where the service is
+    /// camfeed@NAME, else this machine's host name
     #[argh(option, arg_name = "NAME")]
     pub name: Option<CameraName>,
 
@@ -165,8 +169,9 @@ pub struct Args {
     #[argh(option, arg_name = "NAME")]
     pub allow_host: Vec<HostPattern>,
 
-    /// file of more options, one a line, as typed here, with # comments: those typed here win;
-    /// SIGHUP reads it again, and a new quality counts at once; default none
+    /// file of more options, one a line, as typed here, with # comments: those typed here win; below a
+    /// line `[NAME]` stand those of a camera of that name, before the first such line those of the server
+    /// and of all cameras; SIGHUP reads it again, and a new quality counts at once; default none
     #[argh(option, arg_name = "FILE")]
     pub config: Option<PathBuf>,
 
@@ -192,12 +197,9 @@ fn default_workers() -> usize {
 /// Options behind which a source stands.
 const SOURCES: [&str; 2] = ["--source", "--camera"];
 
-/// Options behind which no value stands.
-const SWITCHES: [&str; 4] = ["--no-controls", "--list", "--check", "--version"];
-
-/// The words of the command line behind the program's name, and what they say. When they ask for help or
-/// are wrong, prints that; the error is the exit code.
-pub fn from_env() -> Result<(Vec<String>, Args), u8> {
+/// The options of the command line, and what they say. When they ask for help or are wrong, prints that; the
+/// error is the exit code.
+pub fn from_env() -> Result<(Vec<Given>, Args), u8> {
     let words: Result<Vec<String>, _> = env::args_os()
         .skip(1)
         .map(|word| word.into_string())
@@ -206,9 +208,8 @@ pub fn from_env() -> Result<(Vec<String>, Args), u8> {
         eprintln!("an option is no UTF-8: allowed are letters in UTF-8, and %XX in addresses");
         return Err(1);
     };
-    let parsed = parse(&words.iter().map(String::as_str).collect::<Vec<_>>());
-    match parsed {
-        Ok(args) => Ok((words, args)),
+    match read(&words) {
+        Ok(read) => Ok(read),
         Err(EarlyExit {
             output,
             status: Ok(()),
@@ -223,9 +224,17 @@ pub fn from_env() -> Result<(Vec<String>, Args), u8> {
     }
 }
 
+/// The options of a whole command line, and what they say.
+pub fn read(words: &[String]) -> Result<(Vec<Given>, Args), EarlyExit> {
+    let given = given::read(words)?;
+    let args = parse(&given.iter().flat_map(Given::words).collect::<Vec<_>>())?;
+    listed::check(args.source.as_ref(), &args.camera)?;
+    Ok((given, args))
+}
+
 /// What `words` say. An error quotes the word that is wrong, without secrets that it may hold.
 pub fn parse(words: &[&str]) -> Result<Args, EarlyExit> {
-    let args = Args::from_args(&["camfeed"], words).map_err(|mut exit| {
+    Args::from_args(&["camfeed"], words).map_err(|mut exit| {
         let before = [""].iter().chain(words);
         let mut quoted: Vec<(&str, Cow<str>)> = before
             .zip(words)
@@ -241,9 +250,7 @@ pub fn parse(words: &[&str]) -> Result<Args, EarlyExit> {
             exit.output = exit.output.replace(word, &shown);
         }
         exit
-    })?;
-    listed::check(&args).map_err(EarlyExit::from)?;
-    Ok(args)
+    })
 }
 
 /// True for what may be meant as a source, behind the word `before`.

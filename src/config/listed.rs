@@ -1,6 +1,6 @@
 //! The cameras that `--camera` names, and which of them cannot stand beside each other.
 
-use crate::config::{CameraName, Device, args::Args, clash, shown_word};
+use crate::config::{CameraName, Device, clash, shown_word};
 use argh::FromArgValue;
 use std::borrow::Cow;
 
@@ -41,33 +41,31 @@ impl ListedCamera {
     }
 }
 
-/// Why the cameras of `args` cannot all be served.
-pub fn check(args: &Args) -> Result<(), String> {
-    if args.camera.is_empty() {
-        return Ok(());
+/// Why a `--source` of `source` and `cameras` cannot stand beside each other on a command line.
+pub fn check(source: Option<&Device>, cameras: &[ListedCamera]) -> Result<(), String> {
+    if let (Some(source), Some(_)) = (source, cameras.first()) {
+        return Err(no_source_beside(source).to_owned());
     }
-    match args.source {
-        Some(Device::All) => {
-            return Err(
-                "--source all cannot stand beside --camera: it names its cameras itself".to_owned(),
-            );
-        }
-        Some(_) => {
-            return Err(
-                "--source cannot stand beside --camera: allowed is --camera NAME=SOURCE for each camera"
-                    .to_owned(),
-            );
-        }
-        None => {}
-    }
-    for (index, camera) in args.camera.iter().enumerate() {
-        for before in &args.camera[..index] {
+    for (index, camera) in cameras.iter().enumerate() {
+        for before in &cameras[..index] {
             if let Some(clash) = clash(before, camera) {
                 return Err(format!("--camera: {clash}"));
             }
         }
     }
     Ok(())
+}
+
+/// Why `--source` cannot stand beside cameras that are listed.
+pub fn no_source_beside(source: &Device) -> &'static str {
+    match source {
+        Device::All => {
+            "`--source all` names its cameras itself: it cannot stand beside --camera or sections"
+        }
+        _ => {
+            "`--source` cannot stand beside --camera: allowed is --camera NAME=SOURCE for each camera"
+        }
+    }
 }
 
 /// Why `one` and `other` cannot both be served.
@@ -90,8 +88,13 @@ mod tests {
     use super::*;
     use crate::config::args;
 
+    fn read(words: &[&str]) -> Result<args::Args, argh::EarlyExit> {
+        let words: Vec<_> = words.iter().map(|&word| word.to_owned()).collect();
+        args::read(&words).map(|(_, args)| args)
+    }
+
     fn refusal(words: &[&str]) -> String {
-        args::parse(words).expect_err("refused").output
+        read(words).expect_err("refused").output
     }
 
     #[test]
@@ -135,17 +138,17 @@ mod tests {
             ),
             (
                 &["--camera", "a=test", "--source", "all"],
-                "--source all cannot stand beside --camera",
+                "`--source all` names its cameras itself",
             ),
             (
                 &["--camera", "a=test", "--source", "test"],
-                "--source cannot stand beside --camera",
+                "`--source` cannot stand beside --camera",
             ),
         ] {
             let said_of_it = refusal(words);
             assert!(said_of_it.contains(said), "{words:?}: {said_of_it}");
         }
-        args::parse(&["--camera", "a=test", "--camera", "b=test"]).expect("patterns are many");
+        read(&["--camera", "a=test", "--camera", "b=test"]).expect("patterns are many");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::{
         diagnose::tally::Tally,
         source::{self, Opened, Repeat, libcamera, open::OpenContext, v4l2_devices},
     },
-    config::{CameraConfig, Device},
+    config::{CameraConfig, CamerasConfig, Device},
     error::{Cause, Error},
 };
 use opencv::core::Mat;
@@ -25,10 +25,48 @@ const READING: Duration = Duration::from_secs(3);
 /// Longer than any source takes to open or to fail.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Opens the source of each of `cameras`, one after the other, reads it and prints what came; the exit code
+/// of the first that is not well.
+pub fn check(cameras: &CamerasConfig) -> u8 {
+    let found = cameras.found.iter().flat_map(|template| {
+        let devices = every_device().into_iter();
+        devices.map(|device| CameraConfig {
+            device,
+            ..template.clone()
+        })
+    });
+    let all: Vec<_> = cameras.listed.iter().cloned().chain(found).collect();
+    let codes = all.iter().enumerate().map(|(number, config)| {
+        if number > 0 {
+            println!();
+        }
+        if config.is_addressed {
+            println!("camera       {}", config.name);
+        }
+        check_one(config)
+    });
+    let codes: Vec<u8> = codes.collect();
+    codes.into_iter().find(|&code| code != 0).unwrap_or(0)
+}
+
+/// The devices of all cameras there are; with none what says so.
+fn every_device() -> Vec<Device> {
+    let nodes = v4l2_devices::cameras().into_iter().map(Device::Node);
+    let modules = libcamera::modules().unwrap_or_default();
+    let modules = modules
+        .into_iter()
+        .map(|module| Device::Csi(Some(module.id)));
+    let devices: Vec<_> = nodes.chain(modules).collect();
+    match devices.is_empty() {
+        true => vec![Device::Auto],
+        false => devices,
+    }
+}
+
 /// Opens the source, reads it and prints what came; the exit code.
-pub fn check(config: &CameraConfig) -> u8 {
+fn check_one(config: &CameraConfig) -> u8 {
     let device = match &config.device {
-        Device::Auto => {
+        Device::Auto | Device::All => {
             if let Some(path) = v4l2_devices::cameras().into_iter().next() {
                 Device::Node(path)
             } else if let Err(none) = libcamera::modules() {
