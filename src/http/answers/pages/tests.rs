@@ -128,7 +128,7 @@ fn the_page_of_all_names_the_cameras_and_shows_five_without_a_script() {
     let names = ["a", "b", "c", "d", "e", "f", "g"];
     let body = with_cameras(named(GRID).body_with(None), &names, None);
     let html = String::from_utf8(body.into_owned()).expect("UTF-8");
-    assert!(html.contains("<body data-cameras=\"a b c d e f g\">"));
+    assert!(html.contains("<body class=\"of-all\" data-cameras=\"a b c d e f g\">"));
     let (_, rest) = html.split_once("<noscript>").expect("it has one");
     let (plain, _) = rest.split_once("</noscript>").expect("it ends");
     assert_eq!(plain.matches("<img ").count(), MOST_PLAIN_STREAMS);
