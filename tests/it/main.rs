@@ -27,6 +27,7 @@ mod fault_viewers;
 mod faults;
 mod films;
 mod formats;
+mod grid;
 mod healing;
 mod health;
 mod honesty;
