@@ -37,7 +37,8 @@ fn arguments(cameras: &[&str]) -> Vec<String> {
     each.collect()
 }
 
-fn serve(cameras: &[&str]) -> Camfeed {
+/// A camfeed with these cameras.
+pub fn serve(cameras: &[&str]) -> Camfeed {
     let arguments = arguments(cameras);
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     Camfeed::start(&arguments)

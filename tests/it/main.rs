@@ -92,6 +92,7 @@ mod units;
 mod upstreams;
 mod view;
 mod view_touch;
+mod wall;
 mod watch;
 mod windows;
 mod zoomed;
