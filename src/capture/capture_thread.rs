@@ -5,10 +5,13 @@
 
 use crate::{
     capture::{
+        candidates::GONE,
         lease::{CaptureEvent, CaptureLease, EndReason},
         missing_eoi::MissingEoi,
         picture_check::{Unusable, broken_only, inspect, jpeg_of, size_of},
-        source::{self, Opened, Repeat, Source, libcamera::seen_by_kernel, open::OpenContext},
+        source::{
+            self, Opened, Repeat, Source, libcamera::seen_by_kernel, open::OpenContext, v4l2_seen,
+        },
     },
     config::{Device, Size},
     encode::{EncodeJob, Encoders, Picture},
@@ -27,6 +30,7 @@ use log::{Level, debug, log};
 use opencv::{core::Mat, prelude::*};
 use std::{
     panic::{self, AssertUnwindSafe},
+    path::Path,
     sync::Arc,
     time::Instant,
 };
@@ -116,6 +120,7 @@ impl CaptureThread {
             interrupt: &self.lease.interrupt,
             hint,
         };
+        self.check_place(device)?;
         let mut opened = source::open::open_device(device, &context)?;
         if let Some(controls) = &opened.controls {
             self.set_controls(controls.as_ref());
@@ -128,6 +133,19 @@ impl CaptureThread {
             missing_eoi,
             first,
         })
+    }
+
+    /// An error where the node of a camera that was found is another device's by now.
+    fn check_place(&self, device: &Device) -> Result<(), Error> {
+        let Some(place) = &self.context.camera.place else {
+            return Ok(());
+        };
+        let reason = match v4l2_seen::identity(Path::new(&device.to_string())) {
+            node if node.is_some() && node == place.node() => return Ok(()),
+            Some(_) => "another device has its number (is the camera plugged in?)",
+            None => GONE,
+        };
+        Err(Error::open(device, Cause::Missing, reason))
     }
 
     /// Grabs until nobody wants the pictures any more; an error is why the device was lost.

@@ -44,6 +44,11 @@ impl CameraName {
         CameraName::from_arg_value(&shown.take(MOST_LETTERS).collect::<String>()).ok()
     }
 
+    /// One made of letters of addresses by the program itself.
+    pub fn of_found(name: String) -> CameraName {
+        CameraName(name)
+    }
+
     /// It.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -12,6 +12,9 @@ use std::{fmt, path::PathBuf};
 pub enum Device {
     /// The first camera that opens; with none, the test pattern until one is plugged in.
     Auto,
+    /// Every camera that is found, each under a name of its own; with none, the test pattern until one is
+    /// plugged in.
+    All,
     /// A V4L2 device by its number.
     Number(u32),
     /// A V4L2 device by its path.
@@ -48,7 +51,7 @@ impl Pattern {
 }
 
 const SCHEMES: [&str; 7] = ["http", "https", "rtsp", "rtsps", "rtmp", "udp", "tcp"];
-const SOURCES: &str = "allowed are auto, a camera number, /dev/…, csi or csi:ID, a file, an http(s):// or \
+const SOURCES: &str = "allowed are auto, all, a camera number, /dev/…, csi or csi:ID, a file, an http(s):// or \
     rtsp:// address, gst:PIPELINE, test or test:WxH@FPS";
 
 const NO_SCHEME: &str = "it looks like an address without its beginning: allowed are addresses such \
@@ -58,6 +61,9 @@ impl FromArgValue for Device {
     fn from_arg_value(value: &str) -> Result<Device, String> {
         if value == "auto" {
             return Ok(Device::Auto);
+        }
+        if value == "all" {
+            return Ok(Device::All);
         }
         if value == "test" {
             return Ok(Device::Pattern(Pattern::default()));
@@ -141,6 +147,7 @@ impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Device::Auto => f.write_str("auto"),
+            Device::All => f.write_str("all"),
             Device::Csi(None) => f.write_str("csi"),
             Device::Csi(Some(id)) => write!(f, "csi:{id}"),
             Device::Number(number) => write!(f, "/dev/video{number}"),
@@ -164,6 +171,7 @@ mod tests {
         let file = |path: &str| Some(Device::File(PathBuf::from(path)));
         let url = |url: &str| Some(Device::Url(SourceText::url(url)));
         assert_eq!(device("auto"), Some(Device::Auto));
+        assert_eq!(device("all"), Some(Device::All));
         assert_eq!(device("2"), Some(Device::Number(2)));
         assert_eq!(device("csi"), Some(Device::Csi(None)));
         let id = "/base/soc/i2c0mux/i2c@1/imx708@1a";

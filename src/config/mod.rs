@@ -17,6 +17,6 @@ pub use access::{AccessConfig, FrameAncestors, HostPattern, is_under, without_se
 pub use camera_name::CameraName;
 pub use device::{Device, Pattern};
 pub use file::ConfigFile;
-pub use settings::{CameraConfig, Config, ServerConfig};
+pub use settings::{CameraConfig, CamerasConfig, Config, ServerConfig};
 pub use source_text::{SourceText, elements, properties, shown_word, shown_words};
 pub use values::{EncodeMode, Flip, Fps, Listen, Orientation, Origin, PixelFormat, Rotate, Size};

@@ -27,7 +27,8 @@ pub struct CamerasConfig {
     pub name: CameraName,
     /// In their order; the first has the addresses without a name. Empty where all are searched.
     pub listed: Vec<CameraConfig>,
-    /// Every camera that is found is served as this says, under a name and from a device of its own.
+    /// Every camera that is found is served as this says, under a name and from a device of its own. The
+    /// name is not yet written into its overlay.
     pub found: Option<CameraConfig>,
 }
 
@@ -69,6 +70,25 @@ pub struct CameraConfig {
 }
 
 impl CameraConfig {
+    /// The same for a camera that was found: what it is called, and what is opened.
+    pub fn of_found(&self, name: CameraName, device: Device) -> CameraConfig {
+        let config = CameraConfig {
+            name,
+            is_addressed: true,
+            device,
+            ..self.clone()
+        };
+        config.with_name_in_overlay()
+    }
+
+    /// The same with its name written into its overlay.
+    fn with_name_in_overlay(self) -> CameraConfig {
+        CameraConfig {
+            overlay: self.overlay.map(|text| self.name.put_into(&text)),
+            ..self
+        }
+    }
+
     /// True when JPEGs of the source may go out as they came.
     pub fn passes_through(&self) -> bool {
         self.is_plain() && self.encode == EncodeMode::Auto
@@ -102,31 +122,37 @@ pub struct ServerConfig {
 impl From<Args> for Config {
     fn from(args: Args) -> Config {
         let name = args.name.unwrap_or_else(CameraName::of_machine);
+        let is_all = args.source == Device::All;
+        let camera = CameraConfig {
+            device: args.source,
+            size: args.size,
+            fps: args.fps,
+            quality: args.quality,
+            workers: args.workers,
+            format: args.format,
+            encode: args.encode,
+            turn: Orientation {
+                rotate: args.rotate,
+                flip: args.flip,
+            },
+            overlay: args.overlay,
+            settings: args.set.concat(),
+            timeout: args.camera_timeout,
+            idle_timeout: args.idle_timeout,
+            warmup: args.warmup,
+            has_controls: !args.no_controls,
+            is_addressed: false,
+            name: name.clone(),
+        };
+        let (listed, found) = match is_all {
+            true => (Vec::new(), Some(camera)),
+            false => (vec![camera.with_name_in_overlay()], None),
+        };
         Config {
             cameras: CamerasConfig {
-                name: name.clone(),
-                listed: vec![CameraConfig {
-                    device: args.source,
-                    size: args.size,
-                    fps: args.fps,
-                    quality: args.quality,
-                    workers: args.workers,
-                    format: args.format,
-                    encode: args.encode,
-                    turn: Orientation {
-                        rotate: args.rotate,
-                        flip: args.flip,
-                    },
-                    overlay: args.overlay.map(|text| name.put_into(&text)),
-                    settings: args.set.concat(),
-                    timeout: args.camera_timeout,
-                    idle_timeout: args.idle_timeout,
-                    warmup: args.warmup,
-                    has_controls: !args.no_controls,
-                    is_addressed: false,
-                    name,
-                }],
-                found: None,
+                name,
+                listed,
+                found,
             },
             server: ServerConfig {
                 listen: args.listen,

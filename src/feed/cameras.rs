@@ -1,6 +1,7 @@
 //! All cameras of the program, in their order. The first has the addresses without a name.
 //!
 //! Cameras come while the program runs, where all are searched; none ever goes, and none changes its name.
+//! Only what stands in for a camera while there is none goes, when the first one comes.
 
 use crate::{config::CameraName, feed::camera::Camera};
 use parking_lot::RwLock;
@@ -48,5 +49,13 @@ impl Cameras {
         let mut list = self.list.write();
         let longer: Vec<_> = list.iter().cloned().chain([camera]).collect();
         *list = longer.into();
+    }
+
+    /// From now on `camera` is the first of them, instead of the one that was.
+    pub fn replace_first(&self, camera: Arc<Camera>) {
+        let mut list = self.list.write();
+        let others = list.iter().skip(1).cloned();
+        let all: Vec<_> = [camera].into_iter().chain(others).collect();
+        *list = all.into();
     }
 }

@@ -4,9 +4,10 @@ use crate::{
     capture::{
         candidates::opening_time,
         diagnose::tally::Tally,
+        look,
         source::{self, Opened, Repeat, libcamera, open::OpenContext, v4l2_devices},
     },
-    config::{CameraConfig, Device},
+    config::{CameraConfig, CameraName, Device},
     error::{Cause, Error},
 };
 use opencv::core::Mat;
@@ -25,8 +26,33 @@ const READING: Duration = Duration::from_secs(3);
 /// Longer than any source takes to open or to fail.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Opens the source, reads it and prints what came; the exit code.
+/// Opens the source, reads it and prints what came; the exit code. Of several sources it is the first that is
+/// not 0.
 pub fn check(config: &CameraConfig) -> u8 {
+    if config.device != Device::All {
+        return check_one(config);
+    }
+    let modules = look::ask_for_modules().recv_timeout(CHECK_TIMEOUT);
+    let found = look::named_now(&modules.unwrap_or_default());
+    let codes = found.into_iter().map(|(name, found)| {
+        let name = CameraName::of_found(name);
+        println!("camera `{name}`:");
+        check_one(&config.of_found(name, found.device()))
+    });
+    // All are checked, whatever the first says.
+    let codes: Vec<_> = codes.collect();
+    if codes.is_empty() {
+        // What there is none of, and why, is said in the same words.
+        let device = Device::Auto;
+        return check_one(&CameraConfig {
+            device,
+            ..config.clone()
+        });
+    }
+    codes.into_iter().find(|code| *code != 0).unwrap_or(0)
+}
+
+fn check_one(config: &CameraConfig) -> u8 {
     let device = match &config.device {
         Device::Auto => {
             if let Some(path) = v4l2_devices::cameras().into_iter().next() {

@@ -18,6 +18,7 @@ pub mod v4l2_controls;
 pub mod v4l2_devices;
 pub mod v4l2_driver;
 pub mod v4l2_errors;
+pub mod v4l2_seen;
 pub mod video_capture;
 
 use crate::{

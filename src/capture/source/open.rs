@@ -23,8 +23,8 @@ pub struct OpenContext<'a> {
     pub hint: Option<&'a str>,
 }
 
-/// Opens `device`; may block for seconds. [`Device::Auto`] is the supervisor's to resolve and opens
-/// the test pattern here.
+/// Opens `device`; may block for seconds. [`Device::Auto`] is the supervisor's to resolve, [`Device::All`] the
+/// discovery's; what is left of them opens the test pattern here.
 pub fn open_device(device: &Device, context: &OpenContext) -> Result<Opened, Error> {
     let OpenContext {
         config,
@@ -34,6 +34,10 @@ pub fn open_device(device: &Device, context: &OpenContext) -> Result<Opened, Err
     } = *context;
     match device {
         Device::Auto => test_pattern::open_instead(config, stop, hint),
+        Device::All => {
+            let hint = libcamera::unknown_module();
+            test_pattern::open_instead(config, stop, hint.as_deref())
+        }
         Device::Pattern(asked) => test_pattern::open(*asked, config, stop),
         Device::Number(_) | Device::Node(_) => v4l2::open(device, config, stop),
         Device::Csi(name) => libcamera::open(name.as_deref(), device, config, interrupt),

@@ -1,0 +1,385 @@
+//! What cameras that were found are called: after their model, and by their serial number or port where there
+//! are several of it. Pure: knows devices by what they say of themselves.
+
+use std::collections::BTreeSet;
+
+/// Letters of a name, at most.
+const MOST_LETTERS: usize = 32;
+
+/// Of these are the model's so many at most: a serial number or a port has place behind it.
+const MOST_MODEL_LETTERS: usize = 18;
+
+/// Of a serial number so many letters at least, its last ones.
+const LEAST_SERIAL_LETTERS: usize = 4;
+
+/// Makers, and what belongs to their names.
+const MAKERS: [&str; 40] = [
+    "logitech",
+    "logi",
+    "microsoft",
+    "razer",
+    "hp",
+    "dell",
+    "lenovo",
+    "creative",
+    "sony",
+    "elgato",
+    "trust",
+    "asus",
+    "acer",
+    "chicony",
+    "sunplus",
+    "sunplusit",
+    "sonix",
+    "realtek",
+    "suyin",
+    "quanta",
+    "ricoh",
+    "alcor",
+    "arducam",
+    "aukey",
+    "genius",
+    "philips",
+    "samsung",
+    "canon",
+    "nikon",
+    "gopro",
+    "hikvision",
+    "intel",
+    "inc",
+    "corp",
+    "corporation",
+    "ltd",
+    "co",
+    "technology",
+    "electronics",
+    "tm",
+];
+
+/// Words that say no more than that it is a camera.
+const PLAIN: [&str; 17] = [
+    "usb",
+    "uvc",
+    "hd",
+    "fhd",
+    "uhd",
+    "full",
+    "web",
+    "webcam",
+    "camera",
+    "cam",
+    "video",
+    "pro",
+    "stream",
+    "integrated",
+    "general",
+    "device",
+    "r",
+];
+
+/// Of those the ones that are left out beside a word that says more.
+const LEFT_OUT: [&str; 6] = ["usb", "uvc", "web", "webcam", "camera", "r"];
+
+/// What a device says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described {
+    /// See [`model_of_card`]; of a camera module its sensor.
+    pub model: String,
+    /// Its maker's number for it.
+    pub serial: Option<String>,
+    /// Where it is plugged in, such as `usb1-2`.
+    pub port: Option<String>,
+}
+
+/// The names that were given so far. None is given twice.
+#[derive(Debug)]
+pub struct CameraNames {
+    /// In lower case, and what is never a name.
+    taken: BTreeSet<String>,
+}
+
+impl CameraNames {
+    /// No name was given so far; none of `never` will be.
+    pub fn new(never: &[&str]) -> CameraNames {
+        let taken = never.iter().map(|name| name.to_ascii_lowercase()).collect();
+        CameraNames { taken }
+    }
+
+    /// A name for each of `devices`, which were found together.
+    pub fn give(&mut self, devices: &[Described]) -> Vec<String> {
+        let wanted: Vec<_> = devices
+            .iter()
+            .map(|device| {
+                let is_same = |other: &&Described| other.model == device.model;
+                let alike: Vec<_> = devices.iter().filter(is_same).collect();
+                wishes(device, &alike)
+            })
+            .collect();
+        let names = wanted.into_iter().map(|wishes| {
+            let is_free = |name: &String| !self.taken.contains(name);
+            let last = wishes.last().cloned().unwrap_or_default();
+            let counted = (2..).map(|number| format!("{}-{number}", cut(&last, MOST_LETTERS - 4)));
+            let name = wishes.into_iter().chain(counted).find(is_free);
+            let name = name.expect("numbers do not end");
+            self.taken.insert(name.clone());
+            name
+        });
+        names.collect()
+    }
+}
+
+/// The names that `device` may have, best first; `alike` are it and those of its model that came with it.
+fn wishes(device: &Described, alike: &[&Described]) -> Vec<String> {
+    let model = plain(&device.model);
+    let model = match cut(&model, MOST_MODEL_LETTERS) {
+        "" => "camera",
+        model => model,
+    };
+    let mut wishes = Vec::new();
+    if alike.len() == 1 {
+        wishes.push(model.to_owned());
+    }
+    wishes.extend(serial_end(device, alike).map(|end| format!("{model}-{end}")));
+    let port = device.port.as_deref().map(plain);
+    wishes.extend(port.map(|port| cut(&format!("{model}-{port}"), MOST_LETTERS).to_owned()));
+    if wishes.is_empty() {
+        wishes.push(model.to_owned());
+    }
+    wishes
+}
+
+/// As much of the end of a serial number as tells it from those of the others; `None` where another one has
+/// the same.
+fn serial_end(device: &Described, alike: &[&Described]) -> Option<String> {
+    let letters = |device: &Described| {
+        let serial = plain(device.serial.as_deref()?).replace(['-', '_'], "");
+        (!serial.is_empty()).then_some(serial)
+    };
+    let own = letters(device)?;
+    let mut others: Vec<_> = alike.iter().filter_map(|other| letters(other)).collect();
+    let at = others.iter().position(|other| *other == own)?;
+    others.remove(at);
+    let end = |length: usize| &own[own.len().saturating_sub(length)..];
+    (LEAST_SERIAL_LETTERS..MOST_LETTERS - MOST_MODEL_LETTERS)
+        .map(end)
+        .find(|end| !others.iter().any(|other| other.ends_with(end)))
+        .map(str::to_owned)
+}
+
+/// The model in what a device calls itself: `c920` of `HD Pro Webcam C920`, `brio` of `Logitech BRIO`.
+pub fn model_of_card(card: &str) -> String {
+    // Behind a colon stands what the device calls its part, often the same again and cut off.
+    let text = card.split(": ").next().unwrap_or_default();
+    let text = text
+        .split('(')
+        .map(|part| part.rsplit(')').next().unwrap_or_default());
+    let text: String = text.collect::<Vec<_>>().join(" ").to_lowercase();
+    let words: Vec<_> = text
+        .split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-' && letter != '.')
+        .map(|word| word.trim_matches(['-', '.']))
+        .map(|word| {
+            if word.starts_with("usb") && word.contains('.') {
+                "usb"
+            } else {
+                word
+            }
+        })
+        .filter(|word| !word.is_empty() && !is_version(word) && !MAKERS.contains(word))
+        .collect();
+    if let Some(model) = words.iter().find(|word| is_model(word)) {
+        return plain(model);
+    }
+    let says_more = |word: &&&str| !PLAIN.contains(word) && !is_resolution(word);
+    let has_more = words.iter().any(|word| says_more(&word));
+    let mut words: Vec<_> = words
+        .into_iter()
+        .filter(|word| !has_more || !LEFT_OUT.contains(word))
+        .collect();
+    words.dedup();
+    plain(&words.join("-"))
+}
+
+/// True for a word such as `c920`, `c930e`, `imx708` or `hd-3000`: a few letters, and a number behind them.
+fn is_model(word: &str) -> bool {
+    let letters = word
+        .find(|letter: char| !letter.is_ascii_alphabetic())
+        .unwrap_or(0);
+    let rest = word[letters..].trim_start_matches('-');
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let is_codec = ["h264", "h265", "uvc", "usb"]
+        .iter()
+        .any(|codec| word.starts_with(codec));
+    (1..=8).contains(&letters) && digits >= 2 && !is_codec
+}
+
+/// True for a word such as `1080p`, `720p`, `4k`, `2mp` or `60fps`.
+fn is_resolution(word: &str) -> bool {
+    let digits = word.bytes().take_while(u8::is_ascii_digit).count();
+    digits > 0 && ["", "p", "k", "m", "mp", "fps", "fhd"].contains(&&word[digits..])
+}
+
+/// True for a word such as `2.0`.
+fn is_version(word: &str) -> bool {
+    word.contains('.')
+        && word
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.')
+}
+
+/// `text` in letters of addresses, in lower case.
+fn plain(text: &str) -> String {
+    let letters = text.to_lowercase();
+    let is_other = |letter: char| !letter.is_ascii_alphanumeric() && letter != '_';
+    let parts: Vec<_> = letters
+        .split(is_other)
+        .filter(|part| !part.is_empty())
+        .collect();
+    parts.join("-")
+}
+
+/// At most so many letters of `name`, which are ASCII; whole words where that leaves some.
+fn cut(name: &str, most: usize) -> &str {
+    if name.len() <= most {
+        return name;
+    }
+    let cut = &name[..most];
+    if name[most..].starts_with('-') {
+        return cut;
+    }
+    let word = cut.rfind('-').filter(|at| *at >= most / 2);
+    cut[..word.unwrap_or(most)].trim_end_matches('-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_is_read_out_of_what_a_camera_calls_itself() {
+        for (card, model) in [
+            ("HD Pro Webcam C920", "c920"),
+            ("Logitech Webcam C930e", "c930e"),
+            ("C922 Pro Stream Webcam", "c922"),
+            ("Logitech BRIO", "brio"),
+            ("Logitech StreamCam", "streamcam"),
+            ("UVC Camera (046d:0825)", "uvc-camera"),
+            ("UVC Camera (046d:081b)", "uvc-camera"),
+            ("Webcam C270", "c270"),
+            ("USB 2.0 Camera: USB Camera", "usb-camera"),
+            ("USB2.0 HD UVC WebCam: USB2.0 HD", "usb-hd-uvc-webcam"),
+            ("USB Camera: USB Camera", "usb-camera"),
+            ("USB Video: USB Video", "usb-video"),
+            ("Integrated Camera: Integrated C", "integrated-camera"),
+            ("Integrated Camera: Integrated I", "integrated-camera"),
+            ("Integrated_Webcam_HD: Integrate", "integrated-webcam-hd"),
+            ("HP Truevision HD Camera", "truevision-hd"),
+            ("HP TrueVision HD: HP TrueVision", "truevision-hd"),
+            ("Microsoft® LifeCam HD-3000: Mi", "hd-3000"),
+            ("Microsoft LifeCam Cinema", "lifecam-cinema"),
+            ("Razer Kiyo Pro", "kiyo-pro"),
+            ("FaceTime HD Camera", "facetime-hd"),
+            ("Cam Link 4K: Cam Link 4K", "cam-link-4k"),
+            ("Elgato Facecam", "facecam"),
+            ("Lenovo EasyCamera: Lenovo EasyC", "easycamera"),
+            ("1080P Web Camera: 1080P Web Came", "1080p-web-camera"),
+            ("GENERAL WEBCAM: GENERAL WEBCAM", "general-webcam"),
+            ("Global Shutter Camera: Global S", "global-shutter"),
+            ("Arducam OV9782 USB Camera: Ardu", "ov9782"),
+            ("Intel(R) RealSense(TM) Depth Ca", "realsense-depth-ca"),
+            ("Dummy video device (0x0000)", "dummy-video-device"),
+            ("H264 USB Camera: USB Camera", "h264"),
+            ("Fake Camera", "fake"),
+            ("ÜBER Kamera", "ber-kamera"),
+            ("", ""),
+            ("庭", ""),
+            ("(", ""),
+        ] {
+            assert_eq!(model_of_card(card), model, "{card}");
+        }
+    }
+
+    fn described(card: &str, serial: &str, port: &str) -> Described {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Described {
+            model: model_of_card(card),
+            serial: some(serial),
+            port: some(port),
+        }
+    }
+
+    #[test]
+    fn one_of_a_model_has_the_models_name_and_of_several_each_its_own() {
+        let long = "A camera with a name that never comes to an end";
+        // Serial numbers and ports of cameras of one card that are found together.
+        for (card, devices, names) in [
+            (
+                "HD Pro Webcam C920",
+                &[("8B1D8A3F", "usb1-2")][..],
+                &["c920"][..],
+            ),
+            (
+                "HD Pro Webcam C920",
+                &[("8B1D8A3F", "usb1-2"), ("5F2E11AF", "usb1-3")],
+                &["c920-8a3f", "c920-11af"],
+            ),
+            (
+                "HD Pro Webcam C920",
+                &[("18A3F", "usb1-2"), ("28A3F", "usb1-3")],
+                &["c920-18a3f", "c920-28a3f"],
+            ),
+            (
+                "USB Camera",
+                &[("200901010001", "usb1-1-2"), ("200901010001", "usb1-1-3")],
+                &["usb-camera-usb1-1-2", "usb-camera-usb1-1-3"],
+            ),
+            (
+                "USB Camera",
+                &[("", "usb1-2"), ("A1", "usb1-3")],
+                &["usb-camera-usb1-2", "usb-camera-a1"],
+            ),
+            (
+                "Integrated Camera: Integrated C",
+                &[("0001", "usb1-8"), ("0001", "usb1-8")],
+                &["integrated-camera-usb1-8", "integrated-camera-usb1-8-2"],
+            ),
+            ("Dummy", &[("", ""), ("", "")], &["dummy", "dummy-2"]),
+            (long, &[("", "")], &["a-with-a-name-that"]),
+            (
+                long,
+                &[("", "usb1-1-2-3-4-5-6-7"), ("", "usb1-1-2-3-4-5-6-8")],
+                &[
+                    "a-with-a-name-that-usb1-1-2-3-4-5",
+                    "a-with-a-name-that-usb1-1-2-2",
+                ],
+            ),
+            ("Streams", &[("", "usb1-2")], &["streams-usb1-2"]),
+            ("TEST", &[("", "")], &["test-2"]),
+            ("", &[("", "")], &["camera"]),
+        ] {
+            let mut given = CameraNames::new(&["Streams", "test"]);
+            let devices = devices
+                .iter()
+                .map(|(serial, port)| described(card, serial, port));
+            let devices: Vec<_> = devices.collect();
+            assert_eq!(given.give(&devices), names, "{card}");
+            for name in names {
+                let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+                assert!(
+                    name.bytes().all(is_plain) && (1..=32).contains(&name.len()),
+                    "{name}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn who_comes_later_leaves_the_first_its_name() {
+        let mut names = CameraNames::new(&[]);
+        let c920 = |serial: &str, port: &str| described("HD Pro Webcam C920", serial, port);
+        assert_eq!(names.give(&[c920("AAAA1111", "usb1-1")]), ["c920"]);
+        assert_eq!(names.give(&[c920("BBBB2222", "usb1-2")]), ["c920-2222"]);
+        // Another one with that end, and then all is taken that it may be called.
+        assert_eq!(names.give(&[c920("CCCC2222", "usb1-2")]), ["c920-usb1-2"]);
+        assert_eq!(names.give(&[c920("DDDD2222", "usb1-2")]), ["c920-usb1-2-2"]);
+    }
+}
