@@ -36,7 +36,7 @@ mod watchdog;
 
 use crate::{
     capture::Discovery,
-    config::{CamerasConfig, Config, ConfigFile, args},
+    config::{CamerasConfig, Config, ConfigFile, Given, args},
     error::Error,
     feed::{camera::Camera, cameras::Cameras},
     http::{AccessControl, Server},
@@ -73,7 +73,7 @@ fn main() {
 
 /// Does what the command line says; the exit code.
 fn run() -> Result<u8, Error> {
-    let (words, args) = match args::from_env() {
+    let (typed, args) = match args::from_env() {
         Ok(read) => read,
         Err(code) => return Ok(code),
     };
@@ -85,28 +85,25 @@ fn run() -> Result<u8, Error> {
     let passed = systemd::take_socket();
     logging::start();
     let (is_list, is_check) = (args.list, args.check);
-    let (config, file) = read_config(words, args)?;
-    capture::warn_of_messages(&talkative, &config.cameras.first().device);
+    let (config, file) = read_config(typed, args)?;
+    capture::warn_of_messages(&talkative, &config.cameras.listed);
     if is_list {
         return Ok(capture::list(config.cameras.first()));
     }
     if is_check {
-        return Ok(capture::check(config.cameras.first()));
+        return Ok(capture::check(&config.cameras));
     }
     serve(&config, file, passed?)?;
     Ok(0)
 }
 
 /// What the command line says, and the file it names.
-fn read_config(
-    words: Vec<String>,
-    args: args::Args,
-) -> Result<(Config, Option<ConfigFile>), Error> {
+fn read_config(typed: Vec<Given>, args: args::Args) -> Result<(Config, Option<ConfigFile>), Error> {
     let Some(path) = &args.config else {
         return Ok((Config::from(args), None));
     };
-    let file = ConfigFile::read(path, words)?;
-    Ok((Config::from(file.args()), Some(file)))
+    let file = ConfigFile::read(path, typed)?;
+    Ok((file.config(), Some(file)))
 }
 
 /// Serves until a signal or a fatal error ends the program.

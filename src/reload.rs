@@ -4,8 +4,8 @@
 //! opened anew, and no viewer notices. A file with a mistake changes nothing.
 
 use crate::{
-    config::{Config, ConfigFile},
-    feed::cameras::Cameras,
+    config::{CamerasConfig, ConfigFile},
+    feed::{camera::Camera, cameras::Cameras},
 };
 use log::{error, info, warn};
 
@@ -25,17 +25,36 @@ pub fn read_again(started: Option<&ConfigFile>, cameras: &Cameras) {
             return;
         }
     };
-    let camera = cameras.first();
-    camera.set_quality(Config::from(file.args()).cameras.first().quality);
+    let config = file.config().cameras;
+    let mut qualities = Vec::new();
+    for camera in &*cameras.all() {
+        if let Some(quality) = quality(&config, camera) {
+            camera.set_quality(quality);
+        }
+        let name = camera.address().map(|name| format!("{name} "));
+        let name = name.unwrap_or_default();
+        qualities.push(format!("{name}quality={}", camera.quality()));
+    }
     let path = file.path().display();
-    info!(
-        "options read again from `{path}`: quality={}",
-        camera.quality()
-    );
+    let qualities = qualities.join(", ");
+    info!("options read again from `{path}`: {qualities}");
     let mut waiting = started.differences(&file);
-    waiting.retain(|name| !AT_ONCE.contains(&name.as_str()));
+    // Of a section it is `[NAME] --quality`.
+    let counts_now = |name: &str| AT_ONCE.iter().any(|option| name.ends_with(option));
+    waiting.retain(|name| !counts_now(name));
     if !waiting.is_empty() {
         let names = waiting.join(", ");
         warn!("of `{path}` takes effect at the next start: {names}");
     }
+}
+
+/// What `config` says of the quality of `camera`; `None` when it knows no such camera.
+fn quality(config: &CamerasConfig, camera: &Camera) -> Option<i32> {
+    let mut listed = config.listed.iter();
+    let own = match camera.address() {
+        Some(name) => listed.find(|own| own.is_addressed && own.name.as_str() == name),
+        None => listed.find(|own| !own.is_addressed),
+    };
+    let found = config.found.as_ref();
+    own.or(found).map(|own| own.quality)
 }

@@ -1,6 +1,7 @@
 //! What cameras that were found are called: after their model, and by their serial number or port where there
 //! are several of it. Pure: knows devices by what they say of themselves.
 
+use crate::config::CameraName;
 use std::collections::BTreeSet;
 
 /// Letters of a name, at most.
@@ -106,7 +107,7 @@ impl CameraNames {
     }
 
     /// A name for each of `devices`, which were found together.
-    pub fn give(&mut self, devices: &[Described]) -> Vec<String> {
+    pub fn give(&mut self, devices: &[Described]) -> Vec<CameraName> {
         let wanted: Vec<_> = devices
             .iter()
             .map(|device| {
@@ -116,12 +117,15 @@ impl CameraNames {
             })
             .collect();
         let names = wanted.into_iter().map(|wishes| {
-            let is_free = |name: &String| !self.taken.contains(name);
+            let free = |name: String| {
+                let is_free = !self.taken.contains(&name);
+                CameraName::of_address(&name).ok().filter(|_| is_free)
+            };
             let last = wishes.last().cloned().unwrap_or_default();
             let counted = (2..).map(|number| format!("{}-{number}", cut(&last, MOST_LETTERS - 4)));
-            let name = wishes.into_iter().chain(counted).find(is_free);
+            let name = wishes.into_iter().chain(counted).find_map(free);
             let name = name.expect("numbers do not end");
-            self.taken.insert(name.clone());
+            self.taken.insert(name.as_str().to_owned());
             name
         });
         names.collect()
@@ -298,6 +302,11 @@ mod tests {
         }
     }
 
+    fn given(names: &mut CameraNames, devices: &[Described]) -> Vec<String> {
+        let given = names.give(devices).into_iter();
+        given.map(|name| name.to_string()).collect()
+    }
+
     fn described(card: &str, serial: &str, port: &str) -> Described {
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         Described {
@@ -348,7 +357,7 @@ mod tests {
                 long,
                 &[("", "usb1-1-2-3-4-5-6-7"), ("", "usb1-1-2-3-4-5-6-8")],
                 &[
-                    "a-with-a-name-that-usb1-1-2-3-4-5",
+                    "a-with-a-name-that-usb1-1-2-3-4",
                     "a-with-a-name-that-usb1-1-2-2",
                 ],
             ),
@@ -356,12 +365,12 @@ mod tests {
             ("TEST", &[("", "")], &["test-2"]),
             ("", &[("", "")], &["camera"]),
         ] {
-            let mut given = CameraNames::new(&["Streams", "test"]);
+            let mut names_given = CameraNames::new(&["Test"]);
             let devices = devices
                 .iter()
                 .map(|(serial, port)| described(card, serial, port));
             let devices: Vec<_> = devices.collect();
-            assert_eq!(given.give(&devices), names, "{card}");
+            assert_eq!(given(&mut names_given, &devices), names, "{card}");
             for name in names {
                 let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
                 assert!(
@@ -376,10 +385,19 @@ mod tests {
     fn who_comes_later_leaves_the_first_its_name() {
         let mut names = CameraNames::new(&[]);
         let c920 = |serial: &str, port: &str| described("HD Pro Webcam C920", serial, port);
-        assert_eq!(names.give(&[c920("AAAA1111", "usb1-1")]), ["c920"]);
-        assert_eq!(names.give(&[c920("BBBB2222", "usb1-2")]), ["c920-2222"]);
+        assert_eq!(given(&mut names, &[c920("AAAA1111", "usb1-1")]), ["c920"]);
+        assert_eq!(
+            given(&mut names, &[c920("BBBB2222", "usb1-2")]),
+            ["c920-2222"]
+        );
         // Another one with that end, and then all is taken that it may be called.
-        assert_eq!(names.give(&[c920("CCCC2222", "usb1-2")]), ["c920-usb1-2"]);
-        assert_eq!(names.give(&[c920("DDDD2222", "usb1-2")]), ["c920-usb1-2-2"]);
+        assert_eq!(
+            given(&mut names, &[c920("CCCC2222", "usb1-2")]),
+            ["c920-usb1-2"]
+        );
+        assert_eq!(
+            given(&mut names, &[c920("DDDD2222", "usb1-2")]),
+            ["c920-usb1-2-2"]
+        );
     }
 }

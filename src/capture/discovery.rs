@@ -98,8 +98,8 @@ impl Discovery {
         }
         let mut new = discovery.cameras_of(found).into_iter();
         let first = new.next().unwrap_or_else(|| {
-            let name = CameraName::of_found(STAND_IN.to_owned());
-            Camera::new(template.of_found(name, Device::All))
+            let name = CameraName::of_address(STAND_IN).expect("it is no address");
+            Camera::new(template.addressed(name, Device::All))
         });
         let first = discovery.note(first);
         let cameras = Arc::new(Cameras::new(name, first));
@@ -208,8 +208,7 @@ impl Discovery {
         let names = self.names.give(&described);
         let cameras = found.into_iter().zip(names).map(|(found, name)| {
             debug!("camera `{name}` is {}", found.card());
-            let name = CameraName::of_found(name);
-            let config = self.template.of_found(name, found.device());
+            let config = self.template.addressed(name, found.device());
             Camera::found(
                 config,
                 match found {

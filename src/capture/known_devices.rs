@@ -88,8 +88,9 @@ mod tests {
         let twins: Vec<_> = there(&[device(1, 1, 0, 10), device(1, 2, 2, 11)]);
         let nameless: Vec<_> = there(&[device(0, 1, 0, 10), device(0, 2, 2, 11)]);
         let portless: Vec<_> = there(&[device(0, 0, 0, 10)]);
-        // Why, what is known, what is seen, which of the known each is.
-        let cases: [(&str, &Vec<_>, &[SeenDevice], &[Option<usize>]); 12] = [
+        /// Why, what is known, what is seen, which of the known each is.
+        type Case<'a> = (&'a str, &'a [Known], &'a [SeenDevice], &'a [Option<usize>]);
+        let cases: [Case; 12] = [
             (
                 "nothing has changed",
                 &both,

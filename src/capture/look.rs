@@ -11,7 +11,7 @@ use crate::{
             v4l2_seen::{self, Kind},
         },
     },
-    config::Device,
+    config::{CameraName, Device},
     feed::place::{NodeIdentity, SeenDevice},
     system::threads,
 };
@@ -21,21 +21,6 @@ use std::time::Duration;
 
 /// What stands in while there is no camera is called so.
 pub const STAND_IN: &str = "test";
-
-/// No camera is called so: these are addresses already.
-const ADDRESSES: [&str; 11] = [
-    "static",
-    "stream",
-    "streams",
-    "video_feed",
-    "snapshot",
-    "snapshots",
-    "controls",
-    "state",
-    "metrics",
-    "healthz",
-    "fault",
-];
 
 /// How long a node may take to say what it is.
 const NODE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -94,11 +79,11 @@ impl FoundDevice {
 
 /// No name was given so far.
 pub fn new_names() -> CameraNames {
-    CameraNames::new(&[&ADDRESSES[..], &[STAND_IN]].concat())
+    CameraNames::new(&[STAND_IN])
 }
 
 /// What is found now, with the names that `--source all` gives at its start.
-pub fn named_now(modules: &[CameraModule]) -> Vec<(String, FoundDevice)> {
+pub fn named_now(modules: &[CameraModule]) -> Vec<(CameraName, FoundDevice)> {
     let nodes = NodeLook::default().cameras().into_iter();
     let nodes = nodes.map(FoundDevice::Node);
     let found: Vec<_> = nodes

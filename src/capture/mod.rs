@@ -36,7 +36,7 @@ pub use diagnose::{check, list};
 pub use discovery::Discovery;
 pub use supervisor_thread::start;
 
-use crate::config::Device;
+use crate::config::{CameraConfig, Device};
 use log::warn;
 use std::env;
 
@@ -60,9 +60,10 @@ const TALKATIVE: [&str; 7] = [
     "G_MESSAGES_DEBUG",
 ];
 
-/// Says so where `asked` libraries for messages that may hold a secret of `device`.
-pub fn warn_of_messages(asked: &[&str], device: &Device) {
-    if !asked.is_empty() && matches!(device, Device::Url(_) | Device::Gst(_)) {
+/// Says so where `asked` libraries for messages that may hold a secret of a source of `cameras`.
+pub fn warn_of_messages(asked: &[&str], cameras: &[CameraConfig]) {
+    let may_hold = |camera: &CameraConfig| matches!(camera.device, Device::Url(_) | Device::Gst(_));
+    if !asked.is_empty() && cameras.iter().any(may_hold) {
         let names = asked.join(", ");
         warn!("{names}: libraries may print the source here as it is, with its passwords");
     }

@@ -12,7 +12,7 @@ use crate::{
     encode::{self, Encoders},
     error::Error,
     feed::{camera::Camera, cameras::Cameras},
-    system::{fault_injection, shutdown::ShutdownFlag, threads},
+    system::{fault_injection, logging, shutdown::ShutdownFlag, threads},
 };
 use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
 use std::{
@@ -36,6 +36,7 @@ pub fn start(
     let (running, ended) = bounded(0);
     threads::start("camera", move || {
         let _running = running;
+        logging::set_label(camera.address().map(Arc::from));
         let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
             assert!(!fault_injection::is_due("supervisor"), "a fault on purpose");
             run(camera, cameras, encoders, stop)

@@ -4,12 +4,14 @@
 //! is allowed, before anything is started.
 
 use crate::config::{
-    CameraName, Device, EncodeMode, Flip, Fps, FrameAncestors, HostPattern, Listen, Origin,
-    PixelFormat, Rotate, Size, shown_word,
+    CameraName, Device, EncodeMode, Flip, Fps, FrameAncestors, HostPattern, ListedCamera, Listen,
+    Origin, PixelFormat, Rotate, Size,
+    given::{self, Given, SWITCHES},
+    listed, shown_word,
     values::{control_settings, number, overlay, seconds},
 };
 use argh::{EarlyExit, FromArgs};
-use std::{cmp::Reverse, env, path::PathBuf, thread, time::Duration};
+use std::{borrow::Cow, cmp::Reverse, env, path::PathBuf, thread, time::Duration};
 
 /// Turns a camera into a live feed that every browser, script and program on the network can
 /// watch at once.
@@ -23,12 +25,19 @@ use std::{cmp::Reverse, env, path::PathBuf, thread, time::Duration};
     example = "Pass another server's stream on:\n    {command_name} --source http://garden.local:8080/stream --listen 127.0.0.1:8081"
 )]
 pub struct Args {
-    /// what to show: `auto` (the first camera that opens, else the test pattern), a camera number,
+    /// what to show: `auto` (the first camera that opens, else the test pattern), `all` (every camera
+    /// there is, each under a name of its own), a camera number,
     /// /dev/… (also /dev/v4l/by-id/…), `csi` (a Raspberry Pi camera module; csi:ID one of several), a
     /// file, an http(s):// or rtsp:// address, gst:PIPELINE, or `test` (also test:1280x720@30); default
     /// auto
-    #[argh(option, default = "Device::Auto", arg_name = "S")]
-    pub source: Device,
+    #[argh(option, arg_name = "S")]
+    pub source: Option<Device>,
+
+    /// a camera with a name of its own and what it shows (a --source): its addresses stand below
+    /// /NAME/; the first one has those without a name, too; NAME is 1 to 32 of A-Z a-z 0-9 _ -; may be
+    /// given several times; default none
+    #[argh(option, arg_name = "NAME=SOURCE")]
+    pub camera: Vec<ListedCamera>,
 
     /// where to serve: ADDR:PORT, `[::]:PORT` or unix:/path; port 0 takes a free one;
     /// default 0.0.0.0:8080
@@ -182,12 +191,12 @@ fn default_workers() -> usize {
     thread::available_parallelism().map_or(1, |cores| cores.get().min(4))
 }
 
-/// Options behind which no value stands.
-const SWITCHES: [&str; 4] = ["--no-controls", "--list", "--check", "--version"];
+/// Options behind which a source stands.
+const SOURCES: [&str; 2] = ["--source", "--camera"];
 
-/// The words of the command line behind the program's name, and what they say. When they ask for help or
-/// are wrong, prints that; the error is the exit code.
-pub fn from_env() -> Result<(Vec<String>, Args), u8> {
+/// The options of the command line, and what they say. When they ask for help or are wrong, prints that; the
+/// error is the exit code.
+pub fn from_env() -> Result<(Vec<Given>, Args), u8> {
     let words: Result<Vec<String>, _> = env::args_os()
         .skip(1)
         .map(|word| word.into_string())
@@ -196,9 +205,8 @@ pub fn from_env() -> Result<(Vec<String>, Args), u8> {
         eprintln!("an option is no UTF-8: allowed are letters in UTF-8, and %XX in addresses");
         return Err(1);
     };
-    let parsed = parse(&words.iter().map(String::as_str).collect::<Vec<_>>());
-    match parsed {
-        Ok(args) => Ok((words, args)),
+    match read(&words) {
+        Ok(read) => Ok(read),
         Err(EarlyExit {
             output,
             status: Ok(()),
@@ -213,19 +221,30 @@ pub fn from_env() -> Result<(Vec<String>, Args), u8> {
     }
 }
 
+/// The options of a whole command line, and what they say.
+pub fn read(words: &[String]) -> Result<(Vec<Given>, Args), EarlyExit> {
+    let given = given::read(words)?;
+    let args = parse(&given.iter().flat_map(Given::words).collect::<Vec<_>>())?;
+    listed::check(args.source.as_ref(), &args.camera)?;
+    Ok((given, args))
+}
+
 /// What `words` say. An error quotes the word that is wrong, without secrets that it may hold.
 pub fn parse(words: &[&str]) -> Result<Args, EarlyExit> {
     Args::from_args(&["camfeed"], words).map_err(|mut exit| {
         let before = [""].iter().chain(words);
-        let mut quoted: Vec<&str> = before
+        let mut quoted: Vec<(&str, Cow<str>)> = before
             .zip(words)
             .filter(|(before, word)| is_source(before, word))
-            .map(|(_, word)| *word)
+            .map(|(before, word)| match *before {
+                "--camera" => (*word, ListedCamera::shown(word)),
+                _ => (*word, shown_word(word)),
+            })
             .collect();
         // One may be a part of another.
-        quoted.sort_by_key(|word| Reverse(word.len()));
-        for word in quoted {
-            exit.output = exit.output.replace(word, &shown_word(word));
+        quoted.sort_by_key(|(word, _)| Reverse(word.len()));
+        for (word, shown) in quoted {
+            exit.output = exit.output.replace(word, &shown);
         }
         exit
     })
@@ -233,6 +252,7 @@ pub fn parse(words: &[&str]) -> Result<Args, EarlyExit> {
 
 /// True for what may be meant as a source, behind the word `before`.
 fn is_source(before: &str, word: &str) -> bool {
-    let is_others = before.starts_with("--") && before != "--source" && !SWITCHES.contains(&before);
+    let is_others =
+        before.starts_with("--") && !SOURCES.contains(&before) && !SWITCHES.contains(&before);
     !word.is_empty() && (!is_others || word.contains("://") || word.contains("gst:"))
 }

@@ -1,10 +1,28 @@
-//! What the camera is called: the value of `--name`, and what stands in for it.
+//! What a camera is called: the value of `--name`, what stands in for it, and the names that addresses begin
+//! with.
 
 use argh::FromArgValue;
 use std::{env, fmt};
 
 /// Letters of a name, at most.
 const MOST_LETTERS: usize = 64;
+
+/// Letters of a name with addresses below it, at most.
+const MOST_OF_ADDRESS: usize = 32;
+
+/// First parts of the server's own addresses that could be such a name.
+const ADDRESSES: [&str; 10] = [
+    "controls",
+    "fault",
+    "healthz",
+    "metrics",
+    "snapshot",
+    "state",
+    "static",
+    "stream",
+    "streams",
+    "video_feed",
+];
 
 /// Set by the unit of `camfeed@NAME`.
 const VARIABLE: &str = "CAMFEED_NAME";
@@ -26,6 +44,26 @@ impl FromArgValue for CameraName {
 }
 
 impl CameraName {
+    /// `text` as the name of a camera with addresses below it; the error says what is allowed.
+    pub fn of_address(text: &str) -> Result<CameraName, String> {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+        if text.is_empty() || text.len() > MOST_OF_ADDRESS || !text.bytes().all(is_allowed) {
+            return Err(format!(
+                "a camera's name is 1 to {MOST_OF_ADDRESS} of A-Z a-z 0-9 _ -"
+            ));
+        }
+        if ADDRESSES
+            .iter()
+            .any(|taken| text.eq_ignore_ascii_case(taken))
+        {
+            return Err(format!(
+                "`{text}` is an address already: a camera's name is any other word than {}",
+                ADDRESSES.join(", ")
+            ));
+        }
+        Ok(CameraName(text.to_owned()))
+    }
+
     /// That of the service's instance, else the machine's. Never an error: nobody chose it for this.
     pub fn of_machine() -> CameraName {
         let instance = env::var_os(VARIABLE).unwrap_or_default();
@@ -42,11 +80,6 @@ impl CameraName {
     fn made_of(text: &str) -> Option<CameraName> {
         let shown = text.trim().chars().filter(|&letter| is_shown(letter));
         CameraName::from_arg_value(&shown.take(MOST_LETTERS).collect::<String>()).ok()
-    }
-
-    /// One made of letters of addresses by the program itself.
-    pub fn of_found(name: String) -> CameraName {
-        CameraName(name)
     }
 
     /// It.
@@ -122,6 +155,23 @@ mod tests {
             if let Err(error) = parsed {
                 assert!(error.contains("1 to 64 letters"), "{error}");
             }
+        }
+    }
+
+    #[test]
+    fn a_name_that_addresses_begin_with_is_a_plain_word_and_no_address_yet() {
+        let (longest, too_long) = ("a".repeat(32), "a".repeat(33));
+        for name in ["garden", "Garden_2", "-", "7", "all", "Stream-2", &longest] {
+            let parsed = CameraName::of_address(name).expect(name);
+            assert_eq!(parsed.as_str(), name);
+        }
+        for name in ["", " ", "a b", "a/b", "a.jpg", "ü", "a=b", "[a]", &too_long] {
+            let error = CameraName::of_address(name).expect_err(name);
+            assert!(error.contains("1 to 32 of A-Z a-z 0-9 _ -"), "{error}");
+        }
+        for name in ["stream", "Streams", "STATIC", "video_feed", "healthz"] {
+            let error = CameraName::of_address(name).expect_err(name);
+            assert!(error.contains("an address already"), "{error}");
         }
     }
 

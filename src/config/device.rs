@@ -12,8 +12,7 @@ use std::{fmt, path::PathBuf};
 pub enum Device {
     /// The first camera that opens; with none, the test pattern until one is plugged in.
     Auto,
-    /// Every camera that is found, each under a name of its own; with none, the test pattern until one is
-    /// plugged in.
+    /// Every camera there is, each under a name of its own. Nothing opens it.
     All,
     /// A V4L2 device by its number.
     Number(u32),
@@ -51,8 +50,8 @@ impl Pattern {
 }
 
 const SCHEMES: [&str; 7] = ["http", "https", "rtsp", "rtsps", "rtmp", "udp", "tcp"];
-const SOURCES: &str = "allowed are auto, all, a camera number, /dev/…, csi or csi:ID, a file, an http(s):// or \
-    rtsp:// address, gst:PIPELINE, test or test:WxH@FPS";
+const SOURCES: &str = "allowed are auto, all, a camera number, /dev/…, csi or csi:ID, a file, an http(s):// \
+    or rtsp:// address, gst:PIPELINE, test or test:WxH@FPS";
 
 const NO_SCHEME: &str = "it looks like an address without its beginning: allowed are addresses such \
     as http://cam/… or rtsp://cam/…, and for a file of such a name ./ or its whole path";

@@ -1,49 +1,47 @@
-//! The file of `--config`: options as on the command line, one a line.
+//! The file of `--config`: options as on the command line, one a line, and a section for each camera.
 //!
-//! Read at start, before the command line, whose options win, and once more at each reload. Every
-//! line is judged by the same parser as the command line, so that both take the same and refuse the
-//! same; the parser knows nothing of lines, so it is asked for ever longer beginnings of the file.
+//! Read at start, before the command line, whose options win, and once more at each reload.
 
 use crate::{
     config::{
+        Config, Device,
         args::{self, Args},
-        shown_word,
+        given::Given,
+        listed::{self, ListedCamera},
+        sections::{Line, Lines, Section, WrongLine},
     },
     error::Error,
 };
 use std::{
     collections::BTreeSet,
-    fmt, fs, iter,
+    fmt, fs,
     path::{Path, PathBuf},
 };
 
-/// What is asked for at a terminal, never for good.
-const ONLY_TYPED: [&str; 5] = ["--config", "--list", "--check", "--version", "--help"];
-
-/// Given in both places it adds up; of anything else the command line's is taken.
-const ADDS_UP: &str = "--set";
+/// Given in several places it adds up; of anything else one place's is taken.
+const ADDS_UP: [&str; 2] = ["--set", "--camera"];
 
 /// A file of options that was read and found good. Its values may be secrets.
 #[derive(Clone)]
 pub struct ConfigFile {
     path: PathBuf,
     /// What was typed on the command line.
-    typed: Vec<String>,
-    lines: Vec<Line>,
+    typed: Vec<Given>,
+    lines: Lines,
 }
 
-/// One option of the file.
-#[derive(Clone, PartialEq, Eq)]
-struct Line {
-    number: usize,
-    name: String,
-    /// The rest of the line, without quotes around it.
-    value: Option<String>,
+/// A camera of the file or of the command line.
+struct Listed {
+    /// Where in the file; `None` on the command line.
+    number: Option<usize>,
+    camera: ListedCamera,
+    /// Of a section; the others are told what the server is.
+    args: Option<Args>,
 }
 
 impl ConfigFile {
     /// Reads the file at `path`, for a command line of `typed`.
-    pub fn read(path: &Path, typed: Vec<String>) -> Result<ConfigFile, Error> {
+    pub fn read(path: &Path, typed: Vec<Given>) -> Result<ConfigFile, Error> {
         let text = fs::read_to_string(path).map_err(|source| Error::ConfigFile {
             path: path.to_owned(),
             source,
@@ -56,51 +54,161 @@ impl ConfigFile {
         ConfigFile::read(&self.path, self.typed.clone())
     }
 
-    fn parse(path: &Path, text: &str, typed: Vec<String>) -> Result<ConfigFile, Error> {
-        let lines: Vec<Line> = (1..)
-            .zip(text.lines())
-            .filter_map(|(number, line)| Line::parse(number, line))
-            .collect();
-        for (index, line) in lines.iter().enumerate() {
-            let args: Vec<&str> = lines[..=index].iter().flat_map(Line::args).collect();
-            judge(line, &args).map_err(|reason| Error::ConfigLine {
-                path: path.to_owned(),
-                line: line.number,
-                reason,
-            })?;
-        }
-        Ok(ConfigFile {
+    fn parse(path: &Path, text: &str, typed: Vec<Given>) -> Result<ConfigFile, Error> {
+        let refused = |(line, reason)| Error::ConfigLine {
+            path: path.to_owned(),
+            line,
+            reason,
+        };
+        let file = ConfigFile {
             path: path.to_owned(),
             typed,
-            lines,
+            lines: Lines::parse(text).map_err(refused)?,
+        };
+        file.cameras(&file.args()).map_err(refused)?;
+        Ok(file)
+    }
+
+    /// What the file and the command line say together.
+    pub fn config(&self) -> Config {
+        let args = self.args();
+        let Ok(cameras) = self.cameras(&args) else {
+            unreachable!("they were found good");
+        };
+        let listed = cameras.iter().map(|listed| {
+            let own = listed.args.as_ref();
+            (&listed.camera, own.unwrap_or(&args))
+        });
+        Config::new(&args, listed)
+    }
+
+    /// The options before the first section and the command line's together.
+    fn args(&self) -> Args {
+        let typed = self.typed.iter();
+        parse(self.effective(&self.lines.top).map(option).chain(typed))
+    }
+
+    /// The cameras that are listed; none where there is a single one, or all are searched.
+    fn cameras(&self, args: &Args) -> Result<Vec<Listed>, WrongLine> {
+        let is_camera = |line: &&Line| line.option.name == "--camera";
+        let numbers = self.lines.top.iter().filter(is_camera);
+        let mut numbers: Vec<_> = numbers.map(|line| Some(line.number)).collect();
+        let in_file = numbers.len();
+        numbers.resize(args.camera.len(), None);
+        let named = numbers.into_iter().zip(&args.camera);
+        let mut cameras: Vec<_> = named
+            .map(|(number, camera)| Listed {
+                number,
+                camera: camera.clone(),
+                args: None,
+            })
+            .collect();
+        // What is typed must not take the addresses without a name from the file's first camera.
+        let typed = cameras.split_off(in_file);
+        for section in &self.lines.sections {
+            cameras.push(self.camera(section)?);
+        }
+        cameras.extend(typed);
+        self.judge_source(args, &cameras)?;
+        for (index, one) in cameras.iter().enumerate() {
+            for before in &cameras[..index] {
+                let number = one.number.max(before.number).unwrap_or(1);
+                let clash = listed::clash(&before.camera, &one.camera);
+                clash.map_or(Ok(()), |clash| Err((number, clash)))?;
+            }
+        }
+        Ok(cameras)
+    }
+
+    /// The camera of `section`.
+    fn camera(&self, section: &Section) -> Result<Listed, WrongLine> {
+        let of_all = self.effective(&self.lines.top).filter(|line| {
+            let name = &line.option.name;
+            let is_overruled = || section.lines.iter().any(|own| own.option.name == *name);
+            name != "--camera" && (adds_up(name) || !is_overruled())
+        });
+        let own = self.effective(&section.lines);
+        let typed = self.typed.iter().filter(|given| given.name != "--camera");
+        let args = parse(of_all.chain(own).map(option).chain(typed));
+        let Some(device) = args.source.clone() else {
+            let reason = format!(
+                "`[{}]` has no --source: allowed is one below it, or one for all before the first section",
+                section.name
+            );
+            return Err((section.number, reason));
+        };
+        Ok(Listed {
+            number: Some(section.number),
+            camera: ListedCamera {
+                name: section.name.clone(),
+                device,
+            },
+            args: Some(args),
         })
     }
 
-    /// The file's options and the command line's together.
-    pub fn args(&self) -> Args {
-        let typed = self.typed.iter().map(String::as_str);
-        let args: Vec<&str> = self.effective().flat_map(Line::args).chain(typed).collect();
-        // Its words would be in the panic of an `expect`.
-        let Ok(args) = args::parse(&args) else {
-            unreachable!("each half was parsed, and they have no option in common");
+    /// Refuses a `--source` beside `cameras` that stands for none of them.
+    fn judge_source(&self, args: &Args, cameras: &[Listed]) -> Result<(), WrongLine> {
+        let (Some(source), Some(first)) = (&args.source, cameras.first()) else {
+            return Ok(());
         };
-        args
+        // It is what the sections have that name none.
+        if *source != Device::All && !self.lines.sections.is_empty() {
+            return Ok(());
+        }
+        let mut lines = self.effective(&self.lines.top);
+        let line = lines.find(|line| line.option.name == "--source");
+        let number = line.map(|line| line.number).or(first.number).unwrap_or(1);
+        Err((number, listed::no_source_beside(source).to_owned()))
     }
 
-    /// Names of the options that `other` gives differently, in alphabetical order.
+    /// Names of the options that `other` gives differently, in alphabetical order: first those before the
+    /// sections, then as `[NAME] --option` those of each section. Of a section that only one has, `[NAME]`.
     pub fn differences(&self, other: &ConfigFile) -> Vec<String> {
-        let values = |file: &ConfigFile, name: &str| -> Vec<Option<String>> {
-            let lines = file.effective().filter(|line| line.name == name);
-            lines.map(|line| line.value.clone()).collect()
+        let mut found = self.differing(&self.lines.top, other, &other.lines.top);
+        let section = |file: &ConfigFile, name: &str| {
+            let mut sections = file.lines.sections.iter();
+            let section = sections.find(|section| section.name.as_str() == name);
+            section.map(|section| section.lines.clone())
         };
-        let names: BTreeSet<&String> = self
-            .effective()
-            .chain(other.effective())
-            .map(|line| &line.name)
-            .collect();
+        let sections = self.lines.sections.iter().chain(&other.lines.sections);
+        let names: BTreeSet<&str> = sections.map(|section| section.name.as_str()).collect();
+        for name in names {
+            match (section(self, name), section(other, name)) {
+                (Some(own), Some(others)) => {
+                    let options = self.differing(&own, other, &others);
+                    found.extend(options.iter().map(|option| format!("[{name}] {option}")));
+                }
+                _ => found.push(format!("[{name}]")),
+            }
+        }
+        let order = |file: &ConfigFile, other: &ConfigFile| -> Vec<String> {
+            let is_in_both = |name: &String| section(other, name).is_some();
+            let sections = file.lines.sections.iter();
+            sections
+                .map(|section| section.name.to_string())
+                .filter(is_in_both)
+                .collect()
+        };
+        if order(self, other) != order(other, self) {
+            found.push("the order of the sections".to_owned());
+        }
+        found
+    }
+
+    /// Names of the options that `lines` and `others`, lines of `other`, give differently.
+    fn differing(&self, lines: &[Line], other: &ConfigFile, others: &[Line]) -> Vec<String> {
+        let options: Vec<_> = self.effective(lines).map(option).collect();
+        let others: Vec<_> = other.effective(others).map(option).collect();
+        let values = |options: &[&Given], name: &str| -> Vec<Option<String>> {
+            let options = options.iter().filter(|option| option.name == name);
+            options.map(|option| option.value.clone()).collect()
+        };
+        let all = options.iter().chain(&others);
+        let names: BTreeSet<&String> = all.map(|option| &option.name).collect();
         names
             .into_iter()
-            .filter(|name| values(self, name) != values(other, name))
+            .filter(|name| values(&options, name) != values(&others, name))
             .cloned()
             .collect()
     }
@@ -110,10 +218,13 @@ impl ConfigFile {
         &self.path
     }
 
-    /// The lines that no option of the command line overrules.
-    fn effective(&self) -> impl Iterator<Item = &Line> {
-        let is_overruled = |line: &&Line| line.name != ADDS_UP && self.typed.contains(&line.name);
-        self.lines.iter().filter(move |line| !is_overruled(line))
+    /// Those of `lines` that no option of the command line overrules.
+    fn effective<'a>(&'a self, lines: &'a [Line]) -> impl Iterator<Item = &'a Line> {
+        let is_typed = |name: &str| self.typed.iter().any(|given| given.name == name);
+        lines.iter().filter(move |line| {
+            let name = line.option.name.as_str();
+            adds_up(name) || !is_typed(name)
+        })
     }
 }
 
@@ -123,169 +234,23 @@ impl fmt::Debug for ConfigFile {
     }
 }
 
-impl Line {
-    /// `None` for a line that says nothing.
-    fn parse(number: usize, line: &str) -> Option<Line> {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            return None;
-        }
-        let (name, rest) = match line.split_once(char::is_whitespace) {
-            Some((name, rest)) => (name, Some(rest.trim())),
-            None => (line, None),
-        };
-        Some(Line {
-            number,
-            name: name.to_owned(),
-            value: rest.map(|rest| unquote(rest).to_owned()),
-        })
-    }
-
-    fn args(&self) -> impl Iterator<Item = &str> {
-        iter::once(self.name.as_str()).chain(self.value.as_deref())
-    }
+fn option(line: &Line) -> &Given {
+    &line.option
 }
 
-/// Removes quotes around a value. None are needed, because a value ends with its line.
-fn unquote(value: &str) -> &str {
-    let within = |quote| value.strip_prefix(quote)?.strip_suffix(quote);
-    within('"').or_else(|| within('\'')).unwrap_or(value)
+fn adds_up(name: &str) -> bool {
+    ADDS_UP.contains(&name)
 }
 
-/// Why `line`, whose option is the last of `args`, is refused.
-fn judge(line: &Line, args: &[&str]) -> Result<(), String> {
-    let name = line.name.as_str();
-    if !name.starts_with("--") {
-        let shown = shown_word(name);
-        return Err(format!(
-            "`{shown}` is no option: allowed is one a line, as on the command line, such as \
-             --quality 70, and lines that begin with #"
-        ));
-    }
-    if ONLY_TYPED.contains(&name) {
-        return Err(format!("`{name}` is for the command line only"));
-    }
-    match args::parse(args) {
-        Ok(_) => Ok(()),
-        Err(exit) => {
-            let reason = exit.output.trim_end();
-            let hint = if reason.contains("Unrecognized") {
-                " (`camfeed --help` shows what is allowed)"
-            } else if line
-                .value
-                .as_ref()
-                .is_some_and(|value| value.contains(" --"))
-            {
-                " (allowed is one option a line)"
-            } else {
-                ""
-            };
-            Err(format!("{reason}{hint}"))
-        }
-    }
+/// What `options` say, of which each place's were found good.
+fn parse<'a>(options: impl Iterator<Item = &'a Given>) -> Args {
+    let words: Vec<&str> = options.flat_map(Given::words).collect();
+    // Its words would be in the panic of an `expect`.
+    let Ok(args) = args::parse(&words) else {
+        unreachable!("each place was parsed, and no two have an option in common");
+    };
+    args
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parsed(text: &str, typed: &[&str]) -> Result<ConfigFile, String> {
-        let typed = typed.iter().map(|&arg| arg.to_owned()).collect();
-        ConfigFile::parse(Path::new("/etc/x"), text, typed).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn options_stand_one_a_line_with_comments_between() {
-        let text = "# the garden\n\n--source test\n  --quality\t70 \r\n--no-controls\n";
-        let args = parsed(text, &[]).expect("good").args();
-        assert_eq!(args.quality, 70);
-        assert!(args.no_controls);
-    }
-
-    #[test]
-    fn a_value_with_spaces_needs_no_quotes_and_may_have_them() {
-        for line in [
-            "--overlay Garden %H:%M",
-            "--overlay \"Garden %H:%M\"",
-            "--overlay 'Garden %H:%M'",
-        ] {
-            let args = parsed(line, &[]).expect("good").args();
-            assert_eq!(args.overlay.expect("given"), "Garden %H:%M");
-        }
-        for line in ["--overlay a --b", "--overlay \"a --b\""] {
-            let dashes = parsed(line, &[]).expect("good").args();
-            assert_eq!(dashes.overlay.expect("given"), "a --b");
-        }
-    }
-
-    #[test]
-    fn what_is_typed_wins_and_settings_add_up() {
-        let text = "--quality 70\n--fps 5\n--set gain=1\n";
-        let file = parsed(text, &["--quality", "90", "--set", "gain=2"]).expect("good");
-        let args = file.args();
-        assert_eq!(args.quality, 90);
-        assert_eq!(args.fps.expect("given").0, 5.0);
-        let settings: Vec<_> = args.set.concat();
-        assert_eq!(settings[0].1, "1");
-        assert_eq!(settings[1].1, "2", "the command line's is set last");
-    }
-
-    #[test]
-    fn a_refusal_names_file_line_and_what_is_allowed() {
-        for (text, line, said) in [
-            ("--fps 5\n\n--quality 101\n", 3, "1 to 100"),
-            ("quality 70\n", 1, "--quality 70"),
-            ("--quality\n", 1, "--quality"),
-            ("--qualty 70\n", 1, "--help"),
-            ("--quality 1\n--quality 2\n", 2, "duplicate"),
-            ("--no-controls yes\n", 1, "yes"),
-            ("--config /etc/y\n", 1, "command line only"),
-            ("--help\n", 1, "command line only"),
-            ("--quality 70 --fps 5\n", 1, "one option a line"),
-        ] {
-            let error = parsed(text, &[]).expect_err(text);
-            assert!(
-                error.starts_with(&format!("`/etc/x`, line {line}: ")),
-                "{error}"
-            );
-            assert!(error.contains(said), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_refusal_names_no_secret() {
-        for text in [
-            "--source ftp://ann:SECRET@cam/SECRET\n",
-            "--source cam/x?pwd=SECRET\n",
-            "--source http:cam/SECRET\n",
-            "--source http://cam/SECRET\n--source http://cam/SECRET\n",
-            "--source=http://cam/SECRET\n",
-            "--sorce http://cam/SECRET\n",
-            "--source=http://cam/SECRET --fps 5\n",
-            "--quality 70 --source http://ann:SECRET@cam/SECRET\n",
-            "http://cam/SECRET\n",
-            "source=http://cam/SECRET\n",
-            "ann:SECRET@cam/x\n",
-            "--listen http://cam/SECRET\n",
-            "--no-controls http://cam/SECRET\n",
-            "--source gst:\n gst:souphttpsrc user-pw=SECRET\n",
-        ] {
-            let error = parsed(text, &[]).expect_err(text);
-            assert!(!error.contains("SECRET"), "{error}");
-        }
-        let file = parsed("--source http://cam/SECRET\n", &["--set", "SECRET=1"]).expect("good");
-        assert_eq!(format!("{file:?}"), "ConfigFile(/etc/x)");
-    }
-
-    #[test]
-    fn differences_are_those_that_the_command_line_does_not_overrule() {
-        let before = parsed("--quality 70\n--fps 5\n--rotate 90\n", &["--fps", "9"]).expect("good");
-        let after = parsed(
-            "--flip h\n--quality 60\n--fps 6\n--rotate 90\n",
-            &["--fps", "9"],
-        )
-        .expect("good");
-        assert_eq!(before.differences(&after), ["--flip", "--quality"]);
-        assert_eq!(after.differences(&after), [""; 0]);
-    }
-}
+mod tests;

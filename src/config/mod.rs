@@ -1,14 +1,18 @@
 //! What the program was told.
 //!
-//! `args` is the command line and `file` where else options may stand; `settings` says what both mean.
-//! `device`, `access`, `camera_name` and `values` say what each option takes, `source_text` how much of a source is
-//! shown.
+//! `args` is the command line and `file` where else options may stand, with `given` and `sections` as their
+//! grammars; `settings` says what both mean. `device`, `access`, `camera_name`, `listed` and `values` say what each
+//! option takes, `clash` which sources cannot stand beside each other, `source_text` how much of a source is shown.
 
 mod access;
 pub mod args;
 mod camera_name;
+mod clash;
 mod device;
 mod file;
+mod given;
+mod listed;
+mod sections;
 mod settings;
 mod source_text;
 mod values;
@@ -17,6 +21,8 @@ pub use access::{AccessConfig, FrameAncestors, HostPattern, is_under, without_se
 pub use camera_name::CameraName;
 pub use device::{Device, Pattern};
 pub use file::ConfigFile;
+pub use given::Given;
+pub use listed::ListedCamera;
 pub use settings::{CameraConfig, CamerasConfig, Config, ServerConfig};
 pub use source_text::{SourceText, elements, properties, shown_word, shown_words};
 pub use values::{EncodeMode, Flip, Fps, Listen, Orientation, Origin, PixelFormat, Rotate, Size};

@@ -1,17 +1,36 @@
 //! How the log looks: for people at a terminal or in a file, and for the journal.
 //!
 //! The journal has the time already and takes a priority in angle brackets at the head of a line;
-//! anywhere else those would be noise. A panic is one line of the log like any other, so that the
+//! anywhere else those would be noise. What the threads of one of several cameras say begins with its
+//! name. A panic is one line of the log like any other, so that the
 //! journal shows it among the errors; `RUST_BACKTRACE=1` adds the backtrace.
 
-use log::{Level, LevelFilter, error};
+use env_logger::Logger;
+use log::{Level, LevelFilter, Log, Metadata, Record, error};
 use rustix::fs::fstat;
 use std::{
     any::Any,
+    cell::RefCell,
     env,
     io::{self, Write},
-    panic, thread,
+    panic,
+    sync::Arc,
+    thread,
 };
+
+thread_local! {
+    static LABEL: RefCell<Option<Arc<str>>> = const { RefCell::new(None) };
+}
+
+/// What the present thread's lines begin with; threads that it starts have the same.
+pub fn label() -> Option<Arc<str>> {
+    LABEL.with_borrow(Clone::clone)
+}
+
+/// From now on the present thread's lines begin with `label`.
+pub fn set_label(label: Option<Arc<str>>) {
+    LABEL.set(label);
+}
 
 /// Starts the log, which `RUST_LOG` sets; from then on panics go there too.
 pub fn start() {
@@ -27,8 +46,40 @@ pub fn start() {
     } else {
         builder.format_timestamp_secs().format_target(false);
     }
-    builder.init();
+    let logger = builder.build();
+    log::set_max_level(logger.filter());
+    log::set_boxed_logger(Box::new(LabelledLogger(logger))).expect("called once");
     log_panics();
+}
+
+/// Puts the present thread's label before what it says.
+struct LabelledLogger(Logger);
+
+impl Log for LabelledLogger {
+    fn enabled(&self, metadata: &Metadata) -> bool {
+        self.0.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record) {
+        let label = label();
+        let Some(label) = label.filter(|_| self.0.matches(record)) else {
+            return self.0.log(record);
+        };
+        let mut line = Record::builder();
+        line.metadata(record.metadata().clone());
+        line.module_path(record.module_path());
+        let (file, number) = (record.file(), record.line());
+        line.file(file).line(number);
+        self.0.log(
+            &line
+                .args(format_args!("{label}: {}", record.args()))
+                .build(),
+        );
+    }
+
+    fn flush(&self) {
+        self.0.flush();
+    }
 }
 
 /// As syslog(3) counts.

@@ -28,6 +28,9 @@ Sections (the default run takes those with a *):
   --burst                 many connections at once instead: 5, 12, 50, 100, each 20 times
   --module                a camera module instead: its bare pipeline, camfeed with one viewer and with
                           nobody, and camfeed as one reads it with videoconvert; --case takes some
+  --several               four cameras in one process beside four processes instead: CPU a frame, memory, every
+                          stream whole; then three of them while the fourth has each fault (--case TEXT: `cost`, or
+                          these faults; --seconds 30 is twenty times each)
   --page                  the page in Chromium beside a plain <img> instead: CPU, memory, frames on the
                           screen and their age, 20 seconds each; --case takes some, --against adds a page
   --size WxH              of the module's pictures; by default 1280x720
@@ -64,6 +67,7 @@ pub struct Args {
     pub burst: bool,
     pub module: bool,
     pub page: bool,
+    pub several: bool,
     /// Of a camera module's pictures.
     pub size: (usize, usize),
     pub check: bool,
@@ -98,6 +102,7 @@ impl Args {
             burst: false,
             module: false,
             page: false,
+            several: false,
             size: (1280, 720),
             check: false,
             json: None,
@@ -131,6 +136,7 @@ impl Args {
                 "--burst" => args.burst = true,
                 "--module" => args.module = true,
                 "--page" => args.page = true,
+                "--several" => args.several = true,
                 "--size" => args.size = parse_size(&value()?)?,
                 "--check" => args.check = true,
                 "--json" => args.json = Some(value()?.into()),

@@ -9,7 +9,8 @@
 //!                      rounds ─> summary ─> limits, table, report (JSON), svg
 //!
 //! `--burst` (`bursts`), `--module` (`module`, `bare`: a camera module instead of the fake camera) and
-//! `--page` (`page`: the viewer page in Chromium) are modes of their own. The same program is the floor, the bare pipeline and the load client, when
+//! `--page` (`page`: the viewer page in Chromium) and `--several` (`several`: four cameras in one process) are
+//! modes of their own. The same program is the floor, the bare pipeline and the load client, when
 //! started with a role. Loopback only.
 
 mod args;
@@ -35,6 +36,7 @@ mod raw;
 mod report;
 mod rounds;
 mod server;
+mod several;
 mod sharpness;
 mod summary;
 mod svg;
@@ -87,6 +89,7 @@ fn bench(words: Vec<String>) -> Result<bool, String> {
     let outcome = match &args {
         Args { module: true, .. } => module::run(&args),
         Args { page: true, .. } => page::run(&args),
+        Args { several: true, .. } => several::run(&args),
         Args { burst: true, .. } => burst(&args, &peers::entrants(&args)),
         _ => measure(&args, &peers::entrants(&args)),
     };

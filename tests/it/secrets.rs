@@ -517,7 +517,7 @@ fn a_reload_names_options_and_not_their_values() {
             format!("--source {url}\n--source {url}\n"),
             "everything stays as it was",
         ),
-        (format!("--source=\"{url}\"\n"), "`, line 1: Unrecognized"),
+        (format!("--sorce=\"{url}\"\n"), "`, line 1: Unrecognized"),
         (format!("source {url} --fps 5\n"), "`source` is no option"),
     ] {
         fs::write(&path, text).unwrap();

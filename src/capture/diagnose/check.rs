@@ -7,7 +7,7 @@ use crate::{
         look,
         source::{self, Opened, Repeat, libcamera, open::OpenContext, v4l2_devices},
     },
-    config::{CameraConfig, CameraName, Device},
+    config::{CameraConfig, CamerasConfig, Device},
     error::{Cause, Error},
 };
 use opencv::core::Mat;
@@ -26,35 +26,45 @@ const READING: Duration = Duration::from_secs(3);
 /// Longer than any source takes to open or to fail.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Opens the source, reads it and prints what came; the exit code. Of several sources it is the first that is
-/// not 0.
-pub fn check(config: &CameraConfig) -> u8 {
-    if config.device != Device::All {
-        return check_one(config);
-    }
-    let modules = look::ask_for_modules().recv_timeout(CHECK_TIMEOUT);
-    let found = look::named_now(&modules.unwrap_or_default());
-    let codes = found.into_iter().map(|(name, found)| {
-        let name = CameraName::of_found(name);
-        println!("camera `{name}`:");
-        check_one(&config.of_found(name, found.device()))
+/// Opens the source of each of `cameras`, one after the other, reads it and prints what came; the exit code
+/// of the first that is not well.
+pub fn check(cameras: &CamerasConfig) -> u8 {
+    let found = cameras.found.iter().flat_map(every_camera);
+    let all: Vec<_> = cameras.listed.iter().cloned().chain(found).collect();
+    let codes = all.iter().enumerate().map(|(number, config)| {
+        if number > 0 {
+            println!();
+        }
+        if config.is_addressed {
+            println!("camera       {}", config.name);
+        }
+        check_one(config)
     });
-    // All are checked, whatever the first says.
-    let codes: Vec<_> = codes.collect();
-    if codes.is_empty() {
-        // What there is none of, and why, is said in the same words.
-        let device = Device::Auto;
-        return check_one(&CameraConfig {
-            device,
-            ..config.clone()
-        });
-    }
-    codes.into_iter().find(|code| *code != 0).unwrap_or(0)
+    let codes: Vec<u8> = codes.collect();
+    codes.into_iter().find(|&code| code != 0).unwrap_or(0)
 }
 
+/// All cameras there are, by their names, as `template` says; with none what says so.
+fn every_camera(template: &CameraConfig) -> Vec<CameraConfig> {
+    // Asked of a thread that may never answer.
+    let modules = look::ask_for_modules().recv_timeout(CHECK_TIMEOUT);
+    let found = look::named_now(&modules.unwrap_or_default()).into_iter();
+    let found: Vec<_> = found
+        .map(|(name, found)| template.addressed(name, found.device()))
+        .collect();
+    match found.is_empty() {
+        true => vec![CameraConfig {
+            device: Device::Auto,
+            ..template.clone()
+        }],
+        false => found,
+    }
+}
+
+/// Opens the source, reads it and prints what came; the exit code.
 fn check_one(config: &CameraConfig) -> u8 {
     let device = match &config.device {
-        Device::Auto => {
+        Device::Auto | Device::All => {
             if let Some(path) = v4l2_devices::cameras().into_iter().next() {
                 Device::Node(path)
             } else if let Err(none) = libcamera::modules() {

@@ -9,7 +9,7 @@ use crate::{
             raw, v4l2_devices, v4l2_errors,
         },
     },
-    config::{CameraConfig, PixelFormat},
+    config::{CameraConfig, CameraName, PixelFormat},
     error::Error,
 };
 
@@ -70,7 +70,10 @@ fn mark(is_chosen: bool) -> &'static str {
 }
 
 /// What the device is called that `is_it`.
-fn name_of(named: &[(String, FoundDevice)], is_it: impl Fn(&FoundDevice) -> bool) -> Option<&str> {
+fn name_of(
+    named: &[(CameraName, FoundDevice)],
+    is_it: impl Fn(&FoundDevice) -> bool,
+) -> Option<&str> {
     let mut own = named.iter().filter(|(_, device)| is_it(device));
     own.next().map(|(name, _)| name.as_str())
 }

@@ -20,7 +20,8 @@ use std::{
     cell::Cell,
     net::SocketAddr,
     ops::{Deref, DerefMut},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Condvar, Mutex, PoisonError},
+    thread,
     time::Duration,
 };
 
@@ -213,26 +214,66 @@ pub fn page(address: SocketAddr, path: &str) -> String {
     format!("http://{}{path}", host(address))
 }
 
-/// The right to run a browser, which one thread has at a time.
-pub struct Turn(#[expect(dead_code)] MutexGuard<'static, ()>);
+/// The right to run a browser, which two tests have at a time, or one that judges times.
+pub struct Turn {
+    is_alone: bool,
+}
+
+/// The subjects whose tests judge how old a picture is or what a link carries: beside them no other browser
+/// takes the processor.
+const ALONE: [&str; 5] = [
+    "honesty::",
+    "page_honesty::",
+    "page_links::",
+    "page_windows::",
+    "pip::",
+];
+
+/// Browsers at a time.
+const MOST_TURNS: usize = 2;
+
+/// Who has a turn: so many tests, or one alone.
+struct Turns {
+    count: usize,
+    is_alone: bool,
+}
+
+static TURNS: Mutex<Turns> = Mutex::new(Turns {
+    count: 0,
+    is_alone: false,
+});
+static TURN_ENDED: Condvar = Condvar::new();
 
 thread_local! {
     static HAS_TURN: Cell<bool> = const { Cell::new(false) };
 }
 
 impl Turn {
+    /// Waits for the turn of the present test, which its thread is called after.
     pub fn take() -> Turn {
-        static TURN: Mutex<()> = Mutex::new(());
         // It would wait for itself.
         assert!(!HAS_TURN.get(), "a test has one browser at a time");
-        let guard = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let test = thread::current();
+        let test = test.name().unwrap_or_default();
+        let is_alone = ALONE.iter().any(|subject| test.starts_with(subject));
+        let most = if is_alone { 0 } else { MOST_TURNS - 1 };
+        let turns = TURNS.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_taken = |turns: &mut Turns| turns.is_alone || turns.count > most;
+        let turns = TURN_ENDED.wait_while(turns, is_taken);
+        let mut turns = turns.unwrap_or_else(PoisonError::into_inner);
+        turns.count += 1;
+        turns.is_alone = is_alone;
         HAS_TURN.set(true);
-        Turn(guard)
+        Turn { is_alone }
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
+        let mut turns = TURNS.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.count -= 1;
+        turns.is_alone &= !self.is_alone;
         HAS_TURN.set(false);
+        TURN_ENDED.notify_all();
     }
 }
