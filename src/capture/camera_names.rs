@@ -128,28 +128,35 @@ impl CameraNames {
             self.taken.insert(name.as_str().to_owned());
             name
         });
-        names.collect()
+        let names = names.collect();
+        // One more of a model that there was before is told from it, whatever that is called.
+        self.taken
+            .extend(devices.iter().map(|device| short_model(device)));
+        names
     }
 }
 
 /// The names that `device` may have, best first; `alike` are it and those of its model that came with it.
 fn wishes(device: &Described, alike: &[&Described]) -> Vec<String> {
-    let model = plain(&device.model);
-    let model = match cut(&model, MOST_MODEL_LETTERS) {
-        "" => "camera",
-        model => model,
-    };
+    let model = short_model(device);
     let mut wishes = Vec::new();
     if alike.len() == 1 {
-        wishes.push(model.to_owned());
+        wishes.push(model.clone());
     }
     wishes.extend(serial_end(device, alike).map(|end| format!("{model}-{end}")));
     let port = device.port.as_deref().map(plain);
     wishes.extend(port.map(|port| cut(&format!("{model}-{port}"), MOST_LETTERS).to_owned()));
     if wishes.is_empty() {
-        wishes.push(model.to_owned());
+        wishes.push(model);
     }
     wishes
+}
+
+fn short_model(device: &Described) -> String {
+    match cut(&plain(&device.model), MOST_MODEL_LETTERS) {
+        "" => "camera".to_owned(),
+        model => model.to_owned(),
+    }
 }
 
 /// As much of the end of a serial number as tells it from those of the others; `None` where another one has
@@ -399,5 +406,10 @@ mod tests {
             given(&mut names, &[c920("DDDD2222", "usb1-2")]),
             ["c920-usb1-2-2"]
         );
+        let brio = |serial: &str| described("Logitech BRIO", serial, "usb1-1");
+        let both = given(&mut names, &[brio("11112222"), brio("33334444")]);
+        assert_eq!(both, ["brio-2222", "brio-4444"]);
+        let third = given(&mut names, &[brio("55556666")]);
+        assert_eq!(third, ["brio-6666"], "not as if it were the only one");
     }
 }

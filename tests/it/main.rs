@@ -27,6 +27,7 @@ mod fault_viewers;
 mod faults;
 mod films;
 mod formats;
+mod found;
 mod healing;
 mod health;
 mod honesty;

@@ -11,7 +11,7 @@ use crate::{
         v4l2_controls::V4l2Controls,
         v4l2_devices::{self, fourcc, fourcc_text},
         v4l2_driver::{self, Driver, PictureLayout},
-        v4l2_errors,
+        v4l2_errors, v4l2_seen,
         video_capture::{opencv_version, opencv_words, opened, size_and_fps},
     },
     config::{CameraConfig, Device, Size},
@@ -20,6 +20,7 @@ use crate::{
     feed::{
         camera::{RequestedFormat, SourceInfo},
         frame::CaptureTime,
+        place::NodeIdentity,
     },
     system::shutdown::ShutdownFlag,
 };
@@ -30,6 +31,7 @@ use opencv::{
 };
 use rustix::time::{ClockId, clock_gettime};
 use std::{
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -59,6 +61,8 @@ struct V4l2Source {
     capture: VideoCapture,
     /// The node behind the name it was opened by.
     node: PathBuf,
+    /// As it stood there then.
+    identity: Option<NodeIdentity>,
     /// How to read its pictures; `None` for JPEGs.
     raw: Option<&'static raw::Format>,
     /// How they lay when it was opened.
@@ -98,6 +102,8 @@ pub fn open(
     }
     let wanted = raw::wanted(&config.format, &offered);
     let before = v4l2_driver::descriptors(&path);
+    let identity = fs::canonicalize(&path).ok();
+    let identity = identity.and_then(|node| v4l2_seen::identity(&node));
     let mut capture = opened(try_open(&path, wanted.as_deref(), config)).ok_or_else(unusable)?;
     let (facts, size) = read_back(&capture, &path, config, wanted).map_err(failed)?;
     let code = facts.format.as_str();
@@ -132,6 +138,7 @@ pub fn open(
     let source = Box::new(V4l2Source {
         capture,
         node: node.clone(),
+        identity,
         raw,
         layout,
         driver,
@@ -194,7 +201,7 @@ fn read_back(
         width: 0,
         height: 0,
     });
-    let node = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let node = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let facts = SourceInfo {
         source: node.display().to_string(),
         node: Some(node),
@@ -222,7 +229,8 @@ impl Source for V4l2Source {
             self.faulty_since = None;
             return Ok(Some(CaptureTime::before_now(age)));
         }
-        if !self.node.exists() {
+        // Under its number there may be another device by now, which nobody must ask in its place.
+        if v4l2_seen::identity(&self.node) != self.identity {
             return Err(self.lost(Cause::Missing, "the camera was unplugged"));
         }
         if asked.elapsed() >= AT_ONCE {
