@@ -4,7 +4,7 @@
 //! another one that got its number meanwhile is taken only when the first stays away.
 
 use crate::{
-    capture::environment::Environment,
+    capture::{environment::Environment, source::v4l2_seen::GONE},
     config::Device,
     error::{Cause, Error},
     feed::{camera::SourceInfo, place::Place},
@@ -16,9 +16,6 @@ use std::{
 
 /// How long to wait for the original camera before accepting another one under the same number.
 const LOYALTY: Duration = Duration::from_secs(60);
-
-/// Said of a camera that was found and is unplugged.
-pub const GONE: &str = "no such device (is the camera plugged in?)";
 
 /// What an open may take beside the camera's time-out: network sources are slow, a camera module is not.
 pub fn opening_time(is_module: bool) -> Duration {

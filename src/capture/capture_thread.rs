@@ -5,12 +5,12 @@
 
 use crate::{
     capture::{
-        candidates::GONE,
         lease::{CaptureEvent, CaptureLease, EndReason},
         missing_eoi::MissingEoi,
         picture_check::{Unusable, broken_only, inspect, jpeg_of, size_of},
         source::{
-            self, Opened, Repeat, Source, libcamera::seen_by_kernel, open::OpenContext, v4l2_seen,
+            self, Opened, Repeat, Source, libcamera::seen_by_kernel, open::OpenContext,
+            v4l2_bandwidth::BandwidthAdvice, v4l2_seen,
         },
     },
     config::{Device, Size},
@@ -30,7 +30,6 @@ use log::{Level, debug, log};
 use opencv::{core::Mat, prelude::*};
 use std::{
     panic::{self, AssertUnwindSafe},
-    path::Path,
     sync::Arc,
     time::Instant,
 };
@@ -54,6 +53,8 @@ pub struct CaptureContext {
     pub cameras: Arc<Cameras>,
     /// Where raw pictures go.
     pub encoders: Encoders,
+    /// What fits on a bus that is full.
+    pub advice: Arc<BandwidthAdvice>,
     /// Where word goes.
     pub events: Sender<CaptureEvent>,
     /// Ends the threads with the program.
@@ -119,8 +120,11 @@ impl CaptureThread {
             stop: &self.context.stop,
             interrupt: &self.lease.interrupt,
             hint,
+            advice: &self.context.advice,
         };
-        self.check_place(device)?;
+        if let Some(place) = &self.context.camera.place {
+            v4l2_seen::check_place(device, place)?;
+        }
         let mut opened = source::open::open_device(device, &context)?;
         if let Some(controls) = &opened.controls {
             self.set_controls(controls.as_ref());
@@ -133,19 +137,6 @@ impl CaptureThread {
             missing_eoi,
             first,
         })
-    }
-
-    /// An error where the node of a camera that was found is another device's by now.
-    fn check_place(&self, device: &Device) -> Result<(), Error> {
-        let Some(place) = &self.context.camera.place else {
-            return Ok(());
-        };
-        let reason = match v4l2_seen::identity(Path::new(&device.to_string())) {
-            node if node.is_some() && node == place.node() => return Ok(()),
-            Some(_) => "another device has its number (is the camera plugged in?)",
-            None => GONE,
-        };
-        Err(Error::open(device, Cause::Missing, reason))
     }
 
     /// Grabs until nobody wants the pictures any more; an error is why the device was lost.
@@ -169,6 +160,7 @@ impl CaptureThread {
             facts: Box::new(facts),
             controls,
         });
+        self.context.advice.forget();
         let mut left_to_warm_up = self.warmup;
         let mut broken_since = None;
         // The next one of a slow source may be far off.

@@ -76,6 +76,7 @@ fn run(
         camera: Arc::clone(&camera),
         cameras,
         encoders,
+        advice: Arc::default(),
         events,
         stop: Arc::clone(&stop),
     };

@@ -7,6 +7,7 @@
 
 mod attackers;
 mod auth;
+mod bandwidth;
 mod browser;
 mod bursts;
 mod bystanders;

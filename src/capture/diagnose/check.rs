@@ -121,6 +121,7 @@ fn read(device: &Device, config: &CameraConfig, tally: &Mutex<Tally>) -> Result<
         stop: &Arc::default(),
         interrupt: &Arc::default(),
         hint: None,
+        advice: &Arc::default(),
     };
     let Opened {
         mut source, facts, ..

@@ -6,7 +6,9 @@ use crate::{
         online_log::rate,
         source::{
             libcamera::{self, CameraModule, Request},
-            raw, v4l2_devices, v4l2_errors,
+            raw,
+            v4l2_bandwidth::no_bandwidth_for,
+            v4l2_devices, v4l2_errors,
         },
     },
     config::{CameraConfig, CameraName, PixelFormat},
@@ -26,7 +28,7 @@ pub fn list(config: &CameraConfig) -> u8 {
         match v4l2_devices::describe(path) {
             Ok(camera) => print_camera(&camera, number == 0, name, &config.format),
             Err(_) => {
-                let (cause, reason) = v4l2_errors::diagnose(path);
+                let (cause, reason) = v4l2_errors::diagnose(path, || no_bandwidth_for("it"));
                 println!("{}", Error::open(&path.display(), cause, reason));
                 print_name(name);
             }

@@ -14,6 +14,7 @@ pub mod raw;
 pub mod raw_refusals;
 pub mod test_pattern;
 pub mod v4l2;
+pub mod v4l2_bandwidth;
 pub mod v4l2_controls;
 pub mod v4l2_devices;
 pub mod v4l2_driver;

@@ -8,6 +8,7 @@
 use crate::{
     capture::source::{
         Opened, Source, raw, raw_refusals,
+        v4l2_bandwidth::BandwidthAdvice,
         v4l2_controls::V4l2Controls,
         v4l2_devices::{self, fourcc, fourcc_text},
         v4l2_driver::{self, Driver, PictureLayout},
@@ -77,21 +78,24 @@ struct V4l2Source {
     usual_age: Duration,
     /// Since when every grab has failed at once.
     faulty_since: Option<Instant>,
+    advice: Arc<BandwidthAdvice>,
     stop: Arc<ShutdownFlag>,
 }
 
 /// Opens the camera `device` names; blocks until it answers or gives up.
+/// Where its bus is full, `advice` is what fits.
 pub fn open(
     device: &Device,
     config: &CameraConfig,
     stop: &Arc<ShutdownFlag>,
+    advice: &Arc<BandwidthAdvice>,
 ) -> Result<Opened, Error> {
     let path = PathBuf::from(device.to_string());
     let offered = v4l2_devices::formats(&path);
     let refused = |reason| Error::open(device, Cause::Silent, reason);
     let failed = |error| Error::open(device, Cause::Other, opencv_words(device, &error));
     let unusable = || {
-        let (cause, reason) = v4l2_errors::diagnose(&path);
+        let (cause, reason) = v4l2_errors::diagnose(&path, || advice.of(&path, stop));
         Error::open(device, cause, reason)
     };
     if v4l2_devices::has_camera_module(&path) {
@@ -146,6 +150,7 @@ pub fn open(
         period: Duration::from_secs_f64(1.0 / facts.fps.unwrap_or(30.0)),
         usual_age: Duration::ZERO,
         faulty_since: None,
+        advice: Arc::clone(advice),
         stop: Arc::clone(stop),
     });
     Ok(Opened {
@@ -241,7 +246,8 @@ impl Source for V4l2Source {
         if since.elapsed() >= FAULTY {
             // Plugged in again before anybody looked, or really broken. It is asked by itself.
             let _ = self.capture.release();
-            let (cause, reason) = v4l2_errors::diagnose(&self.node);
+            let of_bandwidth = || self.advice.of(&self.node, &self.stop);
+            let (cause, reason) = v4l2_errors::diagnose(&self.node, of_bandwidth);
             return Err(self.lost(cause, &reason));
         }
         self.stop.wait_until(Instant::now() + FAULT_PAUSE);

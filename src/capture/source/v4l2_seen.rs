@@ -5,8 +5,9 @@
 
 use crate::{
     capture::source::v4l2_devices::{captures, cause_of, numbers},
-    error::Cause,
-    feed::place::{NodeIdentity, SeenDevice},
+    config::Device,
+    error::{Cause, Error},
+    feed::place::{NodeIdentity, Place, SeenDevice},
 };
 use linuxvideo::{BufType, Device as Node};
 use std::{
@@ -17,6 +18,9 @@ use std::{
 
 /// What the kernel keeps of each node.
 const CLASS: &str = "/sys/class/video4linux";
+
+/// Said of a camera that was found and is unplugged.
+pub const GONE: &str = "no such device (is the camera plugged in?)";
 
 /// What a node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +49,16 @@ pub fn identity(path: &Path) -> Option<NodeIdentity> {
         inode: file.ino(),
         made: file.created().ok(),
     })
+}
+
+/// An error where `device`, the node that a camera was found at, is another device's by now.
+pub fn check_place(device: &Device, place: &Place) -> Result<(), Error> {
+    let reason = match identity(Path::new(&device.to_string())) {
+        node if node.is_some() && node == place.node() => return Ok(()),
+        Some(_) => "another device has its number (is the camera plugged in?)",
+        None => GONE,
+    };
+    Err(Error::open(device, Cause::Missing, reason))
 }
 
 fn device(number: u32) -> Option<SeenDevice> {
