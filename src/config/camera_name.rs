@@ -87,6 +87,14 @@ impl CameraName {
         &self.0
     }
 
+    /// What of it is the same to every system, shell and header; empty when nothing is.
+    pub fn plain(&self) -> String {
+        let is_other = |letter: char| !letter.is_ascii_alphanumeric() && !"._-".contains(letter);
+        let words = self.0.split(is_other).filter(|word| !word.is_empty());
+        let plain = words.collect::<Vec<_>>().join("-");
+        plain.trim_matches(['-', '.']).to_owned()
+    }
+
     /// `text`, of strftime fields, with the name in place of each `{name}`. The name itself is no field. The
     /// font of pictures knows ASCII only: of other letters it shows `?`.
     pub fn put_into(&self, text: &str) -> String {
@@ -173,6 +181,21 @@ mod tests {
             let error = CameraName::of_address(name).expect_err(name);
             assert!(error.contains("an address already"), "{error}");
         }
+    }
+
+    #[test]
+    fn no_camera_is_called_as_an_address_of_the_server() {
+        let routes = include_str!("../http/routes.rs");
+        let pages = include_str!("../http/answers/pages.rs");
+        let quoted = routes.split('"').chain(pages.split('"'));
+        let addresses = quoted.filter_map(|text| text.strip_prefix('/'));
+        let first = addresses.filter_map(|address| address.split('/').next());
+        let mut count = 0;
+        for name in first.filter(|name| !name.is_empty()) {
+            assert!(CameraName::of_address(name).is_err(), "{name}");
+            count += 1;
+        }
+        assert!(count > 10, "{count}");
     }
 
     #[test]

@@ -3,9 +3,18 @@
 //! Cameras come while the program runs, where all are searched; none ever goes, and none changes its name.
 //! Only what stands in for a camera while there is none goes, when the first one comes.
 
-use crate::{config::CameraName, feed::camera::Camera};
+use crate::{
+    config::CameraName,
+    feed::{
+        camera::Camera,
+        notify::{SharedNotifier, Waiter},
+    },
+};
 use parking_lot::RwLock;
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 /// See the module. There is always one.
 #[derive(Debug)]
@@ -14,20 +23,38 @@ pub struct Cameras {
     pub name: CameraName,
     /// Held for the time of a clone or an exchange.
     list: RwLock<Arc<[Arc<Camera>]>>,
+    /// As many as are in the list.
+    count: AtomicUsize,
+    /// Notified when one has a newer frame, when one is added, and when the program ends.
+    news: Arc<SharedNotifier>,
 }
 
 impl Cameras {
     /// `first`, and as many as are added.
     pub fn new(name: CameraName, first: Arc<Camera>) -> Cameras {
+        let news = Arc::new(SharedNotifier::default());
+        first.slot.also_notify(Arc::clone(&news));
         Cameras {
             name,
             list: RwLock::new(Arc::new([first])),
+            count: AtomicUsize::new(1),
+            news,
         }
     }
 
     /// As they are now.
     pub fn all(&self) -> Arc<[Arc<Camera>]> {
         Arc::clone(&self.list.read())
+    }
+
+    /// How many there are; read without a lock.
+    pub fn count(&self) -> usize {
+        self.count.load(Ordering::Acquire)
+    }
+
+    /// To wait until one has a newer frame, one is added, or the program ends.
+    pub fn waiter(&self) -> Waiter {
+        self.news.waiter()
     }
 
     /// The one that is meant where no name is given.
@@ -46,9 +73,14 @@ impl Cameras {
 
     /// From now on `camera` is one of them, the last.
     pub fn add(&self, camera: Arc<Camera>) {
-        let mut list = self.list.write();
-        let longer: Vec<_> = list.iter().cloned().chain([camera]).collect();
-        *list = longer.into();
+        camera.slot.also_notify(Arc::clone(&self.news));
+        {
+            let mut list = self.list.write();
+            let longer: Vec<_> = list.iter().cloned().chain([camera]).collect();
+            self.count.store(longer.len(), Ordering::Release);
+            *list = longer.into();
+        }
+        self.news.notify_all();
     }
 
     /// From now on `camera` is the first of them, instead of the one that was.

@@ -7,7 +7,10 @@
 
 use rustix::thread::futex::{Flags, Timespec, wait, wake};
 use std::{
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicUsize, Ordering, fence},
+    },
     time::Instant,
 };
 
@@ -43,14 +46,57 @@ impl Notifier {
     }
 }
 
+/// Wakes those who wait for any of several things. While nobody does, a notification costs a load.
+#[derive(Debug, Default)]
+pub struct SharedNotifier {
+    notifier: Notifier,
+    /// [`Waiter`]s there are.
+    waiters: AtomicUsize,
+}
+
+impl SharedNotifier {
+    /// Wakes everybody who waits, after the thing they wait for has been made visible.
+    pub fn notify_all(&self) {
+        // That thing, then the count; a waiter is counted, then looks. So one of the two sees the other.
+        fence(Ordering::SeqCst);
+        if self.waiters.load(Ordering::Relaxed) > 0 {
+            self.notifier.notify_all();
+        }
+    }
+
+    /// One who waits, until it is dropped.
+    pub fn waiter(self: &Arc<SharedNotifier>) -> Waiter {
+        self.waiters.fetch_add(1, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        Waiter {
+            shared: Arc::clone(self),
+        }
+    }
+}
+
+/// One who waits for any of several things, more than once.
+#[derive(Debug)]
+pub struct Waiter {
+    shared: Arc<SharedNotifier>,
+}
+
+impl Waiter {
+    /// As [`Notifier::wait_until`].
+    pub fn wait_until<T>(&self, deadline: Instant, look: impl Fn() -> Option<T>) -> Option<T> {
+        self.shared.notifier.wait_until(deadline, look)
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        self.shared.waiters.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{
-        sync::{Arc, atomic::AtomicU64},
-        thread,
-        time::Duration,
-    };
+    use std::{sync::atomic::AtomicU64, thread, time::Duration};
 
     #[test]
     fn everybody_is_woken_by_one_notification() {
@@ -94,6 +140,35 @@ mod tests {
                 .expect("woken, never timed out");
         }
         sender.join().expect("no panic");
+    }
+
+    #[test]
+    fn who_begins_to_wait_for_several_things_loses_no_notification() {
+        let far = Instant::now() + Duration::from_secs(60);
+        for _ in 0..2_000 {
+            let shared = Arc::new(SharedNotifier::default());
+            let value = Arc::new(AtomicU64::new(0));
+            let (notifying, changed) = (Arc::clone(&shared), Arc::clone(&value));
+            let sender = thread::spawn(move || {
+                changed.store(1, Ordering::Release);
+                notifying.notify_all();
+            });
+            let look = || Some(value.load(Ordering::Acquire)).filter(|&value| value > 0);
+            assert_eq!(shared.waiter().wait_until(far, look), Some(1));
+            sender.join().expect("no panic");
+            assert_eq!(shared.waiters.load(Ordering::Relaxed), 0);
+        }
+    }
+
+    #[test]
+    fn nobody_is_notified_where_nobody_waits() {
+        let shared = Arc::new(SharedNotifier::default());
+        let notifications = || shared.notifier.notifications.load(Ordering::Relaxed);
+        shared.notify_all();
+        assert_eq!(notifications(), 0);
+        let _waiter = shared.waiter();
+        shared.notify_all();
+        assert_eq!(notifications(), 1);
     }
 
     #[test]

@@ -5,7 +5,10 @@
 //! Watching is a subscription that gives itself back; capture asks `is_watched` to know whether
 //! encoding is worth it. Knows nothing of HTTP or OpenCV.
 
-use crate::feed::{frame::Frame, notify::Notifier};
+use crate::feed::{
+    frame::Frame,
+    notify::{Notifier, SharedNotifier},
+};
 use crossbeam_channel::Sender;
 use parking_lot::{Mutex, RwLock};
 use std::{
@@ -29,6 +32,8 @@ pub struct Slot {
     /// Notified once, at the end; apart from `newer`, so that frames do not wake who waits for the end
     /// only.
     closed: Notifier,
+    /// Notified with both, for those who wait for any of several cameras.
+    shared: OnceLock<Arc<SharedNotifier>>,
     is_closed: AtomicBool,
     watchers: AtomicUsize,
     /// When a watcher last left; held for the time of a copy.
@@ -66,6 +71,7 @@ impl Slot {
             latest.replace(frame)
         };
         self.newer.notify_all();
+        self.notify_shared();
         // Freed here, outside the lock, if no client still writes it.
         drop(replaced);
         true
@@ -79,10 +85,10 @@ impl Slot {
     /// Waits until `deadline` for a frame with a sequence above `sequence`.
     pub fn wait_newer(&self, sequence: u64, deadline: Instant) -> WaitOutcome {
         let look = || {
-            if self.is_closed.load(Ordering::Acquire) {
+            if self.is_closed() {
                 return Some(WaitOutcome::Closed);
             }
-            if self.newest_sequence.load(Ordering::Acquire) <= sequence {
+            if self.newest_sequence() <= sequence {
                 return None;
             }
             let latest = self.latest.read();
@@ -98,7 +104,7 @@ impl Slot {
 
     /// Waits until `deadline` whatever is published; true when the program ends instead.
     pub fn wait_closed(&self, deadline: Instant) -> bool {
-        let look = || self.is_closed.load(Ordering::Acquire).then_some(());
+        let look = || self.is_closed().then_some(());
         self.closed.wait_until(deadline, look).is_some()
     }
 
@@ -107,6 +113,28 @@ impl Slot {
         self.is_closed.store(true, Ordering::Release);
         self.newer.notify_all();
         self.closed.notify_all();
+        self.notify_shared();
+    }
+
+    /// True when the program ends.
+    pub fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Acquire)
+    }
+
+    /// The sequence of the latest frame, 0 before the first; read without a lock.
+    pub fn newest_sequence(&self) -> u64 {
+        self.newest_sequence.load(Ordering::Acquire)
+    }
+
+    /// From now on `shared` is notified of newer frames and of the end, too; once per slot.
+    pub fn also_notify(&self, shared: Arc<SharedNotifier>) {
+        let _ = self.shared.set(shared);
+    }
+
+    fn notify_shared(&self) {
+        if let Some(shared) = self.shared.get() {
+            shared.notify_all();
+        }
     }
 
     /// Subscribes until the result is dropped.

@@ -72,8 +72,9 @@ pub struct Viewer {
     pub id: u64,
     /// Its address.
     pub peer: String,
-    /// The names of the cameras it watches; none for one without addresses of its own.
-    pub cameras: Vec<String>,
+    /// The names of the cameras it watches; none for one without addresses of its own. Held for the time
+    /// of a copy.
+    cameras: Mutex<Vec<String>>,
     /// When it was admitted.
     pub since: Instant,
     /// Parts a second, repeats not counted.
@@ -115,17 +116,23 @@ impl Viewer {
     /// True for a viewer of the camera with addresses below `address`, or of one without.
     pub fn watches(&self, address: Option<&str>) -> bool {
         match address {
-            Some(name) => self.cameras.iter().any(|watched| watched == name),
-            None => self.cameras.is_empty(),
+            Some(name) => self.cameras.lock().iter().any(|watched| watched == name),
+            None => self.cameras.lock().is_empty(),
         }
     }
 
     /// In the log, behind its address.
     fn words(&self) -> String {
-        match self.cameras.is_empty() {
+        let cameras = self.cameras();
+        match cameras.is_empty() {
             true => String::new(),
-            false => format!(" camera={}", self.cameras.join(",")),
+            false => format!(" camera={}", cameras.join(",")),
         }
+    }
+
+    /// The names of the cameras it watches; none for one without addresses of its own.
+    pub fn cameras(&self) -> Vec<String> {
+        self.cameras.lock().clone()
     }
 
     /// Parts a second, repeats not counted.
@@ -158,7 +165,7 @@ impl Viewers {
         let viewer = Arc::new(Viewer {
             id,
             peer,
-            cameras,
+            cameras: Mutex::new(cameras),
             since: Instant::now(),
             rate: Rate::default(),
             sent: Counter::default(),
@@ -261,6 +268,11 @@ impl Admission {
     /// Counts a part that was sent once more.
     pub fn note_repeat(&self, bytes: usize) {
         self.viewer.bytes.add(bytes as u64);
+    }
+
+    /// From now on it watches the camera of this name, too.
+    pub fn also_watches(&self, name: &str) {
+        self.viewer.cameras.lock().push(name.to_owned());
     }
 
     /// Gives the place back and says why.

@@ -6,7 +6,7 @@
 use crate::{
     config::without_secrets,
     http::{
-        answers::{controls, metrics, pages, snapshot, state, stream},
+        answers::{controls, metrics, pages, snapshot, state, stream, streams},
         app::App,
         query::{Target, no_camera},
         request::Request,
@@ -25,6 +25,8 @@ pub enum Answer {
     Full(Response),
     /// A stream, which takes the connection over.
     Stream(stream::Stream),
+    /// That of several cameras, too.
+    Streams(streams::Streams),
 }
 
 impl From<Response> for Answer {
@@ -51,8 +53,10 @@ pub fn answer(request: &Request, app: &App) -> Answer {
         assert!(!fault_injection::is_due("client"), "a fault on purpose");
     }
     let scope = Scope::of(target, &app.cameras);
-    let path = scope.as_ref().map_or(&target.path, |scope| &scope.path);
-    if let Err(refusal) = app.access.check(request, path) {
+    let written = scope
+        .as_ref()
+        .map_or(&*target.path, |scope| scope.written(target));
+    if let Err(refusal) = app.access.check(request, written) {
         return refusal.into();
     }
     let scope = match scope {
@@ -73,6 +77,10 @@ pub fn answer(request: &Request, app: &App) -> Answer {
     match &*scope.path {
         "/stream" | "/stream.mjpg" | "/video_feed" => match stream::answer(request, app, camera) {
             Ok(stream) => Answer::Stream(stream),
+            Err(response) => response.into(),
+        },
+        "/streams" if !scope.is_named => match streams::answer(request, app) {
+            Ok(streams) => Answer::Streams(streams),
             Err(response) => response.into(),
         },
         "/snapshot" | "/snapshot.jpg" => snapshot::answer(request, app, camera).into(),

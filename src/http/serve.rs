@@ -69,6 +69,11 @@ fn serve_one(connection: Connection, input: &mut Input, app: &App) -> Option<Con
             stream.run(connection, &request, app);
             return None;
         }
+        Answer::Streams(streams) => {
+            connection.enter(ConnectionPhase::Streaming);
+            streams.run(connection, &request, app);
+            return None;
+        }
     };
     connection.enter(ConnectionPhase::Sending);
     let keeps =
@@ -77,11 +82,11 @@ fn serve_one(connection: Connection, input: &mut Input, app: &App) -> Option<Con
     let is_head = request.method == Method::Head;
     let body = if is_head { &[] } else { response.body() };
     match connection.write_both(&head, body) {
-        Ok(()) if keeps => {
+        Ok(_) if keeps => {
             connection.enter(ConnectionPhase::Idle);
             return Some(connection);
         }
-        Ok(()) => close(&connection),
+        Ok(_) => close(&connection),
         Err(failure) => {
             if failure.kind() == io::ErrorKind::TimedOut {
                 app.connections.timed_out.increment();

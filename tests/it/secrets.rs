@@ -298,12 +298,12 @@ fn rows(camera: SocketAddr) -> Vec<Row> {
         elsewhere(
             "rtsp://MARK:MARK@127.0.0.1:1/MARK?x=MARK",
             "rtsp://127.0.0.1:1/…",
-            "no stream answers there",
+            "connection refused (is the server running, and on this port?)",
         ),
         elsewhere(
             "https://127.0.0.1:1/MARK",
             "https://127.0.0.1:1/…",
-            "no stream answers there",
+            "connection refused (is the server running, and on this port?)",
         ),
         elsewhere(
             "tcp://127.0.0.1:1?MARK",
@@ -465,7 +465,11 @@ fn a_mistake_in_the_options_is_said_without_the_secret() {
         ("--source cam:81/MARK", "http://cam/…"),
         ("--source rtsp:cam/MARK", "http://cam/…"),
         ("--source file://http://cam/MARK", "file://…"),
-        ("--source=http://cam/MARK", "--source=http://cam/…"),
+        ("--source=ftp://cam/MARK", "ftp://cam/…"),
+        ("--sorce=http://cam/MARK", "--sorce"),
+        ("--no-controls=http://cam/MARK", "http://cam/…"),
+        ("--camera garden=cam/x?pwd=MARK", "'garden=…'"),
+        ("--camera=MARK:MARK@cam/x", "'…'"),
         ("--sorce http://cam/MARK", "--sorce"),
         ("http://cam/MARK", "http://cam/…"),
         ("MARK:MARK@cam/x", "…"),

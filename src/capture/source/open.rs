@@ -48,7 +48,12 @@ pub fn open_device(device: &Device, context: &OpenContext) -> Result<Opened, Err
         Device::Number(_) | Device::Node(_) => v4l2::open(device, config, stop, advice),
         Device::Csi(name) => libcamera::open(name.as_deref(), device, config, interrupt),
         Device::Url(url) if mjpeg_http::handles(url) => mjpeg_http::open(url, device, config, stop),
-        Device::File(_) | Device::Url(_) => opencv_stream::open(device, config, stop),
+        Device::File(_) => opencv_stream::open(device, config, stop),
+        Device::Url(url) => {
+            let answered = mjpeg_http::knock(url);
+            answered.map_err(|(cause, reason)| Error::open(device, cause, reason))?;
+            opencv_stream::open(device, config, stop)
+        }
         Device::Gst(text) => gst::open(text.secret(), device, interrupt),
     }
 }

@@ -10,3 +10,5 @@ pub mod snapshot;
 pub mod snapshot_query;
 pub mod state;
 pub mod stream;
+pub mod streams;
+pub mod viewing;

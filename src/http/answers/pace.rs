@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// A plan of moments, one interval apart: the frame nearest to each is sent. The plan does not
 /// drift with the frames, so the rate is exact on average; it is begun anew when the viewer or the
 /// source has fallen behind by more than an interval.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Pace {
     /// Between two frames.
     pub interval: Duration,

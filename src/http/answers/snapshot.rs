@@ -86,7 +86,7 @@ fn live_frame(slot: &Arc<Slot>, asked_for: SnapshotQuery) -> Option<Arc<Frame>> 
 fn picture(frame: Arc<Frame>, request: &Request, name: &CameraName) -> Response {
     let sequence = frame.sequence();
     let captured = frame.captured().unix;
-    let name = file_name(name.as_str(), captured);
+    let name = file_name(name, captured);
     let modified = httpdate::HttpDate::from(UNIX_EPOCH + captured);
     let etag = etag(sequence);
     let has_it = request
@@ -113,17 +113,9 @@ fn picture(frame: Arc<Frame>, request: &Request, name: &CameraName) -> Response 
 
 /// `camfeed-garden-20261122T134332.123Z.jpg`: sorts by time, in UTC, so that no summer time repeats one. Of
 /// the camera's `name` it has what is the same to every system, shell and header.
-fn file_name(name: &str, captured: Duration) -> String {
-    let is_other = |letter: char| !letter.is_ascii_alphanumeric() && !"._-".contains(letter);
-    let plain: Vec<_> = name
-        .split(is_other)
-        .filter(|part| !part.is_empty())
-        .collect();
-    let plain = plain.join("-");
-    let (plain, between) = match plain.trim_matches(['-', '.']) {
-        "" => ("", ""),
-        plain => (plain, "-"),
-    };
+fn file_name(name: &CameraName, captured: Duration) -> String {
+    let plain = name.plain();
+    let between = if plain.is_empty() { "" } else { "-" };
     let millis = i64::try_from(captured.as_millis()).unwrap_or(i64::MAX);
     let time = Timestamp::from_millisecond(millis).unwrap_or_default();
     let time = time.strftime("%Y%m%dT%H%M%S%.3f");
@@ -148,14 +140,22 @@ mod tests {
         })
     }
 
+    fn named(name: &str) -> CameraName {
+        argh::FromArgValue::from_arg_value(name).expect("a name")
+    }
+
     #[test]
     fn file_name_carries_the_capture_time() {
         let captured = Duration::from_millis(1_795_354_412_123);
-        assert_eq!(file_name("", captured), "camfeed-20261122T133332.123Z.jpg");
-        assert_eq!(
-            file_name("", Duration::ZERO),
-            "camfeed-19700101T000000.000Z.jpg"
-        );
+        for (captured, time) in [
+            (captured, "20261122T133332.123Z"),
+            (Duration::ZERO, "19700101T000000.000Z"),
+        ] {
+            assert_eq!(
+                file_name(&named("庭"), captured),
+                format!("camfeed-{time}.jpg")
+            );
+        }
     }
 
     #[test]
@@ -175,7 +175,7 @@ mod tests {
             ("_", "_-"),
         ] {
             let expected = format!("camfeed-{plain}19700101T000000.000Z.jpg");
-            assert_eq!(file_name(name, Duration::ZERO), expected, "{name}");
+            assert_eq!(file_name(&named(name), Duration::ZERO), expected, "{name}");
         }
     }
 

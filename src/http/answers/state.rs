@@ -98,7 +98,7 @@ fn describe(app: &App, scope: &Scope) -> Value {
             "id": viewer.id,
             "peer": viewer.peer,
             // By the names of their addresses; empty for a camera without.
-            "cameras": viewer.cameras,
+            "cameras": viewer.cameras(),
             "since_s": rounded(viewer.since.elapsed().as_secs_f64()),
             "fps": rounded(viewer.fps()),
             "sent": viewer.sent.get(),

@@ -11,17 +11,19 @@ use crate::{
         frame::Frame,
         multipart,
         slot::{Slot, WaitOutcome},
-        viewers::{Admission, LeaveReason},
+        viewers::Admission,
     },
     http::{
-        answers::pace::Pace,
+        answers::{
+            pace::Pace,
+            viewing::{LastSent, REPEAT, Viewing, seen_before},
+        },
         app::App,
         net::{
             connection::{Connection, Written},
             viewer_backlog::ViewerBacklog,
         },
-        query,
-        request::{Method, Request},
+        request::Request,
         response::Response,
     },
 };
@@ -38,104 +40,37 @@ const FIRST_REPEAT: Duration = Duration::from_millis(600);
 /// far away for sure.
 const FIRST_REPEAT_OF_SLOW: Duration = Duration::from_millis(250);
 
-/// And then this often: at least one part a second, with a margin.
-const REPEAT: Duration = Duration::from_millis(900);
-
 /// A viewer that was behind is looked at again after this long, when nothing newer comes before.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
-
-/// A frame this old is not worth beginning with; the next one is.
-const STALE: Duration = Duration::from_millis(500);
-
-/// Range of `?fps=`.
-const FPS: std::ops::RangeInclusive<f64> = 0.1..=120.0;
 
 /// A viewer's stream that was admitted and has not begun.
 #[derive(Debug)]
 pub struct Stream {
     camera: Arc<Camera>,
-    head: Response,
-    admission: Admission,
-    pace: Option<Pace>,
+    viewing: Viewing,
 }
 
 /// Admits a viewer of `camera`, or says why not.
 ///
-/// `?type=bytes` asks for the same bytes under a type that no browser interprets: WebKit's network
-/// layer takes a `multipart/x-mixed-replace` answer apart itself (seen with WebKitGTK 2.50), so
-/// that `fetch()` never sees its bytes.
-///
 /// # Errors
 ///
-/// The response that says so; also the head alone, where a HEAD asks for it.
+/// As [`Viewing::admit`].
 pub fn answer(request: &Request, app: &App, camera: &Arc<Camera>) -> Result<Stream, Response> {
-    let asked = &request.target.query;
-    let rates = "are 0.1 to 120 frames a second";
-    let fps = asked.number("fps", |fps| FPS.contains(fps), rates);
-    let fps = fps.map_err(|line| Response::text(400, line))?;
-    let media_type = match asked.get("type").as_deref() {
-        None => "multipart/x-mixed-replace",
-        Some("bytes") => "application/octet-stream",
-        Some(text) => return Err(Response::text(400, query::wrong("type", text, "is bytes"))),
-    };
-    let head = Response::endless(&format!("{media_type}; boundary={}", multipart::BOUNDARY))
-        .with(
-            "Cache-Control",
-            "no-store, no-cache, must-revalidate, max-age=0",
-        )
-        .with("Pragma", "no-cache")
-        .with("Expires", "0")
-        .with("X-Accel-Buffering", "no");
-    if request.method == Method::Head {
-        return Err(head);
-    }
     let watched = camera.address().map(str::to_owned).into_iter().collect();
-    let Some(admission) = app
-        .viewers
-        .admit(request.client, request.peer.to_string(), watched)
-    else {
-        let line = "as many people as allowed are watching\n";
-        return Err(Response::text(503, line).with("Retry-After", "5"));
-    };
     Ok(Stream {
         camera: Arc::clone(camera),
-        head,
-        admission,
-        pace: fps.map(|fps| Pace::new(fps, Instant::now())),
+        viewing: Viewing::admit(request, app, watched)?,
     })
 }
 
 impl Stream {
     /// Streams to the viewer until it leaves or the program ends.
     pub fn run(self, connection: Connection, request: &Request, app: &App) {
-        let head = self
-            .head
-            .head(request.is_http_1_0, false, app.allow_origin.as_ref());
-        let outcome = connection
-            .write_both(&head, multipart::DELIMITER.as_bytes())
-            .and_then(|()| feed(&connection, &self.camera, &self.admission, self.pace));
-        match outcome {
-            Ok(()) => self.admission.leave(LeaveReason::Ending),
-            Err(failure) => {
-                // Closed before its place is free, and with what it did not take.
-                connection.reset();
-                self.admission.leave(LeaveReason::Gone(failure.kind()));
-            }
-        }
-    }
-}
-
-/// What a viewer was sent last.
-struct LastSent {
-    frame: Arc<Frame>,
-    /// Frames since then that its pace had no place for.
-    unwanted: u64,
-}
-
-impl LastSent {
-    /// Frames that came and went between it and `next` although they were wanted.
-    fn missed_until(&self, next: &Frame) -> u64 {
-        (next.sequence() - self.frame.sequence() - 1).saturating_sub(self.unwanted)
+        let camera = self.camera;
+        let feed = |connection: &Connection, admission: &Admission, pace| {
+            feed(connection, &camera, admission, pace)
+        };
+        self.viewing.run(connection, request, app, feed);
     }
 }
 
@@ -153,11 +88,7 @@ fn feed(
     // The newest frame, when the viewer was behind.
     let mut held_back: Option<Arc<Frame>> = None;
     // The newest frame considered, sent or not.
-    let mut seen = match slot.latest() {
-        Some(frame) if frame.age() < STALE => frame.sequence() - 1,
-        Some(frame) => frame.sequence(),
-        None => 0,
-    };
+    let mut seen = seen_before(slot);
     let mut repeat_at = Instant::now() + REPEAT;
     loop {
         let opens_at = pace.as_ref().map(Pace::opens_at);

@@ -40,7 +40,7 @@ pub struct Connection {
 }
 
 /// How bytes were written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Written {
     /// The kernel took them all.
     AtOnce,
@@ -142,15 +142,28 @@ impl Connection {
     /// # Errors
     ///
     /// `TimedOut` when nothing was taken for so long, else what the system says.
-    pub fn write_both(&self, head: &[u8], body: &[u8]) -> io::Result<()> {
+    pub fn write_both(&self, head: &[u8], body: &[u8]) -> io::Result<Written> {
+        let sent = self.try_write_both(head, body)?.unwrap_or(0);
+        self.write_rest(head, body, sent)
+    }
+
+    /// Writes as much of `head` and `body` as the kernel takes at once; `None` when it takes nothing.
+    pub fn try_write_both(&self, head: &[u8], body: &[u8]) -> io::Result<Option<usize>> {
         let both = [IoSlice::new(head), IoSlice::new(body)];
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         let mut no_control = SendAncillaryBuffer::default();
-        let sent = sendmsg(&*self.socket, &both, &mut no_control, flags);
-        let sent = taken(sent)?.unwrap_or(0);
-        self.write_all(&head[sent.min(head.len())..])?;
-        self.write_all(&body[sent.saturating_sub(head.len())..])?;
-        Ok(())
+        taken(sendmsg(&*self.socket, &both, &mut no_control, flags))
+    }
+
+    /// Writes what is left of `head` and `body` when `sent` bytes of them are written.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::write_all`].
+    pub fn write_rest(&self, head: &[u8], body: &[u8], sent: usize) -> io::Result<Written> {
+        let first = self.write_all(&head[sent.min(head.len())..])?;
+        let second = self.write_all(&body[sent.saturating_sub(head.len())..])?;
+        Ok(first.max(second))
     }
 
     /// Writes as much of `bytes` as the kernel takes at once; `None` when it takes nothing.

@@ -9,7 +9,7 @@ use std::fmt;
 pub struct Address {
     /// Name or number, without brackets.
     pub host: String,
-    /// Defaults to 80.
+    /// Defaults to the scheme's.
     pub port: u16,
     /// Path and query.
     pub target: String,
@@ -20,8 +20,13 @@ pub struct Address {
 impl Address {
     /// The address `url` is; `None` when it is of another scheme or none at all.
     pub fn parse(url: &str) -> Option<Address> {
-        let (scheme, rest) = url.split_once("://")?;
-        if !scheme.eq_ignore_ascii_case("http") || !rest.bytes().all(|byte| byte > b' ') {
+        Address::of_scheme(url, "http", 80)
+    }
+
+    /// The same for another scheme, whose usual port is `port`.
+    pub fn of_scheme(url: &str, scheme: &str, port: u16) -> Option<Address> {
+        let (own_scheme, rest) = url.split_once("://")?;
+        if !own_scheme.eq_ignore_ascii_case(scheme) || !rest.bytes().all(|byte| byte > b' ') {
             return None;
         }
         let rest = rest.split('#').next().unwrap_or_default();
@@ -30,12 +35,12 @@ impl Address {
             Some((login, place)) => (Some(percent_decode_str(login).collect()), place),
             None => (None, authority),
         };
-        let (host, port) = match place.strip_prefix('[') {
+        let (host, own_port) = match place.strip_prefix('[') {
             Some(number) => number.split_once(']')?,
             None => place.split_at(place.find(':').unwrap_or(place.len())),
         };
-        let port = match port {
-            "" | ":" => 80,
+        let port = match own_port {
+            "" | ":" => port,
             port => port.strip_prefix(':')?.parse().ok()?,
         };
         let target = match target {
@@ -83,12 +88,17 @@ impl Address {
         })
     }
 
-    /// Host and port, as the Host header has them.
-    pub fn authority(&self) -> String {
-        let host = match self.host.contains(':') {
+    /// The host as an address has it.
+    pub fn bracketed_host(&self) -> String {
+        match self.host.contains(':') {
             true => format!("[{}]", self.host),
             false => self.host.clone(),
-        };
+        }
+    }
+
+    /// Host and port, as the Host header has them.
+    pub fn authority(&self) -> String {
+        let host = self.bracketed_host();
         match self.port {
             80 => host,
             port => format!("{host}:{port}"),

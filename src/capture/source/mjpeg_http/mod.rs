@@ -15,10 +15,14 @@ mod chunks;
 mod clock;
 mod content;
 mod jpegs;
+mod knock;
 mod open;
 mod parts;
 mod relay;
 mod request;
 mod still;
 
-pub use self::open::{handles, open};
+pub use self::{
+    knock::knock,
+    open::{handles, open},
+};

@@ -72,7 +72,8 @@ pub fn get(url: &str, timeout: Duration) -> Result<Got, Failure> {
     Err((Cause::Other, "it redirects again and again".to_owned()))
 }
 
-fn connect(address: &Address, deadline: Instant) -> Result<TcpStream, Failure> {
+/// A connection to the server of `address`.
+pub fn connect(address: &Address, deadline: Instant) -> Result<TcpStream, Failure> {
     let host = (address.host.clone(), address.port);
     let numbers = resolve(
         move || host.to_socket_addrs().map(Iterator::collect),
@@ -138,7 +139,7 @@ fn unreachable(error: &io::Error) -> Failure {
 }
 
 /// Why a connection gave no answer.
-fn lost(error: &io::Error) -> Failure {
+pub fn lost(error: &io::Error) -> Failure {
     let reason = match error.kind() {
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
             "the server takes the connection and does not answer".to_owned()
