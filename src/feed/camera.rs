@@ -43,6 +43,8 @@ pub struct Camera {
     status: Mutex<Status>,
     /// Where it is plugged in, if it is one of those that were found and has a node.
     pub place: Option<Place>,
+    /// What stood in for it was called so: who watches that watches this one.
+    pub stand_in: Option<String>,
     /// Last sequence given out.
     sequence: Arc<AtomicU64>,
     /// JPEG quality of what is encoded from now on.
@@ -85,6 +87,7 @@ impl Camera {
                 facts,
             }),
             place: None,
+            stand_in: None,
             sequence: Arc::default(),
             freeze: Mutex::default(),
             controls: Mutex::default(),
@@ -106,6 +109,7 @@ impl Camera {
         Camera {
             slot: Arc::clone(&stand_in.slot),
             sequence: Arc::clone(&stand_in.sequence),
+            stand_in: stand_in.address().map(str::to_owned),
             ..self
         }
     }

@@ -23,9 +23,9 @@ pub struct Cameras {
     pub name: CameraName,
     /// Held for the time of a clone or an exchange.
     list: RwLock<Arc<[Arc<Camera>]>>,
-    /// As many as are in the list.
-    count: AtomicUsize,
-    /// Notified when one has a newer frame, when one is added, and when the program ends.
+    /// How often the list has changed.
+    changes: AtomicUsize,
+    /// Notified when one has a newer frame, when the list changes, and when the program ends.
     news: Arc<SharedNotifier>,
 }
 
@@ -37,7 +37,7 @@ impl Cameras {
         Cameras {
             name,
             list: RwLock::new(Arc::new([first])),
-            count: AtomicUsize::new(1),
+            changes: AtomicUsize::new(0),
             news,
         }
     }
@@ -47,12 +47,12 @@ impl Cameras {
         Arc::clone(&self.list.read())
     }
 
-    /// How many there are; read without a lock.
-    pub fn count(&self) -> usize {
-        self.count.load(Ordering::Acquire)
+    /// How often one has come; read without a lock.
+    pub fn changes(&self) -> usize {
+        self.changes.load(Ordering::Acquire)
     }
 
-    /// To wait until one has a newer frame, one is added, or the program ends.
+    /// To wait until one has a newer frame, one has come, or the program ends.
     pub fn waiter(&self) -> Waiter {
         self.news.waiter()
     }
@@ -73,21 +73,25 @@ impl Cameras {
 
     /// From now on `camera` is one of them, the last.
     pub fn add(&self, camera: Arc<Camera>) {
-        camera.slot.also_notify(Arc::clone(&self.news));
-        {
-            let mut list = self.list.write();
-            let longer: Vec<_> = list.iter().cloned().chain([camera]).collect();
-            self.count.store(longer.len(), Ordering::Release);
-            *list = longer.into();
-        }
-        self.news.notify_all();
+        self.change(|list| list.push(camera));
     }
 
-    /// From now on `camera` is the first of them, instead of the one that was.
+    /// From now on `camera` is the first of them, instead of the one that was and whose slot it has.
     pub fn replace_first(&self, camera: Arc<Camera>) {
-        let mut list = self.list.write();
-        let others = list.iter().skip(1).cloned();
-        let all: Vec<_> = [camera].into_iter().chain(others).collect();
-        *list = all.into();
+        self.change(|list| list[0] = camera);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Vec<Arc<Camera>>)) {
+        {
+            let mut list = self.list.write();
+            let mut changed = list.to_vec();
+            change(&mut changed);
+            for camera in &changed {
+                camera.slot.also_notify(Arc::clone(&self.news));
+            }
+            *list = changed.into();
+            self.changes.fetch_add(1, Ordering::Release);
+        }
+        self.news.notify_all();
     }
 }

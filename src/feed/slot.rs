@@ -13,7 +13,7 @@ use crossbeam_channel::Sender;
 use parking_lot::{Mutex, RwLock};
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Instant,

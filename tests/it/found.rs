@@ -322,6 +322,7 @@ fn the_test_pattern_stands_in_until_the_first_camera_comes_and_its_viewers_stay(
         (&now["fallback"], &now["source"]),
         (&true.into(), &"test pattern".into())
     );
+    let mut all = Parts::open(camfeed.address, "/streams");
     let mut parts = Parts::open(camfeed.address, "/stream");
     let pattern = parts.next_part();
     assert_eq!(width(&pattern.jpeg), None, "the test pattern");
@@ -354,6 +355,13 @@ fn the_test_pattern_stands_in_until_the_first_camera_comes_and_its_viewers_stay(
         last = part.sequence;
     }
     assert_eq!(get(camfeed.address, "/test/snapshot.jpg").status, 404);
+    let is_named = eventually(SOON, || all.next_part().head.contains("X-Camera: kiyo\r\n"));
+    assert!(is_named, "all cameras in one stream");
+    let state: Value = serde_json::from_slice(&get(camfeed.address, "/state").body).expect("JSON");
+    assert_eq!(state["cameras"][0]["stream"]["viewers"], 2, "{state:#}");
+    for viewer in 0..2 {
+        assert_eq!(state["viewers"][viewer]["cameras"][0], "kiyo", "{state:#}");
+    }
     assert_eq!(names(camfeed.address), ["kiyo"]);
     // Once there was a camera, nothing stands in for it.
     fake.set("name Kiyo\nplugged no\n");
