@@ -54,6 +54,17 @@ fn wait_state(camfeed: &Camfeed, name: &str, expected: &str) -> Value {
     now
 }
 
+/// Waits until the camera is read from the node of that number.
+fn wait_node(camfeed: &Camfeed, name: &str, number: u32) {
+    let source = format!("/dev/video{number}");
+    let mut now = Value::Null;
+    let is_so = eventually(SOON, || {
+        now = camera(camfeed.address, name);
+        now["state"] == "online" && now["source"] == source.as_str()
+    });
+    assert!(is_so, "{name} is never at {source}: {now:#}");
+}
+
 /// Waits until these are the cameras.
 fn wait_names(camfeed: &Camfeed, expected: &[&str]) {
     let mut now = Vec::new();
@@ -155,8 +166,7 @@ fn without_reports_of_nodes_a_camera_that_comes_is_found_by_looking() {
     wait_names(&camfeed, &["kiyo", "streamcam"]);
     wait_state(&camfeed, "streamcam", "online");
     fake.set("name Kiyo\nnode 5\ncamera 1\nnode 2\nname StreamCam\n");
-    let back = wait_state(&camfeed, "kiyo", "online");
-    assert_eq!(back["source"], "/dev/video5");
+    wait_node(&camfeed, "kiyo", 5);
 }
 
 /// Who watches a camera while others come and go.
@@ -250,16 +260,10 @@ fn cameras_come_and_go_and_no_name_is_ever_another_devices() {
         // The first is pulled out, and the second gets its number.
         set(&fake, &[(0, ""), (0, b), (4, c)]);
         is_gone("c920-8a3f");
-        assert_eq!(
-            wait_state(&camfeed, "c920-11af", "online")["source"],
-            "/dev/video0"
-        );
+        wait_node(&camfeed, "c920-11af", 0);
         // The first comes back under the number that the second had.
         set(&fake, &[(2, a), (0, b), (4, c)]);
-        assert_eq!(
-            wait_state(&camfeed, "c920-8a3f", "online")["source"],
-            "/dev/video2"
-        );
+        wait_node(&camfeed, "c920-8a3f", 2);
         // Another one of the model is plugged in where the first was, under its number.
         let other = format!("{d}port 1\n");
         set(&fake, &[(0, ""), (0, b), (4, c), (2, &other)]);
@@ -279,12 +283,7 @@ fn cameras_come_and_go_and_no_name_is_ever_another_devices() {
             ("brio", 0),
             ("c920-aaaa", 6),
         ] {
-            let source = format!("/dev/video{node}");
-            let is_there = eventually(SOON, || {
-                let now = camera(camfeed.address, name);
-                now["state"] == "online" && now["source"] == source.as_str()
-            });
-            assert!(is_there, "{name}: {:#}", camera(camfeed.address, name));
+            wait_node(&camfeed, name, node);
         }
         let before: Vec<_> = viewers.iter().map(Viewer::count).collect();
         let go_on = eventually(SOON, || {
@@ -366,7 +365,8 @@ fn the_test_pattern_stands_in_until_the_first_camera_comes_and_its_viewers_stay(
     // Once there was a camera, nothing stands in for it.
     fake.set("name Kiyo\nplugged no\n");
     wait_state(&camfeed, "kiyo", "offline");
-    assert_eq!(get(camfeed.address, "/snapshot.jpg").status, 503);
+    let is_told = || get(camfeed.address, "/snapshot.jpg?fresh=1").status == 503;
+    assert!(eventually(SOON, is_told), "another picture than its own");
 }
 
 #[test]
