@@ -382,15 +382,10 @@ static void remove_node(int node)
 
 static void change_links(const struct face *f, bool add)
 {
-	char own[64];
-	bool has_serial = strcmp(f->serial, "none");
-	snprintf(own, sizeof own, "%s%s%s", f->name, has_serial ? "_" : "", has_serial ? f->serial : "");
-	for (char *p = own; *p; p++)
-		if (*p == ' ' || *p == '/')
-			*p = '_';
+	const char *serial = strcmp(f->serial, "none") ? f->serial : "";
 	for (int index = 0; index <= f->metadata_node; index++) {
 		char target[32];
-		const char *id = AT("dev/v4l/by-id/usb-%s-video-index%d", own, index);
+		const char *id = AT("dev/v4l/by-id/usb-Fake_Camera%s%s-video-index%d", *serial ? "_" : "", serial, index);
 		const char *port = AT("dev/v4l/by-path/platform-fake-usb-0:%d:1.0-video-index%d", f->port, index);
 		snprintf(target, sizeof target, "../../video%d", f->node + index);
 		if (add) { /* a leftover is no harm */

@@ -107,7 +107,7 @@ fn every_camera_is_found_and_has_the_name_of_its_model() {
     }
     assert_eq!(
         camera(camfeed.address, "c920-8a3f")["stable"],
-        "/dev/v4l/by-id/usb-HD_Pro_Webcam_C920_8B1D8A3F-video-index0"
+        "/dev/v4l/by-id/usb-Fake_Camera_8B1D8A3F-video-index0"
     );
     let unknown = get(camfeed.address, "/c920/stream");
     assert_eq!(unknown.status, 404);
