@@ -23,8 +23,10 @@ pub struct Cameras {
     pub name: CameraName,
     /// Held for the time of a clone or an exchange.
     list: RwLock<Arc<[Arc<Camera>]>>,
-    /// How often the list has changed.
-    changes: AtomicUsize,
+    /// How many were added.
+    added: AtomicUsize,
+    /// How often one came in place of another.
+    replaced: AtomicUsize,
     /// Notified when one has a newer frame, when the list changes, and when the program ends.
     news: Arc<SharedNotifier>,
 }
@@ -37,7 +39,8 @@ impl Cameras {
         Cameras {
             name,
             list: RwLock::new(Arc::new([first])),
-            changes: AtomicUsize::new(0),
+            added: AtomicUsize::new(0),
+            replaced: AtomicUsize::new(0),
             news,
         }
     }
@@ -47,9 +50,10 @@ impl Cameras {
         Arc::clone(&self.list.read())
     }
 
-    /// How often one has come; read without a lock.
-    pub fn changes(&self) -> usize {
-        self.changes.load(Ordering::Acquire)
+    /// How often one has come in place of another, or `with_added`, been added; read without a lock.
+    pub fn changes(&self, with_added: bool) -> usize {
+        let added = self.added.load(Ordering::Acquire);
+        self.replaced.load(Ordering::Acquire) + if with_added { added } else { 0 }
     }
 
     /// To wait until one has a newer frame, one has come, or the program ends.
@@ -73,15 +77,15 @@ impl Cameras {
 
     /// From now on `camera` is one of them, the last.
     pub fn add(&self, camera: Arc<Camera>) {
-        self.change(|list| list.push(camera));
+        self.change(&self.added, |list| list.push(camera));
     }
 
     /// From now on `camera` is the first of them, instead of the one that was and whose slot it has.
     pub fn replace_first(&self, camera: Arc<Camera>) {
-        self.change(|list| list[0] = camera);
+        self.change(&self.replaced, |list| list[0] = camera);
     }
 
-    fn change(&self, change: impl FnOnce(&mut Vec<Arc<Camera>>)) {
+    fn change(&self, count: &AtomicUsize, change: impl FnOnce(&mut Vec<Arc<Camera>>)) {
         {
             let mut list = self.list.write();
             let mut changed = list.to_vec();
@@ -90,7 +94,7 @@ impl Cameras {
                 camera.slot.also_notify(Arc::clone(&self.news));
             }
             *list = changed.into();
-            self.changes.fetch_add(1, Ordering::Release);
+            count.fetch_add(1, Ordering::Release);
         }
         self.news.notify_all();
     }

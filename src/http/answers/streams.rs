@@ -206,7 +206,7 @@ impl<'a> Rotation<'a> {
         pace: Option<Pace>,
     ) -> Rotation<'a> {
         let is_of_all = chosen.is_none();
-        let changes = cameras.changes();
+        let changes = cameras.changes(is_of_all);
         let chosen = chosen.unwrap_or_else(|| cameras.all().to_vec());
         let channels = chosen
             .into_iter()
@@ -222,7 +222,7 @@ impl<'a> Rotation<'a> {
     }
 
     fn has_joined(&self) -> bool {
-        self.cameras.changes() != self.changes
+        self.cameras.changes(self.is_of_all) != self.changes
     }
 
     /// Takes in the cameras that came, be it in place of another one.
@@ -230,7 +230,7 @@ impl<'a> Rotation<'a> {
         if !self.has_joined() {
             return;
         }
-        self.changes = self.cameras.changes();
+        self.changes = self.cameras.changes(self.is_of_all);
         for camera in &*self.cameras.all() {
             let own = |channel: &&mut Channel| Arc::ptr_eq(&channel.camera.slot, &camera.slot);
             if let Some(channel) = self.channels.iter_mut().find(own) {
