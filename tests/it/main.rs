@@ -7,6 +7,7 @@
 
 mod attackers;
 mod auth;
+mod bandwidth;
 mod browser;
 mod bursts;
 mod bystanders;
@@ -27,6 +28,7 @@ mod fault_viewers;
 mod faults;
 mod films;
 mod formats;
+mod found;
 mod grid;
 mod healing;
 mod health;
