@@ -106,9 +106,10 @@ fn what_fits_is_tried_once_in_an_outage_and_changes_nothing_of_the_camera() {
     camera.wait_count("rate=15", 2);
 }
 
-/// What the first camera tells of its frames at its end, after a second one was tried beside it.
-fn told_beside_a_camera_that_does_not_fit() -> String {
-    let well = "name Kiyo\nformat mjpg\n";
+#[test]
+fn nobody_else_loses_a_frame_while_it_is_tried() {
+    // A slow one, whose buffers last for as long as a busy machine may let the program wait.
+    let well = "name Kiyo\nformat mjpg\nrates 5\n";
     let camera = FakeCamera::new(well);
     let camfeed = camera.serve(&["--source", "all", "--size", "1280x720"]);
     wait_state(&camfeed, "online");
@@ -120,16 +121,6 @@ fn told_beside_a_camera_that_does_not_fit() -> String {
     assert!(line.contains("brio: "), "{line}");
     camera.wait_count("nospace camera=1", 8);
     camera.set(&format!("{well}plugged no\n{other}"));
-    camera.wait_event("streamoff camera=0")
-}
-
-#[test]
-fn nobody_else_loses_a_frame_while_it_is_tried() {
-    // On a machine that is busy a frame may find no buffer for other reasons; not each time.
-    let mut told = Vec::new();
-    let is_untroubled = (0..4).any(|_| {
-        told.push(told_beside_a_camera_that_does_not_fit());
-        told.last().is_some_and(|told| told.ends_with(" lost=0"))
-    });
-    assert!(is_untroubled, "frames found no buffer: {told:#?}");
+    let told = camera.wait_event("streamoff camera=0");
+    assert!(told.ends_with(" lost=0"), "frames found no buffer: {told}");
 }
