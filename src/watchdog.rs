@@ -2,7 +2,7 @@
 //! honest placeholders, still flow.
 //!
 //! Its first answer is when systemd hears that the program is ready; every later one, together with
-//! a living camera side, is what systemd hears instead of silence. When the server does not answer
+//! a camera whose threads live, is what systemd hears instead of silence. When the server does not answer
 //! itself for long the program ends, for its service to start it anew. Without systemd all of that
 //! happens too, only nobody is told.
 

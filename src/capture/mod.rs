@@ -1,11 +1,12 @@
 //! Capture: from the device to the slot or the encoders.
 //!
-//! Two kinds of threads. The *supervisor thread* runs the supervisor for as long as the program runs: it
-//! decides what is opened and when, notices that pictures stop, and shows the placeholder meanwhile.
+//! Each camera has two kinds of threads. Its *supervisor thread* runs the supervisor for as long as the program
+//! runs: it decides what is opened and when, notices that pictures stop, and shows the placeholder meanwhile.
 //! A *capture thread* owns one opened device from open to drop: it grabs pictures, and publishes them
 //! or gives them to the encoders. OpenCV may block in open or grab for as long as it likes; only the
 //! capture thread waits there, and one that does not come back is abandoned and replaced. The
-//! supervisor itself opens nodes only to ask what they are.
+//! supervisor itself opens nodes only to ask what they are. With `--source all` the *discovery* finds the
+//! cameras and starts their supervisors.
 //!
 //! Capture never waits for encoders or viewers, and knows nothing of the server.
 

@@ -2,8 +2,8 @@
 //!
 //! `supervisor_thread` tells it what happened and when; it does nothing but through [`Environment`],
 //! waits for nothing and reads no clock. A capture thread it abandons keeps its device until OpenCV returns;
-//! the next one waits a little for that; what becomes of threads that never come back, `hanging` says. An outage is logged once when it begins and once when it ends; the tries
-//! between are for `debug`.
+//! the next one waits a little for that. `hanging` says what becomes of threads that never come back. An outage
+//! is logged once when it begins and once when it ends; the tries between are for `debug`.
 
 mod hanging;
 mod search;

@@ -99,7 +99,8 @@ fn run(
     }
     supervisor.end(Instant::now());
     drop(supervisor);
-    // Its capture threads end now, those that hang excepted: nothing of this camera comes any more.
+    // Nothing of this camera comes once its capture threads have ended. One that hangs is waited for until the
+    // program ends.
     while inbox.reports.recv().is_ok() {}
     Ok(())
 }

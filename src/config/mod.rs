@@ -1,8 +1,8 @@
 //! What the program was told.
 //!
 //! `args` is the command line and `file` where else options may stand, with `given` and `sections` as their
-//! grammars; `settings` says what both mean. `device`, `access`, `camera_name`, `listed` and `values` say what each
-//! option takes, `clash` which sources cannot stand beside each other, `source_text` how much of a source is shown.
+//! grammars; `settings` says what both mean. `device`, `access`, `camera_name`, `listed` and `values` say what
+//! each option takes, `clash` which two sources may be one device, `source_text` how much of a source is shown.
 
 mod access;
 pub mod args;

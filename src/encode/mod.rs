@@ -1,9 +1,9 @@
 //! Encoding: from pictures to frames.
 //!
 //! `queue` is the pool of workers that capture hands pictures to, `turns` the order of the cameras in it;
-//! `stripes` cuts pictures apart and joins what comes out; `encoder` prepares a picture and gives it to a `backend`: `yuv` for raw pixels of
-//! cameras, of which `planes` makes planes, `opencv` for others. Another encoder is one more file and a
-//! line in `encoder`.
+//! `stripes` cuts pictures apart and joins what comes out; `encoder` prepares a picture and gives it to a
+//! `backend`: `yuv` for raw pixels of cameras, of which `planes` makes planes, `opencv` for others. Another
+//! encoder is one more file and a line in `encoder`.
 
 mod backend;
 mod decode;

@@ -6,10 +6,11 @@
 //!                                └ stream: takes the connection over
 //! ```
 //!
-//! `accept` is the accept loop, `serve` the loop of one connection; `net` has the sockets; `head` reads a request; `auth` says who may look and `routes` which answer belongs to which
-//! address; the handlers in `answers` make them out of an `app`, as a value of `response`; `self_probe`
-//! asks the server something from outside. Knows nothing of OpenCV, and sees the camera only through its
-//! slot, its numbers, its status and its controls.
+//! `accept` is the accept loop, `serve` the loop of one connection; `net` has the sockets; `head` reads a
+//! request; `auth` says who may look, `scope` whose camera an address is and `routes` which answer belongs to
+//! it; the handlers in `answers` make them out of an `app`, as a value of `response`; `self_probe` asks the
+//! server something from outside. Knows nothing of OpenCV, and sees a camera only through its slot, its
+//! numbers, its status and its controls.
 
 mod accept;
 mod address_cache;

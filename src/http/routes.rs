@@ -1,7 +1,7 @@
 //! Which answer belongs to which address.
 //!
-//! Whose address it is, `scope` says. The aliases are those other servers' users have in their configurations. Unknown query
-//! parameters are ignored: OctoPrint, Mainsail and Fluidd append cache busters.
+//! `scope` says whose address it is. The aliases are those other servers' users have in their configurations.
+//! Unknown query parameters are ignored: OctoPrint, Mainsail and Fluidd append cache busters.
 
 use crate::{
     config::without_secrets,
@@ -25,7 +25,7 @@ pub enum Answer {
     Full(Response),
     /// A stream, which takes the connection over.
     Stream(stream::Stream),
-    /// That of several cameras, too.
+    /// The stream of several cameras, which does so too.
     Streams(streams::Streams),
 }
 

@@ -78,7 +78,7 @@ impl Scope {
         own.unwrap_or(&target.path)
     }
 
-    /// True for a target whose first segment is no camera's name and looks as if it were meant as one.
+    /// The first segment of `target` where it is no camera's name and looks as if it were meant as one.
     pub fn unknown<'a>(target: &'a Target, cameras: &Cameras) -> Option<&'a str> {
         let mut segments = target.path.split('/').filter(|name| !name.is_empty());
         let name = segments.next()?;

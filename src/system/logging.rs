@@ -1,9 +1,9 @@
 //! How the log looks: for people at a terminal or in a file, and for the journal.
 //!
 //! The journal has the time already and takes a priority in angle brackets at the head of a line;
-//! anywhere else those would be noise. What the threads of one of several cameras say begins with its
-//! name. A panic is one line of the log like any other, so that the
-//! journal shows it among the errors; `RUST_BACKTRACE=1` adds the backtrace.
+//! anywhere else those would be noise. What the threads of a camera with a name of its own say begins with
+//! that. A panic is one line of the log like any other, so that the journal shows it among the errors;
+//! `RUST_BACKTRACE=1` adds the backtrace.
 
 use env_logger::Logger;
 use log::{Level, LevelFilter, Log, Metadata, Record, error};

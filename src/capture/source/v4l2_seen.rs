@@ -1,7 +1,8 @@
 //! Which devices with nodes there are, told apart by what does not change with their numbers: what the
 //! kernel keeps of them under `/sys`.
 //!
-//! None is opened for that; [`kind`] opens one, to ask whether it captures pictures.
+//! [`seen`] opens only nodes of which `/sys` does not say where they are: devices without hardware, and any in
+//! a container without `/sys`. [`kind`] opens one, to ask whether it captures pictures.
 
 use crate::{
     capture::source::v4l2_devices::{captures, cause_of, numbers},
