@@ -14,72 +14,17 @@ const MOST_MODEL_LETTERS: usize = 18;
 const LEAST_SERIAL_LETTERS: usize = 4;
 
 /// Makers, and what belongs to their names.
-const MAKERS: [&str; 40] = [
-    "logitech",
-    "logi",
-    "microsoft",
-    "razer",
-    "hp",
-    "dell",
-    "lenovo",
-    "creative",
-    "sony",
-    "elgato",
-    "trust",
-    "asus",
-    "acer",
-    "chicony",
-    "sunplus",
-    "sunplusit",
-    "sonix",
-    "realtek",
-    "suyin",
-    "quanta",
-    "ricoh",
-    "alcor",
-    "arducam",
-    "aukey",
-    "genius",
-    "philips",
-    "samsung",
-    "canon",
-    "nikon",
-    "gopro",
-    "hikvision",
-    "intel",
-    "inc",
-    "corp",
-    "corporation",
-    "ltd",
-    "co",
-    "technology",
-    "electronics",
-    "tm",
-];
+const MAKERS: &str = "logitech logi microsoft razer hp dell lenovo creative sony elgato trust \
+    asus acer chicony sunplus sunplusit sonix realtek suyin quanta ricoh alcor arducam aukey \
+    genius philips samsung canon nikon gopro hikvision intel inc corp corporation ltd co \
+    technology electronics tm";
 
 /// Words that say no more than that it is a camera.
-const PLAIN: [&str; 17] = [
-    "usb",
-    "uvc",
-    "hd",
-    "fhd",
-    "uhd",
-    "full",
-    "web",
-    "webcam",
-    "camera",
-    "cam",
-    "video",
-    "pro",
-    "stream",
-    "integrated",
-    "general",
-    "device",
-    "r",
-];
+const PLAIN: &str = "usb uvc hd fhd uhd full web webcam camera cam video pro stream integrated \
+    general device r";
 
 /// Of those the ones that are left out beside a word that says more.
-const LEFT_OUT: [&str; 6] = ["usb", "uvc", "web", "webcam", "camera", "r"];
+const LEFT_OUT: &str = "usb uvc web webcam camera r";
 
 /// What a device says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -194,19 +139,23 @@ pub fn model_of_card(card: &str) -> String {
                 word
             }
         })
-        .filter(|word| !word.is_empty() && !is_version(word) && !MAKERS.contains(word))
+        .filter(|word| !word.is_empty() && !is_version(word) && !is_one_of(MAKERS, word))
         .collect();
     if let Some(model) = words.iter().find(|word| is_model(word)) {
         return plain(model);
     }
-    let says_more = |word: &&&str| !PLAIN.contains(word) && !is_resolution(word);
+    let says_more = |word: &&&str| !is_one_of(PLAIN, word) && !is_resolution(word);
     let has_more = words.iter().any(|word| says_more(&word));
     let mut words: Vec<_> = words
         .into_iter()
-        .filter(|word| !has_more || !LEFT_OUT.contains(word))
+        .filter(|word| !has_more || !is_one_of(LEFT_OUT, word))
         .collect();
     words.dedup();
     plain(&words.join("-"))
+}
+
+fn is_one_of(words: &str, word: &str) -> bool {
+    words.split(' ').any(|one| one == word)
 }
 
 /// True for a word such as `c920`, `c930e`, `imx708` or `hd-3000`: a few letters, and a number behind them.
