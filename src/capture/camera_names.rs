@@ -53,22 +53,22 @@ impl CameraNames {
 
     /// A name for each of `devices`, which were found together.
     pub fn give(&mut self, devices: &[Described]) -> Vec<CameraName> {
-        let wanted: Vec<_> = devices
+        let choices: Vec<_> = devices
             .iter()
             .map(|device| {
                 let is_same = |other: &&Described| other.model == device.model;
                 let alike: Vec<_> = devices.iter().filter(is_same).collect();
-                wishes(device, &alike)
+                choices_of(device, &alike)
             })
             .collect();
-        let names = wanted.into_iter().map(|wishes| {
+        let names = choices.into_iter().map(|choices| {
             let free = |name: String| {
                 let is_free = !self.taken.contains(&name);
                 CameraName::of_address(&name).ok().filter(|_| is_free)
             };
-            let last = wishes.last().cloned().unwrap_or_default();
+            let last = choices.last().cloned().unwrap_or_default();
             let counted = (2..).map(|number| format!("{}-{number}", cut(&last, MOST_LETTERS - 4)));
-            let name = wishes.into_iter().chain(counted).find_map(free);
+            let name = choices.into_iter().chain(counted).find_map(free);
             let name = name.expect("numbers do not end");
             self.taken.insert(name.as_str().to_owned());
             name
@@ -81,19 +81,19 @@ impl CameraNames {
 }
 
 /// The names that `device` may have, best first; `alike` are it and those of its model that came with it.
-fn wishes(device: &Described, alike: &[&Described]) -> Vec<String> {
+fn choices_of(device: &Described, alike: &[&Described]) -> Vec<String> {
     let model = short_model(device);
-    let mut wishes = Vec::new();
+    let mut choices = Vec::new();
     if alike.len() == 1 {
-        wishes.push(model.clone());
+        choices.push(model.clone());
     }
-    wishes.extend(serial_end(device, alike).map(|end| format!("{model}-{end}")));
+    choices.extend(serial_end(device, alike).map(|end| format!("{model}-{end}")));
     let port = device.port.as_deref().map(plain);
-    wishes.extend(port.map(|port| cut(&format!("{model}-{port}"), MOST_LETTERS).to_owned()));
-    if wishes.is_empty() {
-        wishes.push(model);
+    choices.extend(port.map(|port| cut(&format!("{model}-{port}"), MOST_LETTERS).to_owned()));
+    if choices.is_empty() {
+        choices.push(model);
     }
-    wishes
+    choices
 }
 
 fn short_model(device: &Described) -> String {
