@@ -12,45 +12,34 @@ pub type Known = (SeenDevice, bool);
 /// Whether a device that was known is one that is seen.
 type Judgement<'a> = &'a dyn Fn(&Known, &SeenDevice) -> bool;
 
-/// For each of `seen` the place in `known` of the device that it is; `None` for a new one.
+/// For each of `seen` the index in `known` of the device that it is; `None` for a new one.
 pub fn recognize(known: &[Known], seen: &[SeenDevice]) -> Vec<Option<usize>> {
     let mut found: Vec<Option<usize>> = vec![None; seen.len()];
     let mut is_free = vec![true; known.len()];
+    let is_unmoved =
+        |(device, is_there): &Known, now: &SeenDevice| *is_there && device.node == now.node;
+    let is_there_again = |(device, _): &Known, now: &SeenDevice| match (&device.port, &now.port) {
+        (Some(port), Some(other)) => port == other,
+        // Nothing but its number and its words tells it.
+        _ => device.node.path == now.node.path,
+    };
     // Some makers give all their devices the same serial number.
-    let has_own_serial = |seen_now: &SeenDevice| {
-        let known = known.iter().map(|(device, _)| device);
-        let count = |devices: &mut dyn Iterator<Item = &SeenDevice>| {
-            devices.filter(|device| is_alike(device, seen_now)).count()
-        };
-        seen_now.serial.is_some() && count(&mut known.clone()) == 1 && count(&mut seen.iter()) == 1
+    let has_own_serial = |_: &Known, now: &SeenDevice| {
+        let known = known.iter().filter(|(device, _)| is_alike(device, now));
+        let seen = seen.iter().filter(|device| is_alike(device, now));
+        now.serial.is_some() && known.count() == 1 && seen.count() == 1
     };
-    let is_unmoved = |known: &Known, seen: &SeenDevice| {
-        let (device, is_there) = known;
-        *is_there && device.node == seen.node
-    };
-    let is_there_again = |known: &Known, seen: &SeenDevice| {
-        let (device, _) = known;
-        match (&device.port, &seen.port) {
-            (Some(port), Some(other)) => port == other,
-            // Nothing but its number and its words tells it.
-            _ => device.node.path == seen.node.path,
-        }
-    };
-    let is_elsewhere = |_: &Known, seen: &SeenDevice| has_own_serial(seen);
     // The surest first: what one finds is not left for the next.
-    let ways: [Judgement; 3] = [&is_unmoved, &is_there_again, &is_elsewhere];
+    let ways: [Judgement; 3] = [&is_unmoved, &is_there_again, &has_own_serial];
     for is_it in ways {
-        for (seen, found) in seen
-            .iter()
-            .zip(&mut found)
-            .filter(|(_, found)| found.is_none())
-        {
-            let is_it = |at: &usize| {
-                is_free[*at] && is_alike(&known[*at].0, seen) && is_it(&known[*at], seen)
-            };
-            *found = (0..known.len()).find(is_it);
-            if let Some(at) = found {
-                is_free[*at] = false;
+        for (now, found) in seen.iter().zip(&mut found) {
+            if found.is_none() {
+                *found = (0..known.len()).find(|&at| {
+                    is_free[at] && is_alike(&known[at].0, now) && is_it(&known[at], now)
+                });
+                if let Some(at) = *found {
+                    is_free[at] = false;
+                }
             }
         }
     }
