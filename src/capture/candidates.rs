@@ -4,7 +4,7 @@
 //! another one that got its number meanwhile is taken only when the first stays away.
 
 use crate::{
-    capture::{environment::Environment, source::v4l2_seen::GONE},
+    capture::{environment::Environment, source::v4l2_errors::NO_DEVICE},
     config::Device,
     error::{Cause, Error},
     feed::{camera::SourceInfo, place::Place},
@@ -24,7 +24,7 @@ pub fn opening_time(is_module: bool) -> Duration {
 
 /// The device to open for a camera that was found: its node, and no other one for as long as it is gone.
 pub fn of_found(device: &Device, place: &Place) -> Result<Vec<Device>, Error> {
-    let gone = || Error::open(device, Cause::Missing, GONE);
+    let gone = || Error::open(device, Cause::Missing, NO_DEVICE);
     let node = place.node().ok_or_else(gone)?;
     Ok(vec![Device::Node(node.path)])
 }

@@ -6,7 +6,8 @@
 use crate::{
     capture::{
         camera_names::CameraNames,
-        hotplug, known_devices,
+        hotplug::{self, SETTLING},
+        known_devices,
         look::{self, FoundDevice, NodeLook, STAND_IN},
         placeholder,
         source::libcamera::{CameraModule, seen_by_kernel},
@@ -30,9 +31,6 @@ const PERIOD: Duration = Duration::from_secs(15);
 
 /// And where the system reports none.
 const POLL: Duration = Duration::from_secs(5);
-
-/// udev sets a new node's group, and makes its names, shortly after creating it.
-const SETTLING: Duration = Duration::from_millis(50);
 
 /// At the start libcamera is waited for no longer than this, and only where there is no other camera.
 const MODULES_TIMEOUT: Duration = Duration::from_secs(4);

@@ -7,7 +7,10 @@ use crate::{capture::source::v4l2_devices::STABLE_NAMES, system::threads};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use inotify::{EventMask, Inotify, WatchMask};
 use log::debug;
-use std::io;
+use std::{io, time::Duration};
+
+/// udev sets a new node's group, and makes its names, shortly after creating it: wait this long before opening.
+pub const SETTLING: Duration = Duration::from_millis(50);
 
 /// A channel that is told whenever a node may have come, as long as the system reports that.
 pub fn start() -> Receiver<()> {

@@ -14,6 +14,7 @@ use crate::{
         back_off::{self, BackOff},
         candidates::{self, Candidates, opening_time},
         environment::Environment,
+        hotplug::SETTLING,
         lease::{CaptureEvent, CaptureLease, EndReason},
         online_log::{log_online, warn_of_fallback},
         outage_log::OutageLog,
@@ -36,9 +37,6 @@ use std::{
 
 /// A device that stays online this long has its back-off forgiven.
 const FORGIVEN: Duration = Duration::from_secs(10);
-
-/// udev sets a new node's group shortly after creating it; wait this long before opening.
-const SETTLING: Duration = Duration::from_millis(50);
 
 /// Placeholders come at this pace; a viewer's connection is never silent for longer.
 const PLACEHOLDER_PERIOD: Duration = Duration::from_secs(1);

@@ -41,6 +41,9 @@ const CAMERA_MODULE: &str = "it is the connector of a Raspberry Pi camera module
 const NOT_A_CAMERA: &str =
     "it is no camera that captures pictures (`camfeed --list` names those that do)";
 
+/// Said of a camera that is unplugged, or was never there.
+pub const NO_DEVICE: &str = "no such device (is the camera plugged in?)";
+
 const BUSY: &str = "another program is using it (`sudo fuser -v /dev/video*` names it)";
 
 /// Asks for pictures as OpenCV does, and ends that at once.
@@ -54,7 +57,7 @@ fn start(node: Node) -> io::Result<()> {
 fn opening_failed(error: &io::Error) -> (Cause, String) {
     let cause = cause_of(error);
     let reason = match cause {
-        Cause::Missing => "no such device (is the camera plugged in?)",
+        Cause::Missing => NO_DEVICE,
         Cause::Forbidden => {
             "permission denied (is this user in the group video? \
              `sudo usermod -aG video $USER`, then log in again)"

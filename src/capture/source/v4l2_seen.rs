@@ -5,7 +5,10 @@
 //! a container without `/sys`. [`kind`] opens one, to ask whether it captures pictures.
 
 use crate::{
-    capture::source::v4l2_devices::{captures, cause_of, numbers},
+    capture::source::{
+        v4l2_devices::{captures, cause_of, numbers},
+        v4l2_errors::NO_DEVICE,
+    },
     config::Device,
     error::{Cause, Error},
     feed::place::{NodeIdentity, Place, SeenDevice},
@@ -19,9 +22,6 @@ use std::{
 
 /// What the kernel keeps of each node.
 const CLASS: &str = "/sys/class/video4linux";
-
-/// Said of a camera that was found and is unplugged.
-pub const GONE: &str = "no such device (is the camera plugged in?)";
 
 /// What a node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub fn check_place(device: &Device, place: &Place) -> Result<(), Error> {
     let reason = match identity(Path::new(&device.to_string())) {
         node if node.is_some() && node == place.node() => return Ok(()),
         Some(_) => "another device has its number (is the camera plugged in?)",
-        None => GONE,
+        None => NO_DEVICE,
     };
     Err(Error::open(device, Cause::Missing, reason))
 }
