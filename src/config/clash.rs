@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Why one camera cannot have the source `one` and another one `other`; behind both their names.
-pub fn clash(one: &Device, other: &Device) -> Option<String> {
+pub fn of_sources(one: &Device, other: &Device) -> Option<String> {
     if !is_local(one) || !is_local(other) {
         return None;
     }
@@ -74,11 +74,11 @@ mod tests {
     fn said(one: &str, other: &str) -> Option<String> {
         let device = |text| Device::from_arg_value(text).expect("a source");
         assert_eq!(
-            clash(&device(one), &device(other)).is_some(),
-            clash(&device(other), &device(one)).is_some(),
+            of_sources(&device(one), &device(other)).is_some(),
+            of_sources(&device(other), &device(one)).is_some(),
             "{one}, {other}"
         );
-        clash(&device(one), &device(other))
+        of_sources(&device(one), &device(other))
     }
 
     #[test]
@@ -125,9 +125,9 @@ mod tests {
         symlink("/dev/zero", &other).expect("made");
         let node = |path: &Path| Device::Node(path.to_owned());
         let null = Device::Node("/dev/null".into());
-        let same = clash(&null, &node(&link));
-        let two = clash(&null, &node(&other));
-        let gone = clash(&null, &node(&folder.join("gone")));
+        let same = of_sources(&null, &node(&link));
+        let two = of_sources(&null, &node(&other));
+        let gone = of_sources(&null, &node(&folder.join("gone")));
         fs::remove_dir_all(&folder).expect("removed");
         assert!(same.is_some_and(|said| said.ends_with("are the same")));
         assert_eq!((two, gone), (None, None));

@@ -22,12 +22,13 @@ use std::{
 const ADDS_UP: [&str; 2] = ["--set", "--camera"];
 
 /// A file of options that was read and found good. Its values may be secrets.
-#[derive(Clone)]
 pub struct ConfigFile {
     path: PathBuf,
     /// What was typed on the command line.
     typed: Vec<Given>,
     lines: Lines,
+    /// See [`ConfigFile::find_cameras`]; found once, because which node a name in `/dev` leads to may change.
+    cameras: Vec<Listed>,
 }
 
 /// A camera of the file or of the command line.
@@ -60,22 +61,20 @@ impl ConfigFile {
             line,
             reason,
         };
-        let file = ConfigFile {
+        let mut file = ConfigFile {
             path: path.to_owned(),
             typed,
             lines: Lines::parse(text).map_err(refused)?,
+            cameras: Vec::new(),
         };
-        file.cameras(&file.args()).map_err(refused)?;
+        file.cameras = file.find_cameras(&file.args()).map_err(refused)?;
         Ok(file)
     }
 
     /// What the file and the command line say together.
     pub fn config(&self) -> Config {
         let args = self.args();
-        let Ok(cameras) = self.cameras(&args) else {
-            unreachable!("they were found good");
-        };
-        let listed = cameras.iter().map(|listed| {
+        let listed = self.cameras.iter().map(|listed| {
             let own = listed.args.as_ref();
             (&listed.camera, own.unwrap_or(&args))
         });
@@ -89,33 +88,26 @@ impl ConfigFile {
     }
 
     /// The cameras that are listed; none where there is a single one, or all are searched.
-    fn cameras(&self, args: &Args) -> Result<Vec<Listed>, WrongLine> {
-        let is_camera = |line: &&Line| line.option.name == "--camera";
-        let numbers = self.lines.top.iter().filter(is_camera);
-        let mut numbers: Vec<_> = numbers.map(|line| Some(line.number)).collect();
-        let in_file = numbers.len();
-        numbers.resize(args.camera.len(), None);
-        let named = numbers.into_iter().zip(&args.camera);
-        let mut cameras: Vec<_> = named
-            .map(|(number, camera)| Listed {
-                number,
-                camera: camera.clone(),
-                args: None,
-            })
-            .collect();
+    fn find_cameras(&self, args: &Args) -> Result<Vec<Listed>, WrongLine> {
+        let lines = self.lines.top.iter();
+        let lines = lines.filter(|line| line.option.name == "--camera");
+        let mut numbers = lines.map(|line| line.number);
+        let named = args.camera.iter().map(|camera| Listed {
+            number: numbers.next(),
+            camera: camera.clone(),
+            args: None,
+        });
         // What is typed must not take the addresses without a name from the file's first camera.
-        let typed = cameras.split_off(in_file);
+        let (mut cameras, typed): (Vec<_>, Vec<_>) = named.partition(|one| one.number.is_some());
         for section in &self.lines.sections {
             cameras.push(self.camera(section)?);
         }
         cameras.extend(typed);
         self.judge_source(args, &cameras)?;
-        for (index, one) in cameras.iter().enumerate() {
-            for before in &cameras[..index] {
-                let number = one.number.max(before.number).unwrap_or(1);
-                let clash = listed::clash(&before.camera, &one.camera);
-                clash.map_or(Ok(()), |clash| Err((number, clash)))?;
-            }
+        let all: Vec<_> = cameras.iter().map(|listed| &listed.camera).collect();
+        if let Some((before, one, clash)) = listed::first_clash(&all) {
+            let number = cameras[one].number.max(cameras[before].number);
+            return Err((number.unwrap_or(1), clash));
         }
         Ok(cameras)
     }
@@ -165,32 +157,25 @@ impl ConfigFile {
     /// Names of the options that `other` gives differently, in alphabetical order: first those before the
     /// sections, then as `[NAME] --option` those of each section. Of a section that only one has, `[NAME]`.
     pub fn differences(&self, other: &ConfigFile) -> Vec<String> {
-        let mut found = self.differing(&self.lines.top, other, &other.lines.top);
-        let section = |file: &ConfigFile, name: &str| {
-            let mut sections = file.lines.sections.iter();
-            let section = sections.find(|section| section.name.as_str() == name);
-            section.map(|section| section.lines.clone())
-        };
-        let sections = self.lines.sections.iter().chain(&other.lines.sections);
+        let (own, others) = (&self.lines, &other.lines);
+        let mut found = self.differing(&own.top, other, &others.top);
+        let sections = own.sections.iter().chain(&others.sections);
         let names: BTreeSet<&str> = sections.map(|section| section.name.as_str()).collect();
         for name in names {
-            match (section(self, name), section(other, name)) {
+            match (own.section(name), others.section(name)) {
                 (Some(own), Some(others)) => {
-                    let options = self.differing(&own, other, &others);
+                    let options = self.differing(&own.lines, other, &others.lines);
                     found.extend(options.iter().map(|option| format!("[{name}] {option}")));
                 }
                 _ => found.push(format!("[{name}]")),
             }
         }
-        let order = |file: &ConfigFile, other: &ConfigFile| -> Vec<String> {
-            let is_in_both = |name: &String| section(other, name).is_some();
-            let sections = file.lines.sections.iter();
-            sections
-                .map(|section| section.name.to_string())
-                .filter(is_in_both)
-                .collect()
+        let order = |lines: &Lines, other: &Lines| -> Vec<String> {
+            let names = lines.sections.iter().map(|section| section.name.as_str());
+            let in_both = names.filter(|name| other.section(name).is_some());
+            in_both.map(str::to_owned).collect()
         };
-        if order(self, other) != order(other, self) {
+        if order(own, others) != order(others, own) {
             found.push("the order of the sections".to_owned());
         }
         found

@@ -46,14 +46,20 @@ pub fn check(source: Option<&Device>, cameras: &[ListedCamera]) -> Result<(), St
     if let (Some(source), Some(_)) = (source, cameras.first()) {
         return Err(no_source_beside(source).to_owned());
     }
-    for (index, camera) in cameras.iter().enumerate() {
-        for before in &cameras[..index] {
-            if let Some(clash) = clash(before, camera) {
-                return Err(format!("--camera: {clash}"));
-            }
-        }
+    match first_clash(&cameras.iter().collect::<Vec<_>>()) {
+        Some((_, _, clash)) => Err(format!("--camera: {clash}")),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// The first two of `cameras` that cannot both be served, by their indices, and why.
+pub fn first_clash(cameras: &[&ListedCamera]) -> Option<(usize, usize, String)> {
+    let pairs = (0..cameras.len()).flat_map(|one| (0..one).map(move |before| (before, one)));
+    let mut clashes = pairs.filter_map(|(before, one)| {
+        let clash = clash(cameras[before], cameras[one])?;
+        Some((before, one, clash))
+    });
+    clashes.next()
 }
 
 /// Why `--source` cannot stand beside cameras that are listed.
@@ -69,7 +75,7 @@ pub fn no_source_beside(source: &Device) -> &'static str {
 }
 
 /// Why `one` and `other` cannot both be served.
-pub fn clash(one: &ListedCamera, other: &ListedCamera) -> Option<String> {
+fn clash(one: &ListedCamera, other: &ListedCamera) -> Option<String> {
     let (name, others) = (one.name.as_str(), other.name.as_str());
     if name.eq_ignore_ascii_case(others) {
         return Some(match name == others {
@@ -79,7 +85,7 @@ pub fn clash(one: &ListedCamera, other: &ListedCamera) -> Option<String> {
             ),
         });
     }
-    let reason = clash::clash(&one.device, &other.device)?;
+    let reason = clash::of_sources(&one.device, &other.device)?;
     Some(format!("`{name}` and `{others}` {reason}"))
 }
 

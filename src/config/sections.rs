@@ -28,7 +28,6 @@ const OF_CAMERA: [&str; 15] = [
 ];
 
 /// What a file says, in its order.
-#[derive(Clone)]
 pub struct Lines {
     /// For the server, and for every camera that does not say otherwise.
     pub top: Vec<Line>,
@@ -37,7 +36,6 @@ pub struct Lines {
 }
 
 /// `[NAME]` and the lines below it.
-#[derive(Clone)]
 pub struct Section {
     /// The line of its head, from 1.
     pub number: usize,
@@ -48,7 +46,6 @@ pub struct Section {
 }
 
 /// One option of the file.
-#[derive(Clone)]
 pub struct Line {
     /// From 1.
     pub number: usize,
@@ -88,6 +85,12 @@ impl Lines {
             }
         }
         Ok(Lines { top, sections })
+    }
+
+    /// The section of that name.
+    pub fn section(&self, name: &str) -> Option<&Section> {
+        let mut sections = self.sections.iter();
+        sections.find(|section| section.name.as_str() == name)
     }
 }
 
