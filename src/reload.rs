@@ -51,10 +51,6 @@ pub fn read_again(started: Option<&ConfigFile>, cameras: &Cameras) {
 /// What `config` says of the quality of `camera`; `None` when it knows no such camera.
 fn quality(config: &CamerasConfig, camera: &Camera) -> Option<i32> {
     let mut listed = config.listed.iter();
-    let own = match camera.address() {
-        Some(name) => listed.find(|own| own.is_addressed && own.name.as_str() == name),
-        None => listed.find(|own| !own.is_addressed),
-    };
-    let found = config.found.as_ref();
-    own.or(found).map(|own| own.quality)
+    let own = listed.find(|own| own.address() == camera.address());
+    own.or(config.found.as_ref()).map(|own| own.quality)
 }

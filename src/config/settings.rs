@@ -201,6 +201,11 @@ impl CameraConfig {
         self
     }
 
+    /// Its name, where it has addresses below it.
+    pub fn address(&self) -> Option<&str> {
+        Some(self.name.as_str()).filter(|_| self.is_addressed)
+    }
+
     /// True when JPEGs of the source may go out as they came.
     pub fn passes_through(&self) -> bool {
         self.is_plain() && self.encode == EncodeMode::Auto

@@ -116,7 +116,7 @@ impl Camera {
 
     /// Its name, where it has addresses below it.
     pub fn address(&self) -> Option<&str> {
-        Some(self.config.name.as_str()).filter(|_| self.config.is_addressed)
+        self.config.address()
     }
 
     /// The status as it stands, to read or to write; let go of it at once.
