@@ -43,8 +43,6 @@ pub struct Camera {
     status: Mutex<Status>,
     /// Where it is plugged in, if it is one of those that were found and has a node.
     pub place: Option<Place>,
-    /// What stood in for it was called so: who watches that watches this one.
-    pub stand_in: Option<String>,
     /// Last sequence given out.
     sequence: Arc<AtomicU64>,
     /// JPEG quality of what is encoded from now on.
@@ -87,7 +85,6 @@ impl Camera {
                 facts,
             }),
             place: None,
-            stand_in: None,
             sequence: Arc::default(),
             freeze: Mutex::default(),
             controls: Mutex::default(),
@@ -109,9 +106,13 @@ impl Camera {
         Camera {
             slot: Arc::clone(&stand_in.slot),
             sequence: Arc::clone(&stand_in.sequence),
-            stand_in: stand_in.address().map(str::to_owned),
             ..self
         }
+    }
+
+    /// True for this camera, and for one of which either stands in for the other.
+    pub fn has_slot_of(&self, other: &Camera) -> bool {
+        Arc::ptr_eq(&self.slot, &other.slot)
     }
 
     /// Its name, where it has addresses below it.

@@ -4,7 +4,10 @@
 //! thread that panics leaves nothing behind. Knows nothing of HTTP.
 
 use crate::{
-    feed::stats::{Counter, Rate},
+    feed::{
+        camera::Camera,
+        stats::{Counter, Rate},
+    },
     system::log_limit::LogLimiter,
 };
 use log::{info, warn};
@@ -72,9 +75,8 @@ pub struct Viewer {
     pub id: u64,
     /// Its address.
     pub peer: String,
-    /// The names of the cameras it watches; none for one without addresses of its own. Held for the time
-    /// of a copy.
-    cameras: Mutex<Vec<String>>,
+    /// What it watches; held for the time of a copy.
+    cameras: Mutex<Vec<Arc<Camera>>>,
     /// When it was admitted.
     pub since: Instant,
     /// Parts a second, repeats not counted.
@@ -113,25 +115,27 @@ impl LeaveReason {
 }
 
 impl Viewer {
-    /// True for a viewer of the camera with addresses below `address`, or of one without.
-    pub fn watches(&self, address: Option<&str>) -> bool {
-        match address {
-            Some(name) => self.cameras.lock().iter().any(|watched| watched == name),
-            None => self.cameras.lock().is_empty(),
-        }
+    /// True for a viewer of `camera`, or of what stood in for it: they have one slot.
+    pub fn watches(&self, camera: &Camera) -> bool {
+        let cameras = self.cameras.lock();
+        cameras.iter().any(|watched| watched.has_slot_of(camera))
     }
 
     /// In the log, behind its address.
     fn words(&self) -> String {
         let cameras = self.cameras();
-        match cameras.is_empty() {
+        let names: Vec<_> = cameras
+            .iter()
+            .filter_map(|camera| camera.address())
+            .collect();
+        match names.is_empty() {
             true => String::new(),
-            false => format!(" camera={}", cameras.join(",")),
+            false => format!(" camera={}", names.join(",")),
         }
     }
 
-    /// The names of the cameras it watches; none for one without addresses of its own.
-    pub fn cameras(&self) -> Vec<String> {
+    /// What it watches, as it was when that began.
+    pub fn cameras(&self) -> Vec<Arc<Camera>> {
         self.cameras.lock().clone()
     }
 
@@ -160,7 +164,7 @@ impl Viewers {
         self: &Arc<Viewers>,
         id: u64,
         peer: String,
-        cameras: Vec<String>,
+        cameras: Vec<Arc<Camera>>,
     ) -> Option<Admission> {
         let viewer = Arc::new(Viewer {
             id,
@@ -270,9 +274,9 @@ impl Admission {
         self.viewer.bytes.add(bytes as u64);
     }
 
-    /// From now on it watches the camera of this name, too.
-    pub fn also_watches(&self, name: &str) {
-        self.viewer.cameras.lock().push(name.to_owned());
+    /// From now on it watches `camera`, too.
+    pub fn also_watches(&self, camera: Arc<Camera>) {
+        self.viewer.cameras.lock().push(camera);
     }
 
     /// Gives the place back and says why.
@@ -320,15 +324,16 @@ impl Drop for Admission {
 mod tests {
     use super::*;
 
+    fn admitted(viewers: &Arc<Viewers>, id: u64) -> Admission {
+        let admission = viewers.admit(id, "peer".to_owned(), Vec::new());
+        admission.expect("a place")
+    }
+
     #[test]
     fn one_more_than_the_limit_is_not_admitted_until_one_leaves() {
         let viewers = Viewers::new(2);
-        let first = viewers
-            .admit(1, "a".to_owned(), Vec::new())
-            .expect("a place");
-        let _second = viewers
-            .admit(2, "b".to_owned(), Vec::new())
-            .expect("a place");
+        let first = admitted(&viewers, 1);
+        let _second = admitted(&viewers, 2);
         assert!(viewers.admit(3, "c".to_owned(), Vec::new()).is_none());
         first.leave(LeaveReason::Ending);
         assert!(viewers.admit(4, "d".to_owned(), Vec::new()).is_some());
@@ -337,9 +342,7 @@ mod tests {
     #[test]
     fn a_part_is_counted_for_its_viewer_and_for_all() {
         let viewers = Viewers::new(1);
-        let admission = viewers
-            .admit(1, "a".to_owned(), Vec::new())
-            .expect("a place");
+        let admission = admitted(&viewers, 1);
         admission.note_frame(100, 2, Instant::now());
         admission.note_repeat(100);
         let viewer = &admission.viewer;
@@ -359,12 +362,8 @@ mod tests {
     #[test]
     fn what_a_viewer_that_left_was_sent_stays_counted() {
         let viewers = Viewers::new(2);
-        let first = viewers
-            .admit(1, "a".to_owned(), Vec::new())
-            .expect("a place");
-        let second = viewers
-            .admit(2, "b".to_owned(), Vec::new())
-            .expect("a place");
+        let first = admitted(&viewers, 1);
+        let second = admitted(&viewers, 2);
         let now = Instant::now();
         first.note_frame(100, 2, now);
         second.note_frame(100, 0, now);
@@ -388,9 +387,7 @@ mod tests {
     #[test]
     fn waiting_for_the_last_viewer_ends_when_it_leaves() {
         let viewers = Viewers::new(1);
-        let admission = viewers
-            .admit(1, "a".to_owned(), Vec::new())
-            .expect("a place");
+        let admission = admitted(&viewers, 1);
         let leaver = std::thread::spawn(move || admission.leave(LeaveReason::Ending));
         viewers.wait_gone(Duration::from_secs(60));
         assert!(viewers.viewers().is_empty());

@@ -9,7 +9,7 @@ use crate::{
     },
     http::{app::App, response::Response, scope::Scope},
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -64,22 +64,21 @@ fn line_of(camera: &Camera) -> (bool, String) {
     (health.is_well(), line)
 }
 
-/// The names of the cameras that `viewer` watches; that of `first` for what stood in for it.
-fn names_of(viewer: &Viewer, first: &Camera) -> Vec<String> {
-    let names = viewer.cameras().into_iter();
-    let now = |name: String| match first.address() {
-        Some(own) if first.stand_in.as_ref() == Some(&name) => own.to_owned(),
-        _ => name,
+/// The names by which what `viewer` watches has addresses among `cameras` now.
+fn names_of(viewer: &Viewer, cameras: &[Arc<Camera>]) -> Vec<String> {
+    let watched = viewer.cameras().into_iter();
+    let now = |watched: Arc<Camera>| {
+        let camera = cameras.iter().find(|one| one.has_slot_of(&watched))?;
+        camera.address().map(str::to_owned)
     };
-    names.map(now).collect()
+    watched.filter_map(now).collect()
 }
 
 /// All numbers; null is unknown.
 fn describe(app: &App, scope: &Scope) -> Value {
     let now = Instant::now();
     let connections = &app.connections;
-    let viewers = app.viewers.viewers();
-    let first = app.cameras.first();
+    let (all, viewers) = (app.cameras.all(), app.viewers.viewers());
     let addresses = app
         .addresses
         .get(now, || app.listening.addresses_elsewhere());
@@ -109,7 +108,7 @@ fn describe(app: &App, scope: &Scope) -> Value {
             "id": viewer.id,
             "peer": viewer.peer,
             // By the names of their addresses; empty for a camera without.
-            "cameras": names_of(viewer, &first),
+            "cameras": names_of(viewer, &all),
             "since_s": rounded(viewer.since.elapsed().as_secs_f64()),
             "fps": rounded(viewer.fps()),
             "sent": viewer.sent.get(),
@@ -117,7 +116,7 @@ fn describe(app: &App, scope: &Scope) -> Value {
             "bytes": viewer.bytes.get(),
         })).collect::<Vec<_>>(),
     });
-    let own = describe_camera(&scope.camera, &viewers, now);
+    merge(&mut state, describe_camera(&scope.camera, &viewers, now));
     // Of all viewers together, whichever camera they watch.
     let totals = json!({
         "max_viewers": app.viewers.max_viewers(),
@@ -125,25 +124,16 @@ fn describe(app: &App, scope: &Scope) -> Value {
         // Viewers that took no byte for too long and were let go.
         "evicted": app.viewers.evicted.get(),
     });
-    for (key, value) in own {
-        state[key] = value;
-    }
-    for (key, value) in totals.as_object().into_iter().flatten() {
-        state["stream"][key] = value.clone();
-    }
+    merge(&mut state["stream"], totals);
     if !scope.is_named {
-        let all = app.cameras.all();
         let each = all.iter().map(|camera| {
             let mut own = describe_camera(camera, &viewers, now);
             // As `/healthz` says it.
-            own.push(("health", line_of(camera).1.into()));
-            own.push(("now", clock(camera).as_secs_f64().into()));
-            own.into_iter()
-                .map(|(key, value)| (key.to_owned(), value))
-                .collect::<Map<_, _>>()
-                .into()
+            own["health"] = line_of(camera).1.into();
+            own["now"] = clock(camera).as_secs_f64().into();
+            own
         });
-        state["cameras"] = Value::Array(each.collect());
+        state["cameras"] = each.collect();
     }
     let health = app.health.get();
     if health.is_known() {
@@ -159,11 +149,7 @@ fn describe(app: &App, scope: &Scope) -> Value {
 }
 
 /// The numbers of one camera.
-fn describe_camera(
-    camera: &Camera,
-    viewers: &[Arc<Viewer>],
-    now: Instant,
-) -> Vec<(&'static str, Value)> {
+fn describe_camera(camera: &Camera, viewers: &[Arc<Viewer>], now: Instant) -> Value {
     let stats = &camera.stats;
     let observation = camera.observe(now);
     let (healthy, age) = (observation.health().is_well(), observation.age());
@@ -180,77 +166,72 @@ fn describe_camera(
     };
     // Of the picture as it is served.
     let size = facts.size.map(|size| camera.config.turn.of(size));
-    let watching = viewers.iter().filter(|viewer| {
-        let stand_in = camera.stand_in.as_deref();
-        viewer.watches(camera.address()) || stand_in.is_some() && viewer.watches(stand_in)
-    });
-    vec![
-        ("name", camera.config.name.as_str().into()),
-        (
-            "camera",
-            json!({
-                "state": status.state.name(),
-                // As `/healthz` says it.
-                "healthy": healthy,
-                "since_s": rounded(time_in_state.as_secs_f64()),
-                "source": facts.source,
-                // Of a camera module: its sensor, such as imx708.
-                "sensor": facts.sensor,
-                // The node's name that does not change with its number.
-                "stable": facts.stable.map(|name| name.display().to_string()),
-                "backend": facts.backend,
-                "format": facts.format,
-                // Of raw pixels, where it is known: full or limited.
-                "range": facts.range.map(ColorRange::name),
-                "width": size.map_or(0, |size| size.width),
-                "height": size.map_or(0, |size| size.height),
-                "fps": rounded(fps),
-                "captured": stats.captured.get(),
-                "skipped": stats.skipped.get(),
-                "dropped": stats.dropped.get(),
-                // Whole for all that they came with a wrong length or behind other bytes.
-                "repaired": stats.repaired.get(),
-                "reopened": stats.reopened.get(),
-                "reason": status.reason,
-                // It is not there; false for one that is there and gives no picture, or whose server does
-                // not answer.
-                "gone": is_gone,
-                // The very same picture comes again and again.
-                "frozen": camera.is_frozen(),
-                // The test pattern stands in for a camera that was not found.
-                "fallback": facts.is_fallback,
-                // Why a camera that is there is not shown instead, with what to do.
-                "hint": facts.hint,
-                // What the camera was asked for; null leaves it to the camera.
-                "asked": {
-                    "format": facts.asked.format,
-                    "width": facts.asked.size.map(|size| size.width),
-                    "height": facts.asked.size.map(|size| size.height),
-                    "fps": facts.asked.fps,
-                },
-            }),
-        ),
-        (
-            "encoder",
-            json!({
-                "workers": camera.config.workers,
-                "quality": camera.quality(),
-                "pass_through": facts.pass_through,
-                "encoded": stats.encoded.get(),
-                "late": stats.late.get(),
-                "encode_ms": rounded(stats.encode_time.millis()),
-            }),
-        ),
-        (
-            "stream",
-            json!({
-                "viewers": watching.count(),
-                "sequence": camera.slot.latest().map_or(0, |frame| frame.sequence()),
-                // Of the newest picture, watched or not.
-                "age_ms": age.map(|age| rounded(age.as_secs_f64() * 1e3)),
-            }),
-        ),
-    ]
+    let watching = viewers.iter().filter(|viewer| viewer.watches(camera));
+    json!({
+        "name": camera.config.name.as_str(),
+        "camera": {
+            "state": status.state.name(),
+            // As `/healthz` says it.
+            "healthy": healthy,
+            "since_s": rounded(time_in_state.as_secs_f64()),
+            "source": facts.source,
+            // Of a camera module: its sensor, such as imx708.
+            "sensor": facts.sensor,
+            // The node's name that does not change with its number.
+            "stable": facts.stable.map(|name| name.display().to_string()),
+            "backend": facts.backend,
+            "format": facts.format,
+            // Of raw pixels, where it is known: full or limited.
+            "range": facts.range.map(ColorRange::name),
+            "width": size.map_or(0, |size| size.width),
+            "height": size.map_or(0, |size| size.height),
+            "fps": rounded(fps),
+            "captured": stats.captured.get(),
+            "skipped": stats.skipped.get(),
+            "dropped": stats.dropped.get(),
+            // Whole for all that they came with a wrong length or behind other bytes.
+            "repaired": stats.repaired.get(),
+            "reopened": stats.reopened.get(),
+            "reason": status.reason,
+            // It is not there; false for one that is there and gives no picture, or whose server does
+            // not answer.
+            "gone": is_gone,
+            // The very same picture comes again and again.
+            "frozen": camera.is_frozen(),
+            // The test pattern stands in for a camera that was not found.
+            "fallback": facts.is_fallback,
+            // Why a camera that is there is not shown instead, with what to do.
+            "hint": facts.hint,
+            // What the camera was asked for; null leaves it to the camera.
+            "asked": {
+                "format": facts.asked.format,
+                "width": facts.asked.size.map(|size| size.width),
+                "height": facts.asked.size.map(|size| size.height),
+                "fps": facts.asked.fps,
+            },
+        },
+        "encoder": {
+            "workers": camera.config.workers,
+            "quality": camera.quality(),
+            "pass_through": facts.pass_through,
+            "encoded": stats.encoded.get(),
+            "late": stats.late.get(),
+            "encode_ms": rounded(stats.encode_time.millis()),
+        },
+        "stream": {
+            "viewers": watching.count(),
+            "sequence": camera.slot.latest().map_or(0, |frame| frame.sequence()),
+            // Of the newest picture, watched or not.
+            "age_ms": age.map(|age| rounded(age.as_secs_f64() * 1e3)),
+        },
+    })
+}
+
+/// Adds the keys of `other`, an object as `one` is.
+fn merge(one: &mut Value, other: Value) {
+    if let (Value::Object(one), Value::Object(other)) = (one, other) {
+        one.extend(other);
+    }
 }
 
 /// What the newest picture's clock shows now.

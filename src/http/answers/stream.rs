@@ -56,10 +56,9 @@ pub struct Stream {
 ///
 /// As [`Viewing::admit`].
 pub fn answer(request: &Request, app: &App, camera: &Arc<Camera>) -> Result<Stream, Response> {
-    let watched = camera.address().map(str::to_owned).into_iter().collect();
     Ok(Stream {
         camera: Arc::clone(camera),
-        viewing: Viewing::admit(request, app, watched)?,
+        viewing: Viewing::admit(request, app, vec![Arc::clone(camera)])?,
     })
 }
 

@@ -55,10 +55,9 @@ pub fn answer(request: &Request, app: &App) -> Result<Streams, Response> {
         Some(names) => Some(chosen(&names, &app.cameras)?),
         None => None,
     };
-    let all = app.cameras.all();
-    let watched = chosen.as_deref().unwrap_or(&all).iter();
-    let watched = watched.filter_map(|camera| camera.address().map(str::to_owned));
-    let viewing = Viewing::admit(request, app, watched.collect())?;
+    let watched = chosen.clone();
+    let watched = watched.unwrap_or_else(|| app.cameras.all().to_vec());
+    let viewing = Viewing::admit(request, app, watched)?;
     Ok(Streams { chosen, viewing })
 }
 
@@ -232,7 +231,7 @@ impl<'a> Rotation<'a> {
         }
         self.changes = self.cameras.changes(self.is_of_all);
         for camera in &*self.cameras.all() {
-            let own = |channel: &&mut Channel| Arc::ptr_eq(&channel.camera.slot, &camera.slot);
+            let own = |channel: &&mut Channel| channel.camera.has_slot_of(camera);
             if let Some(channel) = self.channels.iter_mut().find(own) {
                 channel.follow(camera);
                 continue;
@@ -240,9 +239,7 @@ impl<'a> Rotation<'a> {
             if !self.is_of_all {
                 continue;
             }
-            if let Some(name) = camera.address() {
-                admission.also_watches(name);
-            }
+            admission.also_watches(Arc::clone(camera));
             let channel = Channel::new(Arc::clone(camera), self.pace.clone());
             self.channels.push(channel);
         }

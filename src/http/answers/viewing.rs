@@ -3,6 +3,7 @@
 
 use crate::{
     feed::{
+        camera::Camera,
         frame::Frame,
         multipart,
         slot::Slot,
@@ -50,7 +51,11 @@ impl Viewing {
     /// # Errors
     ///
     /// The response that says so; also the head alone, where a HEAD asks for it.
-    pub fn admit(request: &Request, app: &App, watched: Vec<String>) -> Result<Viewing, Response> {
+    pub fn admit(
+        request: &Request,
+        app: &App,
+        watched: Vec<Arc<Camera>>,
+    ) -> Result<Viewing, Response> {
         let asked = &request.target.query;
         let rates = "are 0.1 to 120 frames a second";
         let fps = asked.number("fps", |fps| FPS.contains(fps), rates);

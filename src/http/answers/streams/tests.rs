@@ -178,7 +178,7 @@ fn names_that_are_none_are_refused() {
 fn a_camera_that_is_added_joins() {
     let cameras = cameras(&["a"]);
     let viewers = crate::feed::viewers::Viewers::new(1);
-    let admission = viewers.admit(1, "peer".to_owned(), vec!["a".to_owned()]);
+    let admission = viewers.admit(1, "peer".to_owned(), cameras.all().to_vec());
     let admission = admission.expect("a place");
     let mut rotation = Rotation::new(&cameras, None, None);
     let waiter = cameras.waiter();
@@ -189,8 +189,10 @@ fn a_camera_that_is_added_joins() {
         assert_eq!(news, Some(News::Joined));
     });
     rotation.join(&admission);
-    assert_eq!(admission.viewer.cameras(), ["a", "b"]);
-    assert!(admission.viewer.watches(Some("b")));
+    let watched = admission.viewer.cameras();
+    let names = watched.iter().map(|camera| camera.config.name.as_str());
+    assert_eq!(names.collect::<Vec<_>>(), ["a", "b"]);
+    assert!(admission.viewer.watches(&cameras.all()[1]));
     std::thread::scope(|scope| {
         scope.spawn(|| publish(&cameras, 1));
         let news = waiter.wait_until(far, || rotation.look());
@@ -204,7 +206,7 @@ fn a_camera_that_is_added_joins() {
 fn what_takes_the_place_of_a_stand_in_is_named_to_those_who_watch_that() {
     let cameras = cameras(&["test"]);
     let viewers = crate::feed::viewers::Viewers::new(2);
-    let admission = viewers.admit(1, "peer".to_owned(), vec!["test".to_owned()]);
+    let admission = viewers.admit(1, "peer".to_owned(), cameras.all().to_vec());
     let admission = admission.expect("a place");
     let stand_in = cameras.first();
     for chosen in [None, Some(vec![Arc::clone(&stand_in)])] {
@@ -216,6 +218,7 @@ fn what_takes_the_place_of_a_stand_in_is_named_to_those_who_watch_that() {
         assert_eq!(rotation.channels.len(), 1);
         assert_eq!(rotation.channels[0].head, "X-Camera: c920\r\n");
         assert_eq!(rotation.look(), None);
+        assert!(admission.viewer.watches(&cameras.first()));
     }
 }
 
