@@ -68,7 +68,8 @@ impl Watchdog {
     fn run(self, is_full: &dyn Fn() -> bool) {
         let period = systemd::watchdog_period().map_or(PERIOD, |period| PERIOD.min(period / 3));
         let timeout = PROBE_TIMEOUT.min(period);
-        let mut liveness = Liveness::default();
+        // Of each camera, in their order.
+        let mut liveness: Vec<CameraLiveness> = Vec::new();
         let mut is_ready = false;
         let mut last_status = String::new();
         // Questions in a row without an answer.
@@ -95,8 +96,12 @@ impl Watchdog {
                     }
                 }
             }
-            let all = self.cameras.all();
-            let alive = liveness.of(&all, Instant::now());
+            let (all, now) = (self.cameras.all(), Instant::now());
+            liveness.resize_with(all.len(), || CameraLiveness::new(now));
+            let each = liveness.iter_mut().zip(&*all);
+            let alive: Vec<_> = each
+                .map(|(one, camera)| one.is_alive(camera, now))
+                .collect();
             if unanswered == 0 && alive.contains(&true) {
                 systemd::tell_alive();
             }
@@ -167,19 +172,6 @@ fn words_of(camera: &Camera, is_alive: bool) -> String {
         // The reason names the source.
         State::Offline => format!("offline: {}", reason.unwrap_or_default()),
         State::Idle => format!("{source}: idle, released until somebody watches"),
-    }
-}
-
-/// Whether the threads of each camera do their work, as last seen; in the order of the cameras.
-#[derive(Default)]
-struct Liveness(Vec<CameraLiveness>);
-
-impl Liveness {
-    fn of(&mut self, all: &[Arc<Camera>], now: Instant) -> Vec<bool> {
-        self.0.resize_with(all.len(), || CameraLiveness::new(now));
-        let each = self.0.iter_mut().zip(all);
-        each.map(|(one, camera)| one.is_alive(camera, now))
-            .collect()
     }
 }
 

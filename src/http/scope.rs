@@ -38,37 +38,26 @@ impl Scope {
         }
         let path = rest.map(|name| format!("/{}", name.to_ascii_lowercase()));
         let path: String = path.collect();
-        let action = target.query.action().filter(|_| path.is_empty());
         let is_named = named.is_some();
-        if let (Some(camera), None) = (&named, &action) {
-            if path.is_empty() && !target.path.ends_with('/') {
-                return Err(page_of(camera, target));
-            }
-        }
+        let scope = |camera, path| Scope {
+            camera,
+            is_named,
+            path,
+        };
         let camera = named.unwrap_or_else(|| cameras.first());
-        let Some(action) = action else {
-            let path = if path.is_empty() {
-                "/".to_owned()
-            } else {
-                path
+        let Some(action) = target.query.action().filter(|_| path.is_empty()) else {
+            return match path.as_str() {
+                "" if is_named && !target.path.ends_with('/') => Err(page_of(&camera, target)),
+                "" => Ok(scope(camera, "/".to_owned())),
+                _ => Ok(scope(camera, path)),
             };
-            return Ok(Scope {
-                camera,
-                is_named,
-                path,
-            });
         };
         let all = match is_named {
-            true => Arc::from([Arc::clone(&camera)]),
+            true => Arc::from([camera]),
             false => cameras.all(),
         };
-        acted(&action, &all)
-            .map(|(camera, path)| Scope {
-                camera,
-                is_named,
-                path,
-            })
-            .ok_or_else(|| Response::text(404, wrong("action", &action, &actions(all.len()))))
+        let found = acted(&action, &all).map(|(camera, path)| scope(camera, path));
+        found.ok_or_else(|| Response::text(404, wrong("action", &action, &actions(all.len()))))
     }
 
     /// The address in `target` as it was written, without the camera's name where just that stands before it.
