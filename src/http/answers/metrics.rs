@@ -6,21 +6,15 @@
 //! not here. The names are a promise: `scripts/` holds a dashboard and alerts that use them.
 
 use crate::{
-    feed::{
-        camera::{Camera, State},
-        health::Observation,
-    },
+    feed::camera::{Camera, State},
     http::{
-        answers::prometheus_text::{CONTENT_TYPE, Exposition, Labels},
+        answers::prometheus_text::{CONTENT_TYPE, Exposition},
         app::App,
         response::Response,
     },
     system::process_stats,
 };
-use std::{
-    fmt::Display,
-    time::{Instant, SystemTime, UNIX_EPOCH},
-};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Every name, and what it says.
 const HELP: &str = "\
@@ -71,7 +65,14 @@ process_start_time_seconds When the process was started, Unix time.
 pub fn answer(app: &App) -> Response {
     let mut text = Exposition::new(HELP);
     describe_program(&mut text, app);
-    describe_cameras(&mut text, app);
+    let cameras = app.cameras.all();
+    for camera in &*cameras {
+        // Where there are several, its name tells its samples from those of the others.
+        let label = ("camera", camera.config.name.as_str());
+        text.label_all(Some(label).filter(|_| cameras.len() > 1));
+        describe_camera(&mut text, camera);
+    }
+    text.label_all(None);
     describe_clients(&mut text, app);
     describe_machine(&mut text, app);
     describe_process(&mut text);
@@ -79,11 +80,9 @@ pub fn answer(app: &App) -> Response {
 }
 
 fn describe_program(text: &mut Exposition, app: &App) {
-    let labels = Labels::default().with("version", env!("CARGO_PKG_VERSION"));
-    text.put_info(
-        "camfeed_build_info",
-        labels.with("name", app.cameras.name.as_str()),
-    );
+    let (version, name) = (env!("CARGO_PKG_VERSION"), app.cameras.name.as_str());
+    let labels = [("version", version), ("name", name)];
+    text.put_info("camfeed_build_info", &labels);
     // By the clock as it stands: a Raspberry Pi learns the time some while after it has started.
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let start = now
@@ -92,110 +91,43 @@ fn describe_program(text: &mut Exposition, app: &App) {
     text.put("camfeed_start_time_seconds", start.as_secs_f64().round());
 }
 
-/// A camera and what is known of it.
-struct Observed<'a> {
-    camera: &'a Camera,
-    observation: Observation,
-    /// With its name, where there are several.
-    labels: Labels,
-}
-
-/// The cameras' series, each under one name with a sample for each camera.
-fn describe_cameras(text: &mut Exposition, app: &App) {
-    let all = app.cameras.all();
-    let named = |camera: &Camera| match all.len() {
-        1 => Labels::default(),
-        _ => Labels::default().with("camera", camera.config.name.as_str()),
-    };
-    let now = Instant::now();
-    let observed = all.iter().map(|camera| Observed {
-        camera,
-        observation: camera.observe(now),
-        labels: named(camera),
-    });
-    let observed: Vec<_> = observed.collect();
-    put_each(text, "camfeed_camera_up", &observed, |one| {
-        let status = &one.observation.status;
-        let is_up = status.state == State::Online && !status.facts.is_fallback;
-        [(one.labels.clone(), f64::from(is_up))]
-    });
-    put_each(text, "camfeed_camera_state", &observed, |one| {
-        let state = one.observation.status.state;
-        State::ALL.map(|each| {
-            let labels = one.labels.clone().with("state", each.name());
-            (labels, f64::from(each == state))
-        })
-    });
-    let mut count = |name, of: fn(&Camera) -> u64| {
-        put_each(text, name, &observed, |one| {
-            [(one.labels.clone(), of(one.camera))]
-        });
-    };
-    count("camfeed_camera_frozen", |camera| {
-        u64::from(camera.is_frozen())
-    });
-    count("camfeed_camera_reopened_total", |camera| {
-        camera.stats.reopened.get()
-    });
-    count("camfeed_frames_captured_total", |camera| {
-        camera.stats.captured.get()
-    });
-    count("camfeed_frames_repaired_total", |camera| {
-        camera.stats.repaired.get()
-    });
-    count("camfeed_frames_encoded_total", |camera| {
-        camera.stats.encoded.get()
-    });
-    put_each(text, "camfeed_frames_dropped_total", &observed, |one| {
-        let stats = &one.camera.stats;
-        [
-            ("skipped", &stats.skipped),
-            ("late", &stats.late),
-            ("broken", &stats.dropped),
-        ]
-        .map(|(reason, count)| (one.labels.clone().with("reason", reason), count.get()))
-    });
-    put_each(text, "camfeed_capture_rate_hertz", &observed, |one| {
-        [(one.labels.clone(), one.observation.measured_fps)]
-    });
-    put_each(text, "camfeed_picture_age_seconds", &observed, |one| {
-        let age = one.observation.age();
-        age.map(|age| (one.labels.clone(), age.as_secs_f64()))
-    });
-    put_each(text, "camfeed_sequence", &observed, |one| {
-        let newest = one.camera.slot.latest();
-        [(
-            one.labels.clone(),
-            newest.map_or(0, |frame| frame.sequence()),
-        )]
-    });
-    let times = observed.iter();
-    let times = times.map(|one| (one.labels.clone(), &one.camera.stats.encode_times));
-    text.put_histograms("camfeed_encode_seconds", times);
-}
-
-fn put_each<'a, V: Display, I: IntoIterator<Item = (Labels, V)>>(
-    text: &mut Exposition,
-    name: &'static str,
-    observed: &'a [Observed],
-    samples: impl FnMut(&'a Observed<'a>) -> I,
-) {
-    text.put_all(name, observed.iter().flat_map(samples));
+fn describe_camera(text: &mut Exposition, camera: &Camera) {
+    let observation = camera.observe(Instant::now());
+    let state = observation.status.state;
+    let is_up = state == State::Online && !observation.status.facts.is_fallback;
+    let states = State::ALL.map(|one| (one.name(), u64::from(one == state)));
+    let age = observation.age().map(|age| age.as_secs_f64());
+    let sequence = camera.slot.latest().map_or(0, |frame| frame.sequence());
+    let stats = &camera.stats;
+    let dropped = [
+        ("skipped", stats.skipped.get()),
+        ("late", stats.late.get()),
+        ("broken", stats.dropped.get()),
+    ];
+    text.put("camfeed_camera_up", u8::from(is_up));
+    text.put_each("camfeed_camera_state", "state", &states);
+    text.put("camfeed_camera_frozen", u8::from(camera.is_frozen()));
+    text.put("camfeed_camera_reopened_total", stats.reopened.get());
+    text.put("camfeed_frames_captured_total", stats.captured.get());
+    text.put("camfeed_frames_repaired_total", stats.repaired.get());
+    text.put("camfeed_frames_encoded_total", stats.encoded.get());
+    text.put_each("camfeed_frames_dropped_total", "reason", &dropped);
+    text.put("camfeed_capture_rate_hertz", observation.measured_fps);
+    text.put_known("camfeed_picture_age_seconds", age);
+    text.put("camfeed_sequence", sequence);
+    text.put_histogram("camfeed_encode_seconds", &stats.encode_times);
 }
 
 fn describe_clients(text: &mut Exposition, app: &App) {
     let (viewers, open) = (&app.viewers, &app.connections);
     let totals = viewers.totals();
-    let stalled = Labels::default().with("reason", "stalled");
+    let evicted = [("stalled", viewers.evicted.get())];
     text.put("camfeed_viewers", viewers.count());
     text.put("camfeed_viewers_max", viewers.max_viewers());
     text.put("camfeed_viewer_frames_sent_total", totals.sent);
     text.put("camfeed_viewer_frames_missed_total", totals.missed);
     text.put("camfeed_viewer_sent_bytes_total", totals.bytes);
-    text.put_all(
-        "camfeed_viewers_evicted_total",
-        [(stalled, viewers.evicted.get())],
-    );
+    text.put_each("camfeed_viewers_evicted_total", "reason", &evicted);
     text.put("camfeed_connections", open.limit.open());
     text.put("camfeed_connections_max", open.limit.max());
     text.put("camfeed_connections_accepted_total", open.accepted());

@@ -2,12 +2,12 @@
 //!
 //! A sample can only be written together with the words that explain it, once for each name, and a
 //! value that is not known is left out with them. Names, labels and help are the program's own
-//! (`&'static str`), so nothing that a client sends can become a label; the values of an info come from
+//! (`&'static str`), so nothing that a client sends can become a label; the values of labels may come from
 //! the user's options and are escaped.
 //! The format: <https://prometheus.io/docs/instrumenting/exposition_formats/>.
 
 use crate::feed::stats::Histogram;
-use std::fmt::{self, Display, Formatter, Write};
+use std::fmt::Display;
 
 /// The media type of what [`Exposition::finish`] gives.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -16,108 +16,139 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 #[derive(Debug)]
 pub struct Exposition {
     help: &'static str,
-    text: String,
+    /// What all samples have that are put now.
+    labels: Vec<String>,
+    families: Vec<Family>,
 }
 
-/// What tells samples of one name apart. Empty for the only one.
-#[derive(Debug, Clone, Default)]
-pub struct Labels(String);
+#[derive(Debug)]
+struct Family {
+    name: &'static str,
+    kind: &'static str,
+    /// Their lines; without any the family is left out.
+    samples: String,
+}
 
 impl Exposition {
     /// An empty text. `help` has a line for each name: the name, a blank and the words that explain it.
     pub fn new(help: &'static str) -> Exposition {
-        let text = String::new();
-        Exposition { help, text }
+        Exposition {
+            help,
+            labels: Vec::new(),
+            families: Vec::new(),
+        }
+    }
+
+    /// From now on samples have `label` before their own; `None` ends that. Samples of one name stand together
+    /// whenever they are put.
+    pub fn label_all(&mut self, label: Option<(&'static str, &str)>) {
+        self.labels = label.into_iter().map(written).collect();
     }
 
     /// A number that only rises, if its name ends in `_total`; else one that rises and falls.
     pub fn put(&mut self, name: &'static str, value: impl Display) {
-        self.put_all(name, [(Labels::default(), value)]);
+        self.put_known(name, Some(value));
     }
 
     /// The same; nothing when it is not known.
     pub fn put_known(&mut self, name: &'static str, value: Option<impl Display>) {
-        self.put_all(name, value.map(|value| (Labels::default(), value)));
+        let family = self.family(name, kind(name));
+        if let Some(value) = value {
+            self.sample(family, "", &[], value);
+        }
     }
 
-    /// Numbers as those of `put`, told apart by their labels; nothing when there is none.
-    pub fn put_all<V: Display>(
+    /// Numbers as those of `put`, one for each value of `label`.
+    pub fn put_each(
         &mut self,
         name: &'static str,
-        samples: impl IntoIterator<Item = (Labels, V)>,
+        label: &'static str,
+        values: &[(&'static str, u64)],
     ) {
-        let mut samples = samples.into_iter().peekable();
-        if samples.peek().is_some() {
-            self.family(name, kind(name));
-        }
-        for (labels, value) in samples {
-            self.line(format_args!("{name}{labels} {value}"));
+        let family = self.family(name, kind(name));
+        for (value, number) in values {
+            self.sample(family, "", &[(label, value)], number);
         }
     }
 
     /// Always 1, with facts in its labels.
-    pub fn put_info(&mut self, name: &'static str, labels: Labels) {
-        self.put_all(name, [(labels, 1)]);
+    pub fn put_info(&mut self, name: &'static str, labels: &[(&'static str, &str)]) {
+        let family = self.family(name, kind(name));
+        self.sample(family, "", labels, 1);
     }
 
-    /// Times in seconds, told apart by their labels.
-    pub fn put_histograms<'a>(
-        &mut self,
-        name: &'static str,
-        samples: impl IntoIterator<Item = (Labels, &'a Histogram)>,
-    ) {
-        self.family(name, "histogram");
-        for (labels, times) in samples {
-            // Read once, so that the count is that of the last bucket.
-            let up_to = times.up_to();
-            let bounds = Histogram::MILLIS.iter();
-            let bounds = bounds.map(|&millis| (f64::from(millis) / 1e3).to_string());
-            let bounds = bounds.chain([String::from("+Inf")]);
-            let count = up_to.last().copied().unwrap_or_default();
-            for (bound, count) in bounds.zip(up_to) {
-                let labels = labels.clone().with("le", &bound);
-                self.line(format_args!("{name}_bucket{labels} {count}"));
-            }
-            self.line(format_args!("{name}_sum{labels} {}", times.seconds()));
-            self.line(format_args!("{name}_count{labels} {count}"));
+    /// Times in seconds.
+    pub fn put_histogram(&mut self, name: &'static str, times: &Histogram) {
+        // Read once, so that the count is that of the last bucket.
+        let up_to = times.up_to();
+        let bounds = Histogram::MILLIS.iter();
+        let bounds = bounds.map(|&millis| (f64::from(millis) / 1e3).to_string());
+        let bounds = bounds.chain([String::from("+Inf")]);
+        let count = up_to.last().copied().unwrap_or_default();
+        let family = self.family(name, "histogram");
+        for (bound, count) in bounds.zip(up_to) {
+            self.sample(family, "_bucket", &[("le", &bound)], count);
         }
+        self.sample(family, "_sum", &[], times.seconds());
+        self.sample(family, "_count", &[], count);
     }
 
     /// The whole text.
     pub fn finish(self) -> String {
-        self.text
-    }
-
-    fn family(&mut self, name: &'static str, kind: &str) {
-        let mut lines = self.help.lines();
-        let help = lines.find(|line| line.split(' ').next() == Some(name));
-        debug_assert!(help.is_some_and(|help| !help.contains('\\')), "{name}");
-        self.line(format_args!("# HELP {}", help.unwrap_or(name)));
-        self.line(format_args!("# TYPE {name} {kind}"));
-    }
-
-    fn line(&mut self, line: std::fmt::Arguments<'_>) {
-        writeln!(self.text, "{line}").expect("writing to a String cannot fail");
-    }
-}
-
-impl Labels {
-    /// These and one more.
-    pub fn with(mut self, label: &'static str, value: &str) -> Labels {
-        let comma = if self.0.is_empty() { "" } else { "," };
-        let value = escaped(value);
-        write!(self.0, "{comma}{label}=\"{value}\"").expect("writing to a String cannot fail");
-        self
-    }
-}
-
-impl Display for Labels {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self.0.as_str() {
-            "" => Ok(()),
-            labels => write!(f, "{{{labels}}}"),
+        let mut text = String::new();
+        for Family {
+            name,
+            kind,
+            samples,
+        } in &self.families
+        {
+            if !samples.is_empty() {
+                let mut lines = self.help.lines();
+                let help = lines.find(|line| line.split(' ').next() == Some(name));
+                debug_assert!(help.is_some_and(|help| !help.contains('\\')), "{name}");
+                let help = help.unwrap_or(name);
+                text += &format!("# HELP {help}\n# TYPE {name} {kind}\n{samples}");
+            }
         }
+        text
     }
+
+    /// The index of the family of that name.
+    fn family(&mut self, name: &'static str, kind: &'static str) -> usize {
+        let mut families = self.families.iter();
+        families
+            .position(|one| one.name == name)
+            .unwrap_or_else(|| {
+                let samples = String::new();
+                self.families.push(Family {
+                    name,
+                    kind,
+                    samples,
+                });
+                self.families.len() - 1
+            })
+    }
+
+    fn sample(
+        &mut self,
+        family: usize,
+        suffix: &str,
+        labels: &[(&'static str, &str)],
+        value: impl Display,
+    ) {
+        let Family { name, samples, .. } = &mut self.families[family];
+        let own = labels.iter().copied().map(written);
+        let labels: Vec<_> = self.labels.iter().cloned().chain(own).collect();
+        let labels = match labels.is_empty() {
+            true => String::new(),
+            false => format!("{{{}}}", labels.join(",")),
+        };
+        *samples += &format!("{name}{suffix}{labels} {value}\n");
+    }
+}
+
+fn written((label, value): (&'static str, &str)) -> String {
+    format!("{label}=\"{}\"", escaped(value))
 }
 
 /// A label's value between quotes.
@@ -145,11 +176,10 @@ mod tests {
     fn every_kind_is_written_under_its_help_and_type() {
         let mut text = Exposition::new("a_total As.\nb_total Bs.\nc_seconds Cs.\nd Ds.\ne Es.");
         text.put("a_total", 1_u64 << 60);
-        let because = |reason| Labels::default().with("reason", reason);
-        text.put_all("b_total", [(because("x"), 1), (because("y"), 2)]);
+        text.put_each("b_total", "reason", &[("x", 1), ("y", 2)]);
         text.put("c_seconds", 0.25);
         text.put("d", u8::from(true));
-        text.put_all("e", [(Labels::default().with("state", "on"), 0)]);
+        text.put_each("e", "state", &[("on", 0)]);
         assert_eq!(
             text.finish(),
             "# HELP a_total As.\n# TYPE a_total counter\na_total 1152921504606846976\n\
@@ -164,11 +194,29 @@ mod tests {
     #[test]
     fn the_values_of_an_info_are_escaped() {
         let mut text = Exposition::new("a_info As.");
-        let labels = Labels::default().with("x", "1");
-        text.put_info("a_info", labels.with("y", "C:\\ \"ü\",\n}"));
+        text.put_info("a_info", &[("x", "1"), ("y", "C:\\ \"ü\",\n}")]);
         assert_eq!(
             text.finish(),
             "# HELP a_info As.\n# TYPE a_info gauge\na_info{x=\"1\",y=\"C:\\\\ \\\"ü\\\",\\n}\"} 1\n"
+        );
+    }
+
+    #[test]
+    fn samples_of_one_name_stand_together_with_the_label_of_each() {
+        let mut text = Exposition::new("a As.\nb Bs.\nc Cs.");
+        for (camera, age) in [("x", None), ("\"", Some(2))] {
+            text.label_all(Some(("camera", camera)));
+            text.put_known("a", age);
+            text.put_each("b", "state", &[("on", 1)]);
+        }
+        text.label_all(None);
+        text.put("c", 3);
+        assert_eq!(
+            text.finish(),
+            "# HELP a As.\n# TYPE a gauge\na{camera=\"\\\"\"} 2\n\
+             # HELP b Bs.\n# TYPE b gauge\nb{camera=\"x\",state=\"on\"} 1\n\
+             b{camera=\"\\\"\",state=\"on\"} 1\n\
+             # HELP c Cs.\n# TYPE c gauge\nc 3\n"
         );
     }
 
@@ -186,7 +234,7 @@ mod tests {
         times.add(Duration::from_micros(1500));
         times.add(Duration::from_secs(2));
         let mut text = Exposition::new("a_seconds As.");
-        text.put_histograms("a_seconds", [(Labels::default(), &times)]);
+        text.put_histogram("a_seconds", &times);
         let text = text.finish();
         let expected = "# HELP a_seconds As.\n# TYPE a_seconds histogram\n\
             a_seconds_bucket{le=\"0.001\"} 0\na_seconds_bucket{le=\"0.002\"} 1\n";
