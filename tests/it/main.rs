@@ -61,6 +61,7 @@ mod refusals;
 mod relays;
 mod reload;
 mod scripts;
+mod scripts_of_cameras;
 mod secrets;
 mod sequences;
 mod service;

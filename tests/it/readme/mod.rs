@@ -99,6 +99,8 @@ sections! {
             => |desk, line| pictures::cron_takes(desk, line, "cam.jpg"),
         "*/5 * * * * /usr/local/lib/camfeed/snapshot -d http://pi.local:8080 pictures"
             => |desk, line| pictures::cron_takes(desk, line, "Z.jpg"),
+        "*/5 * * * * /usr/local/lib/camfeed/snapshot --all http://pi.local:8080 pictures"
+            => pictures::cron_takes_all,
         "curl -f" => pictures::no_picture_is_an_error,
         "make install" => pictures::finds_scripts_where_cron_does,
     }
