@@ -353,6 +353,7 @@ impl<W: Environment> Supervisor<W> {
     fn abandon(&mut self, lease: &CaptureLease, now: Instant) {
         lease.revoke();
         self.abandoned.push((lease.id, now));
+        self.tell_hanging();
     }
 
     /// Notes that there is no picture and when to try again.

@@ -22,6 +22,7 @@ use std::{borrow::Cow, cmp::Reverse, env, path::PathBuf, thread, time::Duration}
     Logging: RUST_LOG=debug says more, RUST_LOG=warn less.",
     example = "Show the first camera (or the test pattern) on port 8080:\n    {command_name}",
     example = "A USB camera at 1280x720, turned upside down:\n    {command_name} --source /dev/video0 --size 1280x720 --rotate 180",
+    example = "Two cameras, below /garden/ and /shed/:\n    {command_name} --camera garden=/dev/video0 --camera shed=/dev/video2",
     example = "Pass another server's stream on:\n    {command_name} --source http://garden.local:8080/stream --listen 127.0.0.1:8081"
 )]
 pub struct Args {
@@ -33,8 +34,8 @@ pub struct Args {
     #[argh(option, arg_name = "S")]
     pub source: Option<Device>,
 
-    /// a camera with a name of its own and what it shows (a --source): its addresses stand below
-    /// /NAME/; the first one has those without a name, too; NAME is 1 to 32 of A-Z a-z 0-9 _ -; may be
+    /// a camera with a name of its own, and what it shows, as for --source: its addresses stand below
+    /// /NAME/, and those without a name are the first one's; NAME is 1 to 32 of A-Z a-z 0-9 _ -; may be
     /// given several times; default none
     #[argh(option, arg_name = "NAME=SOURCE")]
     pub camera: Vec<ListedCamera>,
@@ -44,8 +45,9 @@ pub struct Args {
     #[argh(option, default = "Listen::default()", arg_name = "A")]
     pub listen: Listen,
 
-    /// what this camera is called on its page, in file names, /state and /metrics, 1 to 64 letters;
-    /// default NAME where the service is camfeed@NAME, else this machine's host name
+    /// what this camera is called, or all of several together, on the page, in file names, /state and
+    /// /metrics, 1 to 64 letters; default the name of the only --camera, else NAME where the service is
+    /// camfeed@NAME, else this machine's host name
     #[argh(option, arg_name = "NAME")]
     pub name: Option<CameraName>,
 
@@ -167,8 +169,9 @@ pub struct Args {
     #[argh(option, arg_name = "NAME")]
     pub allow_host: Vec<HostPattern>,
 
-    /// file of more options, one a line, as typed here, with # comments: those typed here win;
-    /// SIGHUP reads it again, and a new quality counts at once; default none
+    /// file of more options, one a line, as typed here, with # comments: those typed here win; below a
+    /// line `[NAME]` stand those of a camera of that name, before the first such line those of the server
+    /// and of all cameras; SIGHUP reads it again, and a new quality counts at once; default none
     #[argh(option, arg_name = "FILE")]
     pub config: Option<PathBuf>,
 

@@ -184,6 +184,21 @@ mod tests {
     }
 
     #[test]
+    fn no_camera_is_called_as_an_address_of_the_server() {
+        let routes = include_str!("../http/routes.rs");
+        let pages = include_str!("../http/answers/pages.rs");
+        let quoted = routes.split('"').chain(pages.split('"'));
+        let addresses = quoted.filter_map(|text| text.strip_prefix('/'));
+        let first = addresses.filter_map(|address| address.split('/').next());
+        let mut count = 0;
+        for name in first.filter(|name| !name.is_empty()) {
+            assert!(CameraName::of_address(name).is_err(), "{name}");
+            count += 1;
+        }
+        assert!(count > 10, "{count}");
+    }
+
+    #[test]
     fn what_nobody_chose_is_made_a_name() {
         let (long, cut) = ("a".repeat(100), "a".repeat(64));
         for (text, name) in [

@@ -53,8 +53,10 @@ pub fn answer(request: &Request, app: &App) -> Answer {
         assert!(!fault_injection::is_due("client"), "a fault on purpose");
     }
     let scope = Scope::of(target, &app.cameras);
-    let path = scope.as_ref().map_or(&target.path, |scope| &scope.path);
-    if let Err(refusal) = app.access.check(request, path) {
+    let written = scope
+        .as_ref()
+        .map_or(&*target.path, |scope| scope.written(target));
+    if let Err(refusal) = app.access.check(request, written) {
         return refusal.into();
     }
     let scope = match scope {

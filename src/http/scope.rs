@@ -71,6 +71,13 @@ impl Scope {
             .ok_or_else(|| Response::text(404, wrong("action", &action, &actions(all.len()))))
     }
 
+    /// The address in `target` as it was written, without the camera's name where just that stands before it.
+    pub fn written<'a>(&self, target: &'a Target) -> &'a str {
+        let own = target.path.strip_prefix('/').filter(|_| self.is_named);
+        let own = own.and_then(|path| path.strip_prefix(self.camera.config.name.as_str()));
+        own.unwrap_or(&target.path)
+    }
+
     /// True for a target whose first segment is no camera's name and looks as if it were meant as one.
     pub fn unknown<'a>(target: &'a Target, cameras: &Cameras) -> Option<&'a str> {
         let mut segments = target.path.split('/').filter(|name| !name.is_empty());
@@ -234,6 +241,23 @@ mod tests {
             head.contains("\r\nLocation: Shed-2/?token=abc\r\n"),
             "{head}"
         );
+    }
+
+    #[test]
+    fn the_name_is_taken_from_an_address_that_is_written_with_it() {
+        let both = cameras(&["garden", "shed"]);
+        for (target, written) in [
+            ("/garden/healthz", "/healthz"),
+            ("/healthz", "/healthz"),
+            ("//garden/healthz", "//garden/healthz"),
+            ("/garden//healthz", "//healthz"),
+            ("/garden/Healthz", "/Healthz"),
+            ("/gardens/healthz", "/gardens/healthz"),
+        ] {
+            let target = Target::parse(target);
+            let scope = Scope::of(&target, &both).expect("a camera");
+            assert_eq!(scope.written(&target), written);
+        }
     }
 
     #[test]

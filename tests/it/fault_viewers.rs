@@ -57,7 +57,17 @@ impl Viewer {
         address: SocketAddr,
         judge: impl FnMut(&[u8]) -> Result<Option<u64>, String> + Send + 'static,
     ) -> Viewer {
-        let socket = send(address, "GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        Viewer::open_at(address, "/stream", judge)
+    }
+
+    /// The same of the stream at `path`.
+    pub fn open_at(
+        address: SocketAddr,
+        path: &str,
+        judge: impl FnMut(&[u8]) -> Result<Option<u64>, String> + Send + 'static,
+    ) -> Viewer {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let socket = send(address, &request);
         let reading = socket.try_clone().expect("a descriptor");
         let sight = Arc::new(Mutex::new(Sight::default()));
         let noting = Arc::clone(&sight);

@@ -8,6 +8,7 @@ use crate::{
     capture::{environment::Environment, source, supervisor::Supervisor},
     error::Error,
 };
+use log::warn;
 use std::time::{Duration, Instant};
 
 /// As many threads that never come back end the program.
@@ -26,6 +27,24 @@ const LOOK: Duration = Duration::from_secs(5);
 const RARELY: Duration = Duration::from_secs(600);
 
 impl<W: Environment> Supervisor<W> {
+    /// Says once that threads hang, where the program goes on without this camera.
+    pub(super) fn tell_hanging(&self) {
+        let is_first = self.abandoned.len() == MOST_STUCK;
+        if is_first && self.is_past_help() && self.environment.is_another_well() {
+            let minutes = RARELY.as_secs() / 60;
+            warn!(
+                "{MOST_STUCK} capture threads hang in the driver and never come back: the camera is tried every \
+                 {minutes} min; a restart helps when its driver does"
+            );
+        }
+    }
+
+    /// Only another process frees the device.
+    fn is_past_help(&self) -> bool {
+        // A pipeline or a file that blocks is its user's to mend: more threads would only hang beside those.
+        source::is_plugged_in(&self.camera.config.device)
+    }
+
     /// Until when nothing may be opened, because threads may still hold the device; `None` when something may.
     ///
     /// # Errors
@@ -40,14 +59,12 @@ impl<W: Environment> Supervisor<W> {
         if abandoned.len() < MOST_STUCK {
             return Ok(None);
         }
-        // A pipeline or a file that blocks is its user's to mend: more threads would only hang beside those.
-        let is_plugged_in = source::is_plugged_in(&self.camera.config.device);
-        if is_plugged_in && !self.environment.is_another_well() {
+        if self.is_past_help() && !self.environment.is_another_well() {
             return Err(Error::Stuck(abandoned.len()));
         }
         let last = abandoned.iter().map(|(_, at)| *at).max();
         let is_due = last.is_none_or(|last| now >= last + RARELY);
-        let is_tried = is_plugged_in && is_due && abandoned.len() < MOST_HANGING;
+        let is_tried = self.is_past_help() && is_due && abandoned.len() < MOST_HANGING;
         Ok((!is_tried).then(|| now + LOOK))
     }
 }

@@ -53,6 +53,7 @@ const OWNERS: &[(&str, &str, &str)] = &[
     ),
     ("json", "Is the Pi well?", "tests/it/readme/blocks.rs"),
     ("text", "Run it as a service", "tests/it/readme/blocks.rs"),
+    ("conf", "Several cameras", "tests/it/readme/machine.rs"),
 ];
 
 /// The only block of this kind under that heading.

@@ -1,11 +1,16 @@
 //! Commands of the README that set up a machine: packages, services, the camera module, the bench.
 
 use super::{
+    blocks::block,
     desk::Desk,
     steps::{is_enabled, serves},
     text::{Command, options},
 };
-use crate::camfeed::run;
+use crate::{
+    camfeed::{SOON, eventually, run},
+    http::get,
+};
+use serde_json::Value;
 use std::{fs, os::unix::fs::PermissionsExt};
 
 /// What `make bench` reads its options with.
@@ -103,6 +108,31 @@ pub fn begins_with_debootstrap(desk: &mut Desk, line: &str) {
     desk.noted(
         "debootstrap --variant=minbase trixie target/arm64-root http://deb.debian.org/debian",
     );
+}
+
+/// Both cameras are served, and so they are with the options of the block behind it.
+pub fn serves_two(desk: &mut Desk, line: &str) {
+    desk.mean("/dev/v4l/by-id/NAME-OF-IT", "/dev/video0");
+    desk.mean("http://pi-zero.local:8080/stream", "test");
+    let options = desk.translate(&block("Several cameras", "conf").text);
+    fs::write(desk.path("camfeed/two.conf"), options).unwrap();
+    for line in [line, "camfeed --config two.conf"] {
+        let address = desk.serve(line);
+        for (name, source) in [("garden", "/dev/video0"), ("shed", "test pattern")] {
+            let mut camera = Value::Null;
+            let is_online = eventually(SOON, || {
+                let state = get(address, &format!("/{name}/state"));
+                let mut state: Value = serde_json::from_slice(&state.body).unwrap();
+                camera = state["camera"].take();
+                camera["state"] == "online"
+            });
+            assert!(
+                is_online && camera["source"] == source,
+                "{name}: {camera:#}"
+            );
+        }
+        desk.end_last();
+    }
 }
 
 /// camfeed takes the options that the README writes for a second camera.

@@ -236,6 +236,10 @@ sections! {
             => |desk, line| steps::says(desk, line, "Overall exposure level for camfeed.service"),
     }
     several_cameras: "Several cameras" {
+        "camfeed --camera garden=/dev/v4l/by-id/NAME-OF-IT --camera shed=http://pi-zero.local:8080/stream"
+            => machine::serves_two,
+    }
+    a_process_for_each: "A process for each camera" {
         "sudo mkdir -p /etc/camfeed" => steps::ends,
         r"printf '%s\n' '--source /dev/v4l/by-id/NAME-OF-IT' '--listen 0.0.0.0:8081' | sudo tee /etc/camfeed/garden.conf"
             => machine::writes_options,
