@@ -40,6 +40,7 @@ mod manager;
 mod manual;
 mod matrix;
 mod metrics;
+mod metrics_of_cameras;
 mod neighbours;
 mod page_honesty;
 mod page_links;
