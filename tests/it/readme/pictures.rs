@@ -81,7 +81,7 @@ pub fn films(desk: &mut Desk, line: &str, name: &str, rate: &str) {
 
 /// As the section about snapshots says.
 fn install_scripts(desk: &mut Desk) {
-    let all = commands();
+    let all = commands(desk.readme);
     let start = "sudo install -D -t /usr/local/lib/camfeed ";
     let install = all.iter().find(|command| command.text.starts_with(start));
     desk.well(&install.expect("a command").text);
@@ -92,7 +92,7 @@ pub fn finds_scripts_where_cron_does(desk: &mut Desk, line: &str) {
     fs::remove_dir_all(desk.path("root/usr/local")).unwrap();
     desk.well("make build");
     installs(desk, line, true);
-    for command in commands() {
+    for command in commands(desk.readme) {
         let place = command.text.split("/usr/local/lib/camfeed/").nth(1);
         if let Some(name) = place.and_then(|rest| rest.split(' ').next()) {
             let path = desk.path("root/usr/local/lib/camfeed").join(name);

@@ -1,6 +1,6 @@
 //! What the commands of the README do, held against what it promises.
 
-use super::{blocks::block, desk::Desk};
+use super::{desk::Desk, text::block};
 use crate::{
     camfeed::{SOON, eventually, run},
     fakecam::{is_of_ring, unmarked},
@@ -162,10 +162,8 @@ pub fn makes_token(desk: &mut Desk, line: &str) {
 /// With the token in its address, the picture of the HTML block is there for who asks no password.
 pub fn shows_in_other_pages(desk: &mut Desk, line: &str) {
     wants_password(desk, line);
-    ffmpeg_reads(
-        desk,
-        &block("For pictures in other pages: a token", "html").text,
-    );
+    let image = block(desk.readme, "For pictures in other pages: a token", "html");
+    ffmpeg_reads(desk, &image.text);
 }
 
 pub fn is_limit(desk: &mut Desk, line: &str) {
