@@ -75,7 +75,7 @@ pub struct Args {
     #[argh(option, default = "80", from_str_fn(number::<_, 1, 100>), arg_name = "N")]
     pub quality: i32,
 
-    /// encoder threads, 1 to 64; default one per core, at most 4
+    /// encoder threads, 1 to 64, which all cameras share in turn; default one per core, at most 4
     #[argh(option, default = "default_workers()", from_str_fn(number::<_, 1, 64>), arg_name = "N")]
     pub workers: usize,
 

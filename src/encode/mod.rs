@@ -1,7 +1,7 @@
 //! Encoding: from pictures to frames.
 //!
-//! `queue` is the pool of workers that capture hands pictures to; `stripes` cuts them apart and joins
-//! what comes out; `encoder` prepares a picture and gives it to a `backend`: `yuv` for raw pixels of
+//! `queue` is the pool of workers that capture hands pictures to, `turns` the order of the cameras in it;
+//! `stripes` cuts pictures apart and joins what comes out; `encoder` prepares a picture and gives it to a `backend`: `yuv` for raw pixels of
 //! cameras, of which `planes` makes planes, `opencv` for others. Another encoder is one more file and a
 //! line in `encoder`.
 
@@ -16,6 +16,7 @@ mod stripes;
 #[cfg(test)]
 mod tests;
 pub mod text;
+mod turns;
 mod yuv;
 
 pub use decode::decodes_cleanly;

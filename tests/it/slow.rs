@@ -6,13 +6,14 @@
 use crate::{
     attackers::request,
     bystanders::alone,
-    camfeed::SOON,
+    camfeed::{Camfeed, SOON},
     hostile::serve_film,
     load::{
         parse::Parser,
         raise_file_limit,
         viewers::{Watch, watch},
     },
+    media,
     stalled::evicted,
 };
 use socket2::{Domain, Socket, Type};
@@ -72,11 +73,11 @@ impl Link {
         socket.into()
     }
 
-    /// Watches for `time`.
-    fn watch(self, address: SocketAddr, time: Duration) -> Sight {
+    /// Watches the stream at `path` for `time`.
+    fn watch(self, address: SocketAddr, path: &str, time: Duration) -> Sight {
         let mut stream = self.open(address);
         stream
-            .write_all(request("GET", "/stream").as_bytes())
+            .write_all(request("GET", path).as_bytes())
             .expect("sent");
         let mut sight = Sight::default();
         let mut parser = Parser::new(false);
@@ -163,12 +164,31 @@ const MEGABITS: [(&str, Link); 3] = [
 #[test]
 fn a_viewer_on_a_megabit_sees_the_present() {
     let _alone = alone();
+    judge_megabits(&serve_film(&[]), "/stream");
+}
+
+#[test]
+fn a_viewer_of_several_cameras_on_a_megabit_sees_the_present() {
+    let _alone = alone();
+    let film = media::film().expect("ffmpeg (`make setup` brings it) makes a film");
+    let film = film.to_str().expect("a plain path");
+    let cameras = ["a", "b", "c"].map(|name| format!("{name}={film}"));
+    let options = cameras
+        .each_ref()
+        .map(|camera| ["--camera", camera])
+        .concat();
+    let camfeed = Camfeed::start(&options);
+    camfeed.wait_logs("camera online", 3);
+    judge_megabits(&camfeed, "/streams");
+}
+
+/// Judges what viewers of the stream at `path` get on links of a megabit.
+fn judge_megabits(camfeed: &Camfeed, path: &str) {
     let time = long().unwrap_or(Duration::from_secs(8));
-    let camfeed = serve_film(&[]);
     let address = camfeed.address;
     let sights = thread::scope(|scope| {
-        let runs =
-            MEGABITS.map(|(name, link)| (name, scope.spawn(move || link.watch(address, time))));
+        let runs = MEGABITS
+            .map(|(name, link)| (name, scope.spawn(move || link.watch(address, path, time))));
         runs.map(|(name, run)| (name, run.join().unwrap()))
     });
     let complaints: Vec<_> = sights
@@ -197,7 +217,10 @@ fn fast_viewers_lose_no_frame_to_slow_ones() {
         let slow: Vec<_> = (0..20)
             .map(|number| {
                 let (name, link) = MEGABITS[number % MEGABITS.len()];
-                (name, scope.spawn(move || link.watch(address, time)))
+                (
+                    name,
+                    scope.spawn(move || link.watch(address, "/stream", time)),
+                )
             })
             .collect();
         let fast = Watch {
@@ -251,7 +274,7 @@ fn a_crawling_viewer_is_never_evicted() {
     };
     let address = camfeed.address;
     let sights = thread::scope(|scope| {
-        let runs = [0; 3].map(|_| scope.spawn(move || link.watch(address, time)));
+        let runs = [0; 3].map(|_| scope.spawn(move || link.watch(address, "/stream", time)));
         runs.map(|run| run.join().unwrap())
     });
     for sight in sights {

@@ -33,6 +33,10 @@ use std::{
 /// then, and another camera's is due.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
+/// A slow viewer is sent no more than this: the frames of several cameras come faster than the
+/// acknowledgements that tell of its backlog.
+const SLOW_BYTES_PER_SECOND: f64 = 2e6;
+
 /// A viewer's stream that was admitted and has not begun.
 #[derive(Debug)]
 pub struct Streams {
@@ -143,6 +147,10 @@ fn feed(
             admission.note_frame(bytes, missed, now);
         } else {
             admission.note_repeat(bytes);
+        }
+        if backlog.is_slow() {
+            let pause = bytes as f64 / SLOW_BYTES_PER_SECOND;
+            rotation.wait_closed(now + Duration::from_secs_f64(pause));
         }
     }
 }

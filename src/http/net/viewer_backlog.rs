@@ -62,6 +62,11 @@ impl ViewerBacklog {
         });
     }
 
+    /// True for a viewer whose write has blocked.
+    pub fn is_slow(&self) -> bool {
+        self.slow.is_some()
+    }
+
     /// True when the next frame may be sent. `ask` asks the kernel and the clock; it is called for a
     /// slow viewer only. Without an answer every frame may be sent.
     pub fn may_send(&mut self, ask: impl FnOnce() -> Option<(TcpInfo, Instant)>) -> bool {

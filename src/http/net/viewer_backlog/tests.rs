@@ -52,6 +52,24 @@ fn a_viewer_that_reads_slowly_sees_the_present_and_is_not_idle() {
     }
 }
 
+#[test]
+fn a_viewer_of_several_cameras_on_a_slow_link_sees_the_present() {
+    // Frames as often as `streams` sends them to a slow viewer; 1 and 4 Mbit/s.
+    for (frame, period, link) in [
+        (58_000, 29, 125.0),
+        (58_000, 29, 500.0),
+        (20_000, 10, 500.0),
+    ] {
+        for round_trip in [2, 20, 80] {
+            for grows_to in [65_536.0, 6e6] {
+                let viewer = Viewer::new(round_trip, link, all).buffer(65_536.0, grows_to);
+                let case = format!("{frame} bytes, {link} a millisecond, {round_trip} ms");
+                judge(viewer.frame(frame).period(period), link, &case);
+            }
+        }
+    }
+}
+
 /// Frames are at most 1.5 s old at 1 Mbit/s and more; 60 % of the link is used.
 fn judge(viewer: Viewer, bytes_per_milli: f64, case: &str) {
     let frame = viewer.frame as f64;

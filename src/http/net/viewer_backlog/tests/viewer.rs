@@ -4,8 +4,6 @@
 use super::super::*;
 use std::collections::VecDeque;
 
-const PERIOD: u32 = 33;
-
 /// The kernel takes no more bytes while so many are unsent (`UNSENT_BYTES` of the listener).
 const UNSENT: f64 = 16_384.0;
 
@@ -18,6 +16,8 @@ const ACK_DELAY: u32 = 40;
 /// viewer's receive buffer as Linux keeps one.
 pub struct Viewer {
     pub frame: usize,
+    /// Milliseconds from a frame to the next.
+    period: u32,
     /// Milliseconds from a byte on the link to its acknowledgement.
     round_trip: u32,
     /// Bytes a millisecond the link carries.
@@ -65,6 +65,7 @@ impl Viewer {
     pub fn new(round_trip: u32, link: f64, reads: fn(u32) -> f64) -> Viewer {
         Viewer {
             frame: 58_000,
+            period: 33,
             round_trip,
             link,
             reads,
@@ -99,6 +100,10 @@ impl Viewer {
 
     pub fn frame(self, frame: usize) -> Viewer {
         Viewer { frame, ..self }
+    }
+
+    pub fn period(self, period: u32) -> Viewer {
+        Viewer { period, ..self }
     }
 
     fn pass_millisecond(&mut self, at: u32) {
@@ -207,7 +212,7 @@ impl Viewer {
         for at in 0..millis {
             let now = begun + Duration::from_millis(at.into());
             self.pass_millisecond(at);
-            let taken = at / PERIOD * PERIOD;
+            let taken = at / self.period * self.period;
             // It looks when a frame comes, or at once if one came while it was writing.
             let is_newer = sent.last().is_none_or(|last| last.1 < taken);
             if unwritten <= 0.0 && is_newer && (at == taken || has_written) {
