@@ -159,10 +159,18 @@ fn go2rtc_makes_one_stream_of_the_other() {
     let (alone, frigate) = (yaml(&alone.text), yaml(&frigate.text));
     let streams = &alone["streams"];
     assert_eq!(&frigate["go2rtc"]["streams"], streams);
-    assert_eq!(streams["garden"], "ffmpeg:garden_mjpeg#video=h264");
-    ffmpeg_reads(&mut Desk::new(), streams["garden_mjpeg"].as_str().unwrap());
-    let input = &frigate["cameras"]["garden"]["ffmpeg"]["inputs"][0];
-    assert_eq!(input["path"], "rtsp://127.0.0.1:8554/garden");
+    let mut desk = Desk::new();
+    desk.serve("camfeed --listen 127.0.0.1:8080 --camera garden=test --camera shed=test");
+    desk.last().wait_said("camera online", 2);
+    for name in ["garden", "shed"] {
+        assert_eq!(streams[name], format!("ffmpeg:{name}_mjpeg#video=h264"));
+        ffmpeg_reads(
+            &mut desk,
+            streams[format!("{name}_mjpeg")].as_str().unwrap(),
+        );
+        let input = &frigate["cameras"][name]["ffmpeg"]["inputs"][0];
+        assert_eq!(input["path"], format!("rtsp://127.0.0.1:8554/{name}"));
+    }
 }
 
 #[test]

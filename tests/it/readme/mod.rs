@@ -180,6 +180,8 @@ sections! { README;
         "camfeed --source http://pi-zero.local:8080/stream # in the house"
             => |desk, line| steps::relay(desk, line, "house.local:8080"),
         "camfeed --source http://house.local:8080/stream # next door" => steps::relay_next_door,
+        "camfeed --camera garden=/dev/video0 --camera shed=http://pi-zero.local:8080/stream"
+            => steps::relays_beside_its_own,
     }
     choose_the_camera: "Choose the camera" {
         "camfeed --list" => |desk, line| steps::says(desk, line, "/dev/video0"),

@@ -180,10 +180,22 @@ pub fn relay(desk: &mut Desk, line: &str, name: &str) {
     desk.mean(name, &address.to_string());
 }
 
+/// pi-zero has the camera.
+pub fn relays_beside_its_own(desk: &mut Desk, line: &str) {
+    desk.mean("/dev/video0", "test");
+    let address = desk.serve(line);
+    desk.last().wait_said("camera online", 2);
+    ends_as_sent(address, "/shed/stream");
+}
+
 pub fn relay_next_door(desk: &mut Desk, line: &str) {
     let address = desk.serve(line);
     wait_camera(address, "state", "online");
-    let jpeg = Parts::open(address, "/stream").next_part().jpeg;
+    ends_as_sent(address, "/stream");
+}
+
+fn ends_as_sent(address: SocketAddr, path: &str) {
+    let jpeg = Parts::open(address, path).next_part().jpeg;
     let (_, own) = unmarked(&jpeg).expect("the camera's");
     assert!(is_of_ring(&own), "not every byte as the camera sent it");
 }
