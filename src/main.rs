@@ -35,7 +35,8 @@ mod system;
 mod watchdog;
 
 use crate::{
-    config::{Config, ConfigFile, Given, args},
+    capture::Discovery,
+    config::{CamerasConfig, Config, ConfigFile, Given, args},
     error::Error,
     feed::{camera::Camera, cameras::Cameras},
     http::{AccessControl, Server},
@@ -47,7 +48,7 @@ use crate::{
     },
     watchdog::Watchdog,
 };
-use crossbeam_channel::{select, unbounded};
+use crossbeam_channel::{Sender, select, unbounded};
 use log::{error, info};
 use signal_hook::low_level;
 use std::{os::fd::OwnedFd, sync::Arc, time::Duration};
@@ -114,11 +115,6 @@ fn serve(config: &Config, file: Option<ConfigFile>, passed: Option<OwnedFd>) -> 
         Arc::new(ShutdownFlag::default()),
     );
     let limits = config.server.limits.resolve()?;
-    let cameras = config.cameras.listed.iter();
-    let mut cameras = cameras.map(|config| Arc::new(Camera::new(config.clone())));
-    let first = cameras.next().expect("one is listed");
-    let all = Arc::new(Cameras::new(config.cameras.name.clone(), first));
-    cameras.for_each(|camera| all.add(camera));
     let server = Server::bind(&config.server, passed)?;
     info!("listening on {}", server.address());
     if let Some(elsewhere) = server.address_elsewhere() {
@@ -126,9 +122,7 @@ fn serve(config: &Config, file: Option<ConfigFile>, passed: Option<OwnedFd>) -> 
     }
     let access = server.access();
     let unix_path = server.unix_path();
-    for camera in &*all.all() {
-        capture::start(camera, &all, &stop, fatal.clone())?;
-    }
+    let all = start_cameras(&config.cameras, &stop, &fatal)?;
     let health = machine::start(&stop);
     let serving = Arc::new(server.start(&config.server, limits, &all, health)?);
     let watchdog = Watchdog {
@@ -164,6 +158,28 @@ fn serve(config: &Config, file: Option<ConfigFile>, passed: Option<OwnedFd>) -> 
         let _ = std::fs::remove_file(path);
     }
     Ok(())
+}
+
+/// Starts the cameras that are listed, or those that are found.
+fn start_cameras(
+    config: &CamerasConfig,
+    stop: &Arc<ShutdownFlag>,
+    fatal: &Sender<Error>,
+) -> Result<Arc<Cameras>, Error> {
+    if let Some(template) = &config.found {
+        let (discovery, all) = Discovery::begin(template, config.name.clone());
+        discovery.start(&all, stop, fatal.clone())?;
+        return Ok(all);
+    }
+    let cameras = config.listed.iter();
+    let mut cameras = cameras.map(|config| Arc::new(Camera::new(config.clone())));
+    let first = cameras.next().expect("one is listed");
+    let all = Arc::new(Cameras::new(config.name.clone(), first));
+    cameras.for_each(|camera| all.add(camera));
+    for camera in &*all.all() {
+        capture::start(camera, &all, stop, fatal.clone())?;
+    }
+    Ok(all)
 }
 
 /// Everything that is read again on SIGHUP, or `systemctl reload`.

@@ -1,9 +1,10 @@
 // The camera's controls: read when the camera comes; a change is sent as it is made.
 
+import { $, say, toast } from './page.js';
 import { onShow, showPanel } from './panels.js';
 import { ask, cameraNow, isCamera, refusal, server } from './server.js';
 import { wordsOf } from './verdict.js';
-import { $, say, toast, view } from './view.js';
+import { view } from './view.js';
 
 const CHANGE_MS = 100;               // between two changes
 const HOLD_MS = [400, 80];           // a held button repeats: after, then every

@@ -1,8 +1,8 @@
 // The panels, one open at a time; and that of the addresses: commands for other programs with this server's
 // address in them, and a place for the password where each program takes one.
 
+import { $, say, toast } from './page.js';
 import { BASE, TOKEN, address, server } from './server.js';
-import { $, say, toast } from './view.js';
 
 export const PANELS = ['view', 'controls', 'addresses'];
 export const onShow = {};            // what is to be done when one opens, by its name

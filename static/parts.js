@@ -75,7 +75,7 @@ function parseHead(text) {
   const value = (name) => (new RegExp('^' + name + ':[ \\t]*(\\S+)', 'im').exec(text) || [])[1];
   const bytes = Number(value('content-length'));
   if (!(bytes > 0 && bytes <= MAX_PART_BYTES)) throw new Error('The stream is damaged');
-  return { bytes, sequence: value('x-sequence'), timestamp: Number(value('x-timestamp')) || 0 };
+  return { bytes, sequence: value('x-sequence'), timestamp: Number(value('x-timestamp')) || 0, camera: value('x-camera') };
 }
 
 /** Frames over a sliding window. Their rate goes by capture times where the parts have them: the

@@ -3,12 +3,10 @@
 // stream has died. Where reading fails, an <img> is what remains.
 // Loaded before the rest and starts by itself, so that the first picture is on its way early.
 
-import { PartReader, Rate, isPlaceholder } from './parts.js';
-import { SILENCE_MS, address, canRead, isCamera, joinWindows, leaveWindows, now, refusal, remembered, server } from './server.js';
+import { Rate, isPlaceholder } from './parts.js';
+import { Link, SILENCE_MS, address, ageOf, canRead, clockJump, isCamera, now, remembered, server } from './server.js';
 
-const BACKOFF_MS = [500, 5000];      // first and longest wait before a reconnect
 const READER_MISSES = 2;             // reading failed so often in a row: an <img> takes over
-const CLOCK_JUMP_MS = 1000;
 const BROKEN_PICTURES = 5;           // so many in a row cannot be decoded: this browser cannot show them
 
 // ---- painting: never more than one decode at a time, and then the newest frame ----
@@ -51,99 +49,48 @@ export const QUICK = { is: false, since: 0 };   // of a connection that is not s
 
 const rememberedRate = Number(remembered('fps'));
 
-export const link = {
-  attempt: null,       // the running request
-  phase: 'closed',     // closed, connecting, open (a part has come), waiting (to try again), full (too many windows)
-  failures: 0, failure: null, timer: 0,
-  startedAt: 0, openedAt: 0, heardAt: now(), sequence: null, rate: new Rate(),
+export const link = new Link({
+  openedAt: 0, sequence: null, rate: new Rate(),
   period: 0,           // ms between the frames that arrive
-  partAt: 0,           // when the part began that is arriving
   transit: 0,          // ms that the last one took to arrive
   slow: QUICK,
   fps: rememberedRate >= 0.1 && rememberedRate <= 120 ? rememberedRate : 0,   // asked for; 0: all
   reads: canRead,      // the page reads the stream itself; else an <img> plays it
   misses: 0,           // attempts to read in a row that failed although the server answered
-  pausedAt: 0, asleep: false,
-  onChange: () => {},
-};
+  pausedAt: 0,
+  isWanted: () => !link.pausedAt,
+  begin() {
+    Object.assign(link, { sequence: null, period: 0, transit: 0, slow: QUICK });
+    if (link.reads) link.read(streamPath('type=bytes'));
+    else connectImage();
+  },
+  onBytes,
+  onClose() {
+    link.rate.clear();
+    painter.rate.clear();
+    Object.assign(painter, { waiting: null, broken: 0 });
+  },
+  again() {            // reading that fails again and again before a first picture, at a server that answers, is given up for an <img>
+    const isReader = !link.failure.isRefusal && !painter.painted && server.at > link.startedAt;
+    link.misses = isReader ? link.misses + 1 : 0;
+    if (link.misses >= READER_MISSES) link.reads = false;
+    link.connect();
+  },
+});
 
-/** The stream's address; `type=bytes` because WebKit takes a multipart answer apart before fetch() sees it. */
-const streamUrl = (parameters) => address('stream?' + parameters + (link.fps ? '&fps=' + link.fps : ''));
+/** The stream's path; `type=bytes` because WebKit takes a multipart answer apart before fetch() sees it. */
+const streamPath = (parameters) => 'stream?' + parameters + (link.fps ? '&fps=' + link.fps : '');
 
-export function connect() {
-  disconnect();
-  if (link.pausedAt || link.asleep) return leaveWindows();
-  joinWindows({ onFull, onRoom: connect });
-  Object.assign(link, { phase: 'connecting', startedAt: now(), heardAt: now(), sequence: null, period: 0, partAt: 0, transit: 0, slow: QUICK });
-  if (!link.reads) return connectImage();
-  const attempt = link.attempt = new AbortController();
-  readStream(attempt.signal).catch((error) => { if (link.attempt === attempt) retry(error); });
-}
-
-/** Five older windows of this browser have a stream: this one gives its connection back. */
-function onFull() {
-  disconnect();
-  link.phase = 'full';
-  link.onChange();
-}
-
-/** Until the page is shown again: it may be kept for the back button, and its picture is old then. */
-export function rest() {
-  disconnect();
-  leaveWindows();
-  link.onChange();
-}
-
-export function disconnect() {
-  clearTimeout(link.timer);
-  if (link.attempt) link.attempt.abort();
-  Object.assign(link, { attempt: null, phase: 'closed' });
-  link.rate.clear();
-  painter.rate.clear();
-  Object.assign(painter, { waiting: null, broken: 0 });
-}
-
-function retry(error) {
-  disconnect();
-  const backoff = Math.min(BACKOFF_MS[1], BACKOFF_MS[0] * Math.pow(2, link.failures));
-  const wait = Math.max(backoff, error.waitMs || 0) * (0.8 + 0.4 * Math.random());   // not all viewers at once
-  Object.assign(link, { phase: 'waiting', failure: error, failures: link.failures + 1, timer: setTimeout(tryAgain, wait) });
-  link.onChange();
-}
-
-/** Reading that fails again and again before a first picture, at a server that answers, is given up for an <img>. */
-function tryAgain() {
-  const isReader = !link.failure.isRefusal && !painter.painted && server.at > link.startedAt;
-  link.misses = isReader ? link.misses + 1 : 0;
-  if (link.misses >= READER_MISSES) link.reads = false;
-  connect();
-}
-
-async function readStream(signal) {
-  const response = await fetch(streamUrl('type=bytes'), { signal, cache: 'no-store' });
-  link.heardAt = server.heardAt = now();
-  if (!response.ok) throw await refusal(response);
-  const boundary = /boundary="?([^";]+)/i.exec(response.headers.get('Content-Type') || '');
-  if (!boundary) throw new Error('The answer is not a stream');
-  const reader = response.body.getReader();
-  const parts = new PartReader(boundary[1]);
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (signal.aborted) return;
-    if (done) throw new Error('The stream ended');
-    link.heardAt = server.heardAt = now();
-    parts.push(value);
-    let newest = null;
-    for (let part = parts.next(); part; part = parts.next()) if (isFrame(part)) newest = part;
-    if (newest) show(newest);
-    if (parts.head) link.partAt = link.partAt || now();
-    if (painter.broken >= BROKEN_PICTURES && !painter.painted) throw new Error('The pictures cannot be shown');
-  }
+function onBytes(parts) {
+  let newest = null;
+  for (let part = parts.next(); part; part = parts.next()) if (isFrame(part)) newest = part;
+  if (newest) show(newest);
+  if (painter.broken >= BROKEN_PICTURES && !painter.painted) throw new Error('The pictures cannot be shown');
 }
 
 /** A part that repeats the sequence before it is a keep-alive, not a frame. What comes after a placeholder is a new beginning. */
 function isFrame(part) {
-  Object.assign(link, { phase: 'open', failures: 0, failure: null, transit: link.partAt && now() - link.partAt, partAt: 0 });
+  link.transit = link.open();
   if (part.sequence !== undefined && part.sequence === link.sequence) return false;
   link.sequence = part.sequence;
   if (isPlaceholder(part.jpeg)) link.rate.clear();
@@ -170,37 +117,29 @@ function connectImage() {
   };
   const attempt = link.attempt = { abort: freeze };
   image.onload = () => {
-    if (link.phase !== 'open') Object.assign(link, { phase: 'open', openedAt: now(), failures: 0, failure: null });
+    if (link.phase !== 'open') link.openedAt = now();
+    link.open();
     image.hidden = false;
   };
-  image.onerror = () => { if (link.attempt === attempt) retry(new Error('The stream ended')); };
-  image.src = streamUrl('t=' + Date.now());
+  image.onerror = () => { if (link.attempt === attempt) link.retry(new Error('The stream ended')); };
+  image.src = address(streamPath('t=' + Date.now()));
 }
 
 /** An <img> does not tell when its stream ends: another start of the server has ended it, and one without viewers has none. */
 function watchImage({ before, report, asked }) {
   if (link.reads || link.phase !== 'open' || asked < link.openedAt) return;
-  if (report.uptime_s < before.uptime_s || (report.stream || {}).viewers === 0) retry(new Error('The stream ended'));
+  if (report.uptime_s < before.uptime_s || (report.stream || {}).viewers === 0) link.retry(new Error('The stream ended'));
 }
 
 // ---- what is known of it ----
 
-export function watchSilence() {
-  const limit = isCamera('offline', 'opening', 'idle') ? 6 * SILENCE_MS : SILENCE_MS;
-  if (link.attempt && now() - link.heardAt > limit) retry(new Error('The stream fell silent'));
-}
+export const watchSilence = () => link.watchSilence(isCamera('offline', 'opening', 'idle') ? 6 * SILENCE_MS : SILENCE_MS);
 
-let skew = Date.now() - now();
-
-/** A device that slept has stopped one of its clocks: the server's is no longer known, and what the stream still holds is old. */
 export function watchClock() {
-  const before = skew;
-  skew = Date.now() - now();
-  const jump = Math.abs(skew - before);
-  if (jump < CLOCK_JUMP_MS) return;
-  server.clock = null;
+  const jump = clockJump();
+  if (!jump) return;
   if (painter.painted) painter.painted.at -= jump;
-  if (link.attempt) connect();
+  if (link.attempt) link.connect();
 }
 
 /** Frames a second that this viewer asked for and the server has. Those that its encoders skip are not the link's fault. */
@@ -213,28 +152,18 @@ export function pictureAge() {
   const stream = server.report.stream || {};
   const overdue = Math.max(0, now() - server.at - 2500);   // of the next poll
   if (!link.reads) return stream.age_ms >= 0 ? (stream.age_ms + overdue) / 1000 : null;
-  const part = painter.painted;
-  if (!part) return null;
-  if (!part.timestamp || !server.clock) return (now() - part.at) / 1000;
-  return Math.max(0, now() / 1000 + server.clock.offset - part.timestamp);
+  return painter.painted && ageOf(painter.painted);
 }
 
 export function setPaused(isPaused) {
   link.pausedAt = isPaused ? now() : 0;
-  connect();
+  link.connect();
   link.onChange();
-}
-
-export function setAsleep(isAsleep) {
-  link.asleep = isAsleep;
-  if (isAsleep) rest();
-  else if (link.phase === 'closed' || link.phase === 'waiting') connect();
 }
 
 server.onReport.push((news) => {
   if (!link.reads) link.heardAt = news.answered;
   watchImage(news);
-  if (news.wasGone && link.phase === 'waiting' && !link.failure.isRefusal) connect();
+  if (news.wasGone && link.failure && !link.failure.isRefusal) link.hurry();
 });
-link.asleep = document.hidden;       // opened in the background: wait to be looked at
-connect();
+link.connect();

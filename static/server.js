@@ -1,7 +1,11 @@
-// The server: its addresses, what it says of itself at /state, and its clock. Knows nothing of the page.
+// The server: its addresses, its streams, what it says of itself at /state, and its clock. Knows nothing of the page.
+
+import { PartReader } from './parts.js';
 
 const GIVE_UP_MS = 5000;             // on an answer
 const REFUSALS = [401, 403, 421, 503];   // by these it says that it gives this viewer no stream
+const BACKOFF_MS = [500, 5000];      // first and longest wait before a reconnect
+const CLOCK_JUMP_MS = 1000;
 
 export const SILENCE_MS = 5000;      // the server repeats a part each second, so this is dead
 export const now = () => performance.now();
@@ -45,6 +49,115 @@ export async function refusal(response) {
   error.isRefusal = Boolean(text) && REFUSALS.includes(response.status);
   error.waitMs = 1000 * Math.min(30, Number(response.headers.get('Retry-After')) || 0);
   return error;
+}
+
+// ---- its streams ----
+
+/** One connection to a stream, watched, and made again when it ends. Its owner has `isWanted()`, `begin()`, which calls read()
+    or sets `attempt`, `onBytes(parts)`, and may have `onClose()`, and `onChange()` for when it does not go on. */
+export class Link {
+  constructor(own) {
+    Object.assign(this, {
+      attempt: null,       // the running request
+      phase: 'closed',     // closed, connecting, open (a part has come), waiting (to try again), full (too many windows)
+      failures: 0, failure: null, timer: 0,
+      startedAt: 0, heardAt: now(),
+      partAt: 0,           // when the part began that is arriving
+      asleep: document.hidden,     // opened in the background: wait to be looked at
+      onClose() {}, onChange() {},
+    }, own);
+  }
+
+  connect() {
+    this.close('closed');
+    if (this.asleep || !this.isWanted()) return leaveWindows();
+    // Five older windows of this browser have a stream: this one gives its connection back.
+    joinWindows({ onFull: () => { this.close('full'); this.onChange(); }, onRoom: () => this.connect() });
+    Object.assign(this, { phase: 'connecting', startedAt: now(), heardAt: now(), partAt: 0 });
+    this.begin();
+  }
+
+  /** Until its end, which is an error. */
+  async read(path) {
+    const attempt = this.attempt = new AbortController();
+    try {
+      const response = await fetch(address(path), { signal: attempt.signal, cache: 'no-store' });
+      this.heardAt = server.heardAt = now();
+      if (!response.ok) throw await refusal(response);
+      const boundary = /boundary="?([^";]+)/i.exec(response.headers.get('Content-Type') || '');
+      if (!boundary) throw new Error('The answer is not a stream');
+      const reader = response.body.getReader();
+      const parts = new PartReader(boundary[1]);
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (attempt.signal.aborted) return;
+        if (done) throw new Error('The stream ended');
+        this.heardAt = server.heardAt = now();
+        parts.push(value);
+        this.onBytes(parts);
+        if (parts.head) this.partAt = this.partAt || now();
+      }
+    } catch (error) { if (this.attempt === attempt) this.retry(error); }
+  }
+
+  /** A part has come; the ms that it took. */
+  open() {
+    const transit = this.partAt && now() - this.partAt;
+    Object.assign(this, { phase: 'open', failures: 0, failure: null, partAt: 0 });
+    return transit;
+  }
+
+  close(phase) {
+    clearTimeout(this.timer);
+    if (this.attempt) this.attempt.abort();
+    Object.assign(this, { attempt: null, phase });
+    this.onClose();
+  }
+
+  retry(error) {
+    this.close('waiting');
+    const backoff = Math.min(BACKOFF_MS[1], BACKOFF_MS[0] * Math.pow(2, this.failures));
+    const wait = Math.max(backoff, error.waitMs || 0) * (0.8 + 0.4 * Math.random());   // not all viewers at once
+    Object.assign(this, { failure: error, failures: this.failures + 1, timer: setTimeout(() => this.again(), wait) });
+    this.onChange();
+  }
+
+  again() { this.connect(); }
+
+  /** A network, or the server, is there again. */
+  hurry() {
+    if (this.phase === 'waiting') this.connect();
+  }
+
+  /** Until the page is shown again: it may be kept for the back button, and its picture is old then. */
+  rest() {
+    this.close('closed');
+    leaveWindows();
+    this.onChange();
+  }
+
+  setAsleep(isAsleep) {
+    this.asleep = isAsleep;
+    if (isAsleep) this.rest();
+    else if (this.phase === 'closed' || this.phase === 'waiting') this.connect();
+  }
+
+  watchSilence(limit) {
+    if (this.attempt && now() - this.heardAt > limit) this.retry(new Error('The stream fell silent'));
+  }
+}
+
+let skew = Date.now() - now();
+
+/** Ms by which the clocks of this device parted since the last call; 0 for few. A device that slept has stopped one of
+    them: the server's is no longer known, and what a stream still holds is old. */
+export function clockJump() {
+  const before = skew;
+  skew = Date.now() - now();
+  const jump = Math.abs(skew - before);
+  if (jump < CLOCK_JUMP_MS) return 0;
+  server.clock = null;
+  return jump;
 }
 
 // ---- what it says at /state ----
@@ -108,6 +221,20 @@ function setClock(offset, trip) {
   const hasJumped = best && Math.abs(offset - best.offset) > (trip + best.trip) / 2 + 0.05;
   if (!best || trip <= best.trip || hasJumped) server.clock = { offset, trip };
   else best.trip *= 1.1;
+}
+
+/** What a verdict has to know of the server and of this device; `link` is the connection. */
+export function known({ failures, failure }) {
+  return {
+    pausedFor: null, isFresh: isFresh(), reportAge: (now() - server.at) / 1000, silence: (now() - server.heardAt) / 1000,
+    failures, failure, isOnline: navigator.onLine !== false, isAnotherLive: isAnotherLive(),
+  };
+}
+
+/** Seconds since the part's picture was captured, by a clock that is so many ahead of the server's. */
+export function ageOf({ timestamp, at }, ahead = 0) {
+  if (!timestamp || !server.clock) return (now() - at) / 1000;
+  return Math.max(0, now() / 1000 + server.clock.offset + ahead - timestamp);
 }
 
 // ---- the other windows of this browser: it has six connections to a server, and each stream takes one ----

@@ -1,9 +1,10 @@
 // The picture as this viewer wants it: zoomed and moved, turned and mirrored, and in a window of its own.
 // Nothing of it reaches the server: a snapshot is always the whole picture.
 
+import { $, say, toast, toggleFullScreen } from './page.js';
 import { link, painter } from './player.js';
 import { address, remember, remembered } from './server.js';
-import { $, say, tick, toast, view } from './view.js';
+import { tick, view } from './view.js';
 
 const MAX_ZOOM = 8;
 const KEY_ZOOM = 1.5;                // by a key or a button
@@ -153,11 +154,6 @@ function onUp(event) {
   if (pointerType === 'mouse' || taps < 2 || event.timeStamp - at > DOUBLE_TAP.ms || Math.hypot(finger.x - x, finger.y - y) > DOUBLE_TAP.px) return;
   taps = 0;
   zoomTo(isZoomed() ? 1 : TAP_ZOOM, finger);
-}
-
-export function toggleFullScreen() {
-  if (document.fullscreenElement) document.exitFullscreen();
-  else if (document.fullscreenEnabled) document.documentElement.requestFullscreen();   // the panels too
 }
 
 stage.addEventListener('wheel', onWheel, { passive: false });

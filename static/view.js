@@ -1,56 +1,24 @@
 // What the page says, written where it changed, and spoken.
 
+import { $, say, sayAll, toast } from './page.js';
 import { link, painter, pictureAge, wantedRate, watchClock, watchSilence } from './player.js';
-import { cameraNow, isAnotherLive, isFresh, now, pollState, server } from './server.js';
-import { TOO_MANY, ageText, complaints, liveAge, pace, rateText, verdict, withoutNumbers } from './verdict.js';
+import { cameraNow, known, now, pollState, server } from './server.js';
+import { ageText, liveAge, pace, rateText, verdict, withoutNumbers } from './verdict.js';
 
 const POLL_MS = { live: 2000, slow: 2000, paused: 10000, idle: 400, opening: 400 };   // by state; else a second
-const UNANSWERED = 3;                // so often in a row the server did not answer while its pictures came: other windows have the connections
-
-export const $ = (id) => document.getElementById(id);
-
-/** Writes only what changed; an empty text hides the element. */
-export function say(id, text) {
-  const element = $(id);
-  if (element.dataset.said === text) return;
-  element.dataset.said = text;
-  element.hidden = !text;
-  write(element, text);
-}
-
-function write(element, text) {
-  element.textContent = '';
-  text.split('`').forEach((piece, i) => {          // `value` as in the server's messages
-    const node = i % 2 ? document.createElement('code') : new Text();
-    node.textContent = piece;
-    element.append(node);
-  });
-}
-
-export function toast(text) {
-  write($('toast'), text);
-  $('toast').classList.add('shown');
-  clearTimeout(toast.timer);
-  toast.timer = setTimeout(() => { $('toast').classList.remove('shown'); $('toast').textContent = ''; }, 5000);
-}
 
 export const view = { onRefresh: [] };             // called with the verdict
-let spokenBefore = '';
-let announced = 'Connecting…';
 let saidPlaying = false;
 
 function judge() {
-  return verdict({
+  return verdict(Object.assign(known(link), {
     before: document.body.dataset.state,
     pausedFor: link.pausedAt ? (now() - link.pausedAt) / 1000 : null,
-    isAsleep: link.asleep,
-    camera: cameraNow(), isFresh: isFresh(), reportAge: (now() - server.at) / 1000,
-    silence: (now() - server.heardAt) / 1000,
-    phase: link.phase, failures: link.failures, failure: link.failure, reads: link.reads, slow: link.slow,
+    isAsleep: link.asleep, camera: cameraNow(),
+    phase: link.phase, reads: link.reads, slow: link.slow,
     hasPicture: Boolean(painter.painted), age: pictureAge(),
     liveAge: liveAge([link.fps, cameraNow().fps], link.period / 1000, link.transit / 1000),
-    isOnline: navigator.onLine !== false, isAnotherLive: isAnotherLive(),
-  });
+  }));
 }
 
 /** Several times a second, to see what nobody tells. */
@@ -73,16 +41,11 @@ export function refresh() {
   sayFacts(seen.state);
   sayCamera(seen.state);
   sayPause();
-  const health = server.timeouts >= UNANSWERED && seen.state !== 'full' ? TOO_MANY : isFresh() ? complaints(server.report.health || {}) : '';
-  say('health', health);
   if (!link.reads && !saidPlaying) {
     saidPlaying = true;
     toast('This browser plays the stream itself: the page cannot tell how old the picture is, or whether it moves');
   }
-  // Spoken without its seconds, and only once it has lasted.
-  const spoken = [withoutNumbers(seen.label), (seen.text || '').replace(/ for \d.*/, '')].concat(health.split('\n').map(withoutNumbers)).filter(Boolean).join('. ');
-  if (spoken === spokenBefore && spoken !== announced) $('announce').textContent = announced = spoken;
-  spokenBefore = spoken;
+  sayAll([withoutNumbers(seen.label), (seen.text || '').replace(/ for \d.*/, '')], seen.state);
   view.onRefresh.forEach((listener) => listener(seen));
   server.pollMs = POLL_MS[seen.state] || 1000;
   if (hasChanged) pollState();       // the server may know why

@@ -1,5 +1,5 @@
-// Judges the viewer page with axe-core, in Chromium, at a real camfeed that has a fake camera: in each state
-// of STATES, dark and light. Prints a line for each; ends with 1 when there is a violation. `make check-page`
+// Judges the viewer page with axe-core, in Chromium, at a real camfeed that has a fake camera, and the page of several
+// cameras: in each state of STATES and of STATES_OF_ALL, dark and light. Prints a line for each; ends with 1 when there is a violation. `make check-page`
 // builds what it takes and says where: check.mjs CAMFEED FAKECAM FRAMES AXE.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -24,6 +24,16 @@ const STATES = [
   { name: 'offline', act: click('pause'), camera: 'plugged no', then: isState('offline') },
 ];
 
+const isTile = (name, state) => `document.getElementById('tile-${name}').dataset.state === '${state}'`;
+const STATES_OF_ALL = [
+  { name: 'all live', camera: '', then: isState('live') + ' && ' + isTile('usb', 'live') },
+  { name: 'one of all offline', camera: 'plugged no', then: isTile('usb', 'offline') },
+  { name: 'one large', act: "document.querySelector('#tile-usb button').click()", then: isState('offline') },
+];
+
+const ONE = ['--source', '/dev/video0', '--size', '640x480'];
+const ALL = ['--camera', 'usb=/dev/video0', '--camera', 'a=test:640x360@10', '--camera', 'b=test:640x360@10'];
+
 const folder = mkdtempSync(join(tmpdir(), 'check-page-'));
 process.once('exit', () => {
   try {
@@ -38,14 +48,13 @@ const setCamera = (text) => {
   renameSync(join(folder, 'control.new'), join(folder, 'control'));
 };
 
-/** Starts camfeed, which does not outlive this process; its address. */
-function serve() {
+/** Starts camfeed, which does not outlive this process: {url, stop}. */
+function serve(cameras) {
   const environment = {
     LD_PRELOAD: fakecam, FAKECAM_CONTROL: join(folder, 'control'), FAKECAM_ROOT: join(folder, 'root'), FAKECAM_FRAMES: frames,
   };
   setCamera('');
-  const args = ['--source', '/dev/video0', '--size', '640x480', '--listen', '127.0.0.1:0'];
-  const server = spawn(camfeed, args, { env: { ...process.env, ...environment }, stdio: ['ignore', 'inherit', 'pipe'] });
+  const server = spawn(camfeed, [...cameras, '--listen', '127.0.0.1:0'], { env: { ...process.env, ...environment }, stdio: ['ignore', 'inherit', 'pipe'] });
   process.once('exit', () => server.kill());
   server.on('error', () => {});                        // without a start it says nothing either
   const lines = createInterface({ input: server.stderr });
@@ -53,7 +62,7 @@ function serve() {
   return new Promise((resolve, reject) => {
     lines.on('line', (line) => {
       const found = /http:\/\/127\.0\.0\.1:\d+/.exec(line);
-      if (found) resolve(found[0] + '/');
+      if (found) resolve({ url: found[0] + '/', stop: () => server.kill() });
       log.push(line);
     });
     lines.on('close', () => reject(new Error(['camfeed does not serve:', ...log].join('\n'))));
@@ -77,20 +86,23 @@ function describe({ id, impact, help, nodes }) {
 
 let violations = 0;
 try {
-  const url = await serve();
   const browser = await Chromium.start(join(folder, 'profile'));
-  await browser.call('Page.navigate', { url });
-  for (const { name, act, camera, then } of STATES) {
-    if (camera !== undefined) setCamera(camera);
-    if (act) await browser.eval(act);
-    await browser.wait(then);
-    if (name === 'live') await browser.eval(readFileSync(axe, 'utf8') + '; true');
-    for (const theme of THEMES) {
-      const found = await judge(browser, theme);
-      violations += found.violations.length;
-      console.log(`${name}, ${theme}: ` + (found.violations.length ? `${found.violations.length} violations` : `${found.passes.length} rules hold`));
-      found.violations.forEach((violation) => console.log(describe(violation)));
+  for (const [cameras, states] of [[ONE, STATES], [ALL, STATES_OF_ALL]]) {
+    const { url, stop } = await serve(cameras);
+    await browser.call('Page.navigate', { url });
+    for (const { name, act, camera, then } of states) {
+      if (camera !== undefined) setCamera(camera);
+      if (act) await browser.eval(act);
+      await browser.wait(then);
+      if (name === states[0].name) await browser.eval(readFileSync(axe, 'utf8') + '; true');
+      for (const theme of THEMES) {
+        const found = await judge(browser, theme);
+        violations += found.violations.length;
+        console.log(`${name}, ${theme}: ` + (found.violations.length ? `${found.violations.length} violations` : `${found.passes.length} rules hold`));
+        found.violations.forEach((violation) => console.log(describe(violation)));
+      }
     }
+    stop();
   }
   await browser.close();
   process.exit(violations ? 1 : 0);

@@ -4,10 +4,10 @@
 //! another one that got its number meanwhile is taken only when the first stays away.
 
 use crate::{
-    capture::environment::Environment,
+    capture::{environment::Environment, source::v4l2_seen::GONE},
     config::Device,
     error::{Cause, Error},
-    feed::camera::SourceInfo,
+    feed::{camera::SourceInfo, place::Place},
 };
 use std::{
     path::{Path, PathBuf},
@@ -20,6 +20,13 @@ const LOYALTY: Duration = Duration::from_secs(60);
 /// What an open may take beside the camera's time-out: network sources are slow, a camera module is not.
 pub fn opening_time(is_module: bool) -> Duration {
     Duration::from_secs(if is_module { 2 } else { 10 })
+}
+
+/// The device to open for a camera that was found: its node, and no other one for as long as it is gone.
+pub fn of_found(device: &Device, place: &Place) -> Result<Vec<Device>, Error> {
+    let gone = || Error::open(device, Cause::Missing, GONE);
+    let node = place.node().ok_or_else(gone)?;
+    Ok(vec![Device::Node(node.path)])
 }
 
 /// What is remembered of the camera that was online last.

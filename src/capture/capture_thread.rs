@@ -8,7 +8,10 @@ use crate::{
         lease::{CaptureEvent, CaptureLease, EndReason},
         missing_eoi::MissingEoi,
         picture_check::{Unusable, broken_only, inspect, jpeg_of, size_of},
-        source::{self, Opened, Repeat, Source, libcamera::seen_by_kernel, open::OpenContext},
+        source::{
+            self, Opened, Repeat, Source, libcamera::seen_by_kernel, open::OpenContext,
+            v4l2_bandwidth::BandwidthAdvice, v4l2_seen,
+        },
     },
     config::{Device, Size},
     encode::{EncodeJob, Encoders, Picture},
@@ -50,6 +53,8 @@ pub struct CaptureContext {
     pub cameras: Arc<Cameras>,
     /// Where raw pictures go.
     pub encoders: Encoders,
+    /// What fits on a bus that is full.
+    pub advice: Arc<BandwidthAdvice>,
     /// Where word goes.
     pub events: Sender<CaptureEvent>,
     /// Ends the threads with the program.
@@ -115,7 +120,11 @@ impl CaptureThread {
             stop: &self.context.stop,
             interrupt: &self.lease.interrupt,
             hint,
+            advice: &self.context.advice,
         };
+        if let Some(place) = &self.context.camera.place {
+            v4l2_seen::check_place(device, place)?;
+        }
         let mut opened = source::open::open_device(device, &context)?;
         if let Some(controls) = &opened.controls {
             self.set_controls(controls.as_ref());
@@ -151,6 +160,7 @@ impl CaptureThread {
             facts: Box::new(facts),
             controls,
         });
+        self.context.advice.forget();
         let mut left_to_warm_up = self.warmup;
         let mut broken_since = None;
         // The next one of a slow source may be far off.

@@ -11,13 +11,17 @@
 
 mod auto_search;
 mod back_off;
+mod camera_names;
 mod candidates;
 mod capture_thread;
 mod diagnose;
+mod discovery;
 mod environment;
 mod hotplug;
 mod interrupt;
+mod known_devices;
 mod lease;
+mod look;
 mod missing_eoi;
 mod online_log;
 mod outage_log;
@@ -29,21 +33,12 @@ mod supervisor;
 mod supervisor_thread;
 
 pub use diagnose::{check, list};
+pub use discovery::Discovery;
+pub use supervisor_thread::start;
 
-use crate::{
-    config::{CameraConfig, Device},
-    encode,
-    error::Error,
-    feed::{camera::Camera, cameras::Cameras},
-    system::{fault_injection, logging, shutdown::ShutdownFlag, threads},
-};
-use crossbeam_channel::Sender;
+use crate::config::{CameraConfig, Device};
 use log::warn;
-use std::{
-    env,
-    panic::{self, AssertUnwindSafe},
-    sync::Arc,
-};
+use std::env;
 
 /// FFmpeg's own number for silence.
 const AV_LOG_QUIET: &str = "-8";
@@ -72,28 +67,6 @@ pub fn warn_of_messages(asked: &[&str], cameras: &[CameraConfig]) {
         let names = asked.join(", ");
         warn!("{names}: libraries may print the source here as it is, with its passwords");
     }
-}
-
-/// Starts the encoders and the supervisor of `camera`, one of `cameras`, which run until `stop`. An error in
-/// `fatal` is to end the program, and a service then starts all anew.
-pub fn start(
-    camera: &Arc<Camera>,
-    cameras: &Arc<Cameras>,
-    stop: &Arc<ShutdownFlag>,
-    fatal: Sender<Error>,
-) -> Result<(), Error> {
-    let encoders = encode::start(camera)?;
-    let (camera, cameras, stop) = (Arc::clone(camera), Arc::clone(cameras), Arc::clone(stop));
-    threads::start("camera", move || {
-        logging::set_label(camera.address().map(Arc::from));
-        let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
-            assert!(!fault_injection::is_due("supervisor"), "a fault on purpose");
-            supervisor_thread::run(camera, cameras, encoders, stop)
-        }));
-        if let Err(error) = outcome.unwrap_or(Err(Error::Supervisor)) {
-            let _ = fatal.send(error);
-        }
-    })
 }
 
 /// Keeps OpenCV's own thread pool small and its waits short, and its and FFmpeg's messages out of

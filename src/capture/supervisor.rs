@@ -12,7 +12,7 @@ use crate::{
     capture::{
         auto_search::AutoSearch,
         back_off::{self, BackOff},
-        candidates::{Candidates, opening_time},
+        candidates::{self, Candidates, opening_time},
         environment::Environment,
         lease::{CaptureEvent, CaptureLease, EndReason},
         online_log::{log_online, warn_of_fallback},
@@ -195,7 +195,10 @@ impl<W: Environment> Supervisor<W> {
         }
         self.outages.note_try();
         let (device, lost) = (&self.camera.config.device, self.outages.began());
-        let devices = self.candidates.list(device, lost, now, &self.environment);
+        let devices = match &self.camera.place {
+            Some(place) => candidates::of_found(device, place),
+            None => (self.candidates).list(device, lost, now, &self.environment),
+        };
         match devices.and_then(|devices| self.launch(devices, self.warmup, now)) {
             Ok(lease) => {
                 let until = now + self.camera.config.timeout + opening_time(self.opens_module);
@@ -243,7 +246,9 @@ impl<W: Environment> Supervisor<W> {
         };
         if facts.is_fallback {
             warn_of_fallback(facts.hint.as_deref());
-            self.search.begin(self.environment.cameras(), now);
+            if self.camera.config.device == Device::Auto {
+                self.search.begin(self.environment.cameras(), now);
+            }
         } else {
             self.end_search(now);
         }

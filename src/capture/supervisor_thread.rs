@@ -9,20 +9,51 @@ use crate::{
         capture_thread::CaptureContext, hotplug, lease::CaptureEvent, source,
         supervisor::Supervisor,
     },
-    encode::Encoders,
+    encode::{self, Encoders},
     error::Error,
     feed::{camera::Camera, cameras::Cameras},
-    system::shutdown::ShutdownFlag,
+    system::{fault_injection, logging, shutdown::ShutdownFlag, threads},
 };
-use crossbeam_channel::{Receiver, bounded, never, select, unbounded};
-use std::{sync::Arc, time::Instant};
+use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
+use std::{
+    convert::Infallible,
+    panic::{self, AssertUnwindSafe},
+    sync::Arc,
+    time::Instant,
+};
 
-/// Runs until the program ends.
+/// Starts the encoders and the supervisor of `camera`, one of `cameras`, which run until `stop`. An error in
+/// `fatal` is to end the program, and a service then starts all anew. The channel is closed when the
+/// supervisor and its capture threads have ended.
+pub fn start(
+    camera: &Arc<Camera>,
+    cameras: &Arc<Cameras>,
+    stop: &Arc<ShutdownFlag>,
+    fatal: Sender<Error>,
+) -> Result<Receiver<Infallible>, Error> {
+    let encoders = encode::start(camera)?;
+    let (camera, cameras, stop) = (Arc::clone(camera), Arc::clone(cameras), Arc::clone(stop));
+    let (running, ended) = bounded(0);
+    threads::start("camera", move || {
+        let _running = running;
+        logging::set_label(camera.address().map(Arc::from));
+        let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
+            assert!(!fault_injection::is_due("supervisor"), "a fault on purpose");
+            run(camera, cameras, encoders, stop)
+        }));
+        if let Err(error) = outcome.unwrap_or(Err(Error::Supervisor)) {
+            let _ = fatal.send(error);
+        }
+    })?;
+    Ok(ended)
+}
+
+/// Runs until `stop`, and until the capture threads have ended then.
 ///
 /// # Errors
 ///
 /// [`Error::Stuck`] when capture threads hang and nothing but another process can help.
-pub fn run(
+fn run(
     camera: Arc<Camera>,
     cameras: Arc<Cameras>,
     encoders: Encoders,
@@ -31,10 +62,10 @@ pub fn run(
     let (events, reports) = unbounded();
     let (waker, watchers) = bounded(1);
     camera.slot.wake_on_change(waker);
-    let plugged = if source::is_plugged_in(&camera.config.device) {
-        hotplug::start()
-    } else {
-        never()
+    let plugged = match &camera.place {
+        Some(place) => place.changes(),
+        None if source::is_plugged_in(&camera.config.device) => hotplug::start(),
+        None => never(),
     };
     let mut inbox = Inbox {
         reports,
@@ -45,6 +76,7 @@ pub fn run(
         camera: Arc::clone(&camera),
         cameras,
         encoders,
+        advice: Arc::default(),
         events,
         stop: Arc::clone(&stop),
     };
@@ -66,6 +98,9 @@ pub fn run(
         }
     }
     supervisor.end(Instant::now());
+    drop(supervisor);
+    // Its capture threads end now, those that hang excepted: nothing of this camera comes any more.
+    while inbox.reports.recv().is_ok() {}
     Ok(())
 }
 
@@ -122,7 +157,6 @@ impl Inbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crossbeam_channel::Sender;
     use std::time::Duration;
 
     /// An inbox, and the senders of its three channels.

@@ -12,7 +12,8 @@ use std::{fmt, path::PathBuf};
 pub enum Device {
     /// The first camera that opens; with none, the test pattern until one is plugged in.
     Auto,
-    /// Every camera there is, each under a name of its own. Nothing opens it.
+    /// Every camera there is, each under a name of its own. Opened is only what stands in while there is none:
+    /// the test pattern.
     All,
     /// A V4L2 device by its number.
     Number(u32),

@@ -1,7 +1,7 @@
 //! A camera: a name, its settings, its slot, its numbers and what is known of it now.
 //!
 //! This is the object the two halves of the program share: `capture` and `encode` fill it, the
-//! server reads it, and neither knows the other. There is one today; nothing here assumes so.
+//! server reads it, and neither knows the other.
 
 pub use crate::feed::status::{ColorRange, RequestedFormat, SourceInfo, State, Status};
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
         frame::Frame,
         freeze::{Change, FreezeDetector},
         health::Observation,
+        place::{Place, SeenDevice},
         slot::Slot,
         stats::CameraStats,
     },
@@ -40,8 +41,12 @@ pub struct Camera {
     pub stats: CameraStats,
     /// Written by its supervisor, read by status answers; held for the time of a copy.
     status: Mutex<Status>,
+    /// Where it is plugged in, if it is one of those that were found and has a node.
+    pub place: Option<Place>,
+    /// What stood in for it was called so: who watches that watches this one.
+    pub stand_in: Option<String>,
     /// Last sequence given out.
-    sequence: AtomicU64,
+    sequence: Arc<AtomicU64>,
     /// JPEG quality of what is encoded from now on.
     quality: AtomicI32,
     /// Held for the time of a comparison.
@@ -81,10 +86,31 @@ impl Camera {
                 cause: None,
                 facts,
             }),
-            sequence: AtomicU64::new(0),
+            place: None,
+            stand_in: None,
+            sequence: Arc::default(),
             freeze: Mutex::default(),
             controls: Mutex::default(),
             changed: Mutex::default(),
+        }
+    }
+
+    /// A camera that was found there, where it has a node; not started yet.
+    pub fn found(config: CameraConfig, seen: Option<SeenDevice>) -> Camera {
+        Camera {
+            place: seen.map(Place::new),
+            ..Camera::new(config)
+        }
+    }
+
+    /// The same camera in place of `stand_in`, whose threads have ended: who watches that one watches this one
+    /// from now on, and no sequence comes twice.
+    pub fn in_place_of(self, stand_in: &Camera) -> Camera {
+        Camera {
+            slot: Arc::clone(&stand_in.slot),
+            sequence: Arc::clone(&stand_in.sequence),
+            stand_in: stand_in.address().map(str::to_owned),
+            ..self
         }
     }
 

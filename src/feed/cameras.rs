@@ -1,6 +1,7 @@
 //! All cameras of the program, in their order. The first has the addresses without a name.
 //!
 //! Cameras come while the program runs, where all are searched; none ever goes, and none changes its name.
+//! Only what stands in for a camera while there is none goes, when the first one comes.
 
 use crate::{
     config::CameraName,
@@ -22,9 +23,11 @@ pub struct Cameras {
     pub name: CameraName,
     /// Held for the time of a clone or an exchange.
     list: RwLock<Arc<[Arc<Camera>]>>,
-    /// As many as are in the list.
-    count: AtomicUsize,
-    /// Notified when one has a newer frame, when one is added, and when the program ends.
+    /// How many were added.
+    added: AtomicUsize,
+    /// How often one came in place of another.
+    replaced: AtomicUsize,
+    /// Notified when one has a newer frame, when the list changes, and when the program ends.
     news: Arc<SharedNotifier>,
 }
 
@@ -36,7 +39,8 @@ impl Cameras {
         Cameras {
             name,
             list: RwLock::new(Arc::new([first])),
-            count: AtomicUsize::new(1),
+            added: AtomicUsize::new(0),
+            replaced: AtomicUsize::new(0),
             news,
         }
     }
@@ -46,12 +50,13 @@ impl Cameras {
         Arc::clone(&self.list.read())
     }
 
-    /// How many there are; read without a lock.
-    pub fn count(&self) -> usize {
-        self.count.load(Ordering::Acquire)
+    /// How often one has come in place of another, or `with_added`, been added; read without a lock.
+    pub fn changes(&self, with_added: bool) -> usize {
+        let added = self.added.load(Ordering::Acquire);
+        self.replaced.load(Ordering::Acquire) + if with_added { added } else { 0 }
     }
 
-    /// To wait until one has a newer frame, one is added, or the program ends.
+    /// To wait until one has a newer frame, one has come, or the program ends.
     pub fn waiter(&self) -> Waiter {
         self.news.waiter()
     }
@@ -72,12 +77,24 @@ impl Cameras {
 
     /// From now on `camera` is one of them, the last.
     pub fn add(&self, camera: Arc<Camera>) {
-        camera.slot.also_notify(Arc::clone(&self.news));
+        self.change(&self.added, |list| list.push(camera));
+    }
+
+    /// From now on `camera` is the first of them, instead of the one that was and whose slot it has.
+    pub fn replace_first(&self, camera: Arc<Camera>) {
+        self.change(&self.replaced, |list| list[0] = camera);
+    }
+
+    fn change(&self, count: &AtomicUsize, change: impl FnOnce(&mut Vec<Arc<Camera>>)) {
         {
             let mut list = self.list.write();
-            let longer: Vec<_> = list.iter().cloned().chain([camera]).collect();
-            self.count.store(longer.len(), Ordering::Release);
-            *list = longer.into();
+            let mut changed = list.to_vec();
+            change(&mut changed);
+            for camera in &changed {
+                camera.slot.also_notify(Arc::clone(&self.news));
+            }
+            *list = changed.into();
+            count.fetch_add(1, Ordering::Release);
         }
         self.news.notify_all();
     }

@@ -9,6 +9,7 @@ pub mod freeze;
 pub mod health;
 pub mod multipart;
 pub mod notify;
+pub mod place;
 pub mod slot;
 pub mod stats;
 pub mod status;

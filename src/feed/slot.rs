@@ -38,8 +38,8 @@ pub struct Slot {
     watchers: AtomicUsize,
     /// When a watcher last left; held for the time of a copy.
     unwatched_since: Mutex<Option<Instant>>,
-    /// Told when watching begins, and when the last watcher has left.
-    waker: OnceLock<Sender<()>>,
+    /// Told when watching begins, and when the last watcher has left; held for the time of that.
+    waker: Mutex<Option<Sender<()>>>,
 }
 
 /// What came of waiting for a newer frame.
@@ -147,13 +147,14 @@ impl Slot {
         }
     }
 
-    /// From now on `waker` is told when watching begins or ends; once per slot.
+    /// From now on `waker`, and no other, is told when watching begins or ends.
     pub fn wake_on_change(&self, waker: Sender<()>) {
-        let _ = self.waker.set(waker);
+        *self.waker.lock() = Some(waker);
     }
 
-    fn wake(&self) {
-        if let Some(waker) = self.waker.get() {
+    /// Has the one who is told of watchers look around.
+    pub fn wake(&self) {
+        if let Some(waker) = &*self.waker.lock() {
             // Full means that the message is on its way already.
             let _ = waker.try_send(());
         }

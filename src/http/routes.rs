@@ -88,7 +88,7 @@ pub fn answer(request: &Request, app: &App) -> Answer {
         "/state" => state::state(app, &scope).into(),
         "/metrics" if !scope.is_named => metrics::answer(app).into(),
         "/healthz" => state::health(app, &scope).into(),
-        path => match pages::find(path) {
+        path => match pages::find(path, !scope.is_named && app.cameras.all().len() > 1) {
             Some(page) => page.answer(request, app, &scope).into(),
             None => nothing(target, app).into(),
         },

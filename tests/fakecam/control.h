@@ -98,6 +98,8 @@ struct settings {
 	bool lead_line;     /* the same: CR LF */
 	int fail[CALLS];    /* errno of each call; 0: it works */
 	int slow_ms, padding_bytes, padding_value, open_ms, start_ms, latency_ms;
+	int port;           /* of the USB bus; 0: the camera's index and one */
+	int bandwidth;      /* bytes a second that the bus has left; 0: enough */
 	int nsizes, nrates;
 	struct size sizes[MAX_SIZES];
 	double rates[MAX_RATES];
@@ -142,6 +144,8 @@ static bool set_one(struct settings *s, const char *key, const char *v)
 		{"open_ms", offsetof(struct settings, open_ms), 0},
 		{"start_ms", offsetof(struct settings, start_ms), 0},
 		{"latency_ms", offsetof(struct settings, latency_ms), 0},
+		{"port", offsetof(struct settings, port), 1},
+		{"bandwidth", offsetof(struct settings, bandwidth), 0},
 	};
 	static const struct { const char *key; size_t at; } BOOLS[] = {
 		{"plugged", offsetof(struct settings, plugged)},
@@ -306,11 +310,11 @@ static void write_file(const char *path, const char *fmt, ...)
 /* What one camera looks like from outside; kept in the tree, so that every process can tell
  * what stands there from what should. */
 struct face {
-	int plugged, node, generation, metadata_node;
+	int plugged, node, generation, metadata_node, port;
 	char serial[16], name[32];
 };
 
-static void face_of(struct face *f, const struct settings *s)
+static void face_of(struct face *f, const struct settings *s, int cam)
 {
 	memset(f, 0, sizeof *f);
 	f->plugged = s->plugged;
@@ -318,12 +322,29 @@ static void face_of(struct face *f, const struct settings *s)
 		return;
 	f->node = s->node;
 	f->generation = s->generation;
+	f->port = s->port ? s->port : cam + 1;
 	f->metadata_node = s->metadata_node;
 	memcpy(f->serial, s->serial, sizeof f->serial);
 	memcpy(f->name, s->name, sizeof f->name);
 }
 
-static void add_node(int node, int index, const char *name)
+/* The USB device and its interface, and the node's link to that, as sysfs has them. */
+static void add_usb(const struct face *f, int node)
+{
+	char target[128];
+	static const char *const DIRS[] = {"", "/platform", "/platform/fake", "/platform/fake/usb1"};
+	for (size_t i = 0; i < sizeof DIRS / sizeof *DIRS; i++)
+		mkdir(AT("sys/devices%s", DIRS[i]), 0755);
+	mkdir(AT("sys/devices/platform/fake/usb1/1-%d", f->port), 0755);
+	mkdir(AT("sys/devices/platform/fake/usb1/1-%d/1-%d:1.0", f->port, f->port), 0755);
+	unlink(AT("sys/devices/platform/fake/usb1/1-%d/serial", f->port));
+	if (strcmp(f->serial, "none"))
+		write_file(AT("sys/devices/platform/fake/usb1/1-%d/serial", f->port), "%s\n", f->serial);
+	snprintf(target, sizeof target, "../../../devices/platform/fake/usb1/1-%d/1-%d:1.0", f->port, f->port);
+	if (symlink(target, AT("sys/class/video4linux/video%d/device", node))) {} /* may be there already */
+}
+
+static void add_node(int node, int index, const struct face *f)
 {
 	struct timespec t[2] = {{.tv_sec = NODE_MTIME, .tv_nsec = node}, {.tv_sec = NODE_MTIME, .tv_nsec = node}};
 	/* The node must appear whole, and as IN_CREATE for those who watch: made aside, then linked. */
@@ -333,7 +354,8 @@ static void add_node(int node, int index, const char *name)
 		k_close(fd);
 	}
 	mkdir(AT("sys/class/video4linux/video%d", node), 0755);
-	write_file(AT("sys/class/video4linux/video%d/name", node), "%s\n", name);
+	write_file(AT("sys/class/video4linux/video%d/name", node), "%s\n", f->name);
+	add_usb(f, node);
 	write_file(AT("sys/class/video4linux/video%d/index", node), "%d\n", index);
 	write_file(AT("sys/class/video4linux/video%d/dev", node), "81:%d\n", node);
 	write_file(AT("sys/class/video4linux/video%d/uevent", node), "MAJOR=81\nMINOR=%d\nDEVNAME=video%d\n", node, node);
@@ -351,18 +373,20 @@ static void remove_node(int node)
 	unlink(AT("dev/video%d", node));
 	unlink(AT("sys/dev/char/81:%d", node));
 	unlink(AT("sys/class/video4linux/video%d/name", node));
+	unlink(AT("sys/class/video4linux/video%d/device", node));
 	unlink(AT("sys/class/video4linux/video%d/index", node));
 	unlink(AT("sys/class/video4linux/video%d/dev", node));
 	unlink(AT("sys/class/video4linux/video%d/uevent", node));
 	rmdir(AT("sys/class/video4linux/video%d", node));
 }
 
-static void change_links(int cam, const struct face *f, bool add)
+static void change_links(const struct face *f, bool add)
 {
+	const char *serial = strcmp(f->serial, "none") ? f->serial : "";
 	for (int index = 0; index <= f->metadata_node; index++) {
 		char target[32];
-		const char *id = AT("dev/v4l/by-id/usb-Fake_Camera_%s-video-index%d", f->serial, index);
-		const char *port = AT("dev/v4l/by-path/platform-fake-usb-0:%d:1.0-video-index%d", cam + 1, index);
+		const char *id = AT("dev/v4l/by-id/usb-Fake_Camera%s%s-video-index%d", *serial ? "_" : "", serial, index);
+		const char *port = AT("dev/v4l/by-path/platform-fake-usb-0:%d:1.0-video-index%d", f->port, index);
 		snprintf(target, sizeof target, "../../video%d", f->node + index);
 		if (add) { /* a leftover is no harm */
 			if (symlink(target, id) || symlink(target, port)) {}
@@ -414,10 +438,10 @@ static void sync_tree(void)
 		link_real_devices();
 	}
 	for (int i = 0; i < MAX_CAMERAS; i++)
-		face_of(&want[i], &settings[i]);
+		face_of(&want[i], &settings[i], i);
 	for (int i = 0; i < MAX_CAMERAS; i++)
 		if (now[i].plugged && memcmp(&now[i], &want[i], sizeof want[i])) {
-			change_links(i, &now[i], false);
+			change_links(&now[i], false);
 			for (int k = 0; k <= now[i].metadata_node; k++)
 				remove_node(now[i].node + k);
 			rmdir(AT("dev/v4l/by-id"));
@@ -430,8 +454,8 @@ static void sync_tree(void)
 			mkdir(AT("dev/v4l/by-id"), 0755);
 			mkdir(AT("dev/v4l/by-path"), 0755);
 			for (int k = 0; k <= want[i].metadata_node; k++)
-				add_node(want[i].node + k, k, want[i].name);
-			change_links(i, &want[i], true);
+				add_node(want[i].node + k, k, &want[i]);
+			change_links(&want[i], true);
 		}
 	if (memcmp(now, want, sizeof want) && syscall(SYS_pwrite64, lock, want, sizeof want, 0L) < 0)
 		complain("cannot write `%s`", AT(".lock"));

@@ -59,7 +59,11 @@
  *   driver NAME         uvcvideo     what QUERYCAP calls the driver, such as unicam or rp1-cfe
  *   latency_ms N        0            a frame's time is this long before it is delivered
  *   metadata_node yes|no  no         a second node, N+1, that captures no pictures, as UVC cameras have
- *   name TEXT, serial TEXT           Fake Camera, 0001   (/dev/v4l/by-id/usb-Fake_Camera_0001-video-index0)
+ *   port N              the index + 1   of USB bus 1 (/sys/devices/platform/fake/usb1/1-N)
+ *   bandwidth N         0            bytes a second that the bus has left (0: enough). A raw picture needs its bytes, a
+ *                       JPEG a quarter of a byte a pixel; where that is too much STREAMON fails with ENOSPC
+ *   name TEXT, serial TEXT           Fake Camera, 0001   (/dev/v4l/by-id/usb-Fake_Camera_0001-video-index0); serial
+ *                       none: it has none
  * Faults: hang (no frame is ever finished), drop (the frame is lost; hang of each N-th), eio (DQBUF
  * fails with EIO once a frame), slow (a frame each slow_ms), truncated (cut in the scan data; each
  * fourth right after the headers), errflag (truncated, and V4L2_BUF_FLAG_ERROR says so), garbage

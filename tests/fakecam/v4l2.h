@@ -744,6 +744,11 @@ static int stream_on(struct file *f, int fd)
 		return 0;
 	if (settings[f->cam].fail[CALL_STREAMON])
 		return -settings[f->cam].fail[CALL_STREAMON];
+	double needed = c->w * (double)c->h * c->rate * (format_of(c->fourcc)->bits ? format_of(c->fourcc)->bits / 8.0 : 0.25);
+	if (settings[f->cam].bandwidth && needed > settings[f->cam].bandwidth) {
+		event("nospace camera=%d format=%.4s size=%dx%d rate=%g", f->cam, (char *)&c->fourcc, c->w, c->h, c->rate);
+		return -ENOSPC;
+	}
 	make_pictures(f);
 	f->streaming = true;
 	f->seq = 0;
@@ -787,7 +792,7 @@ static int query_capabilities(const struct file *f, struct v4l2_capability *q)
 	memset(q, 0, sizeof *q);
 	snprintf((char *)q->driver, sizeof q->driver, "%s", s->driver);
 	snprintf((char *)q->card, sizeof q->card, "%s", s->name);
-	snprintf((char *)q->bus_info, sizeof q->bus_info, "usb-fake-%d", f->cam + 1);
+	snprintf((char *)q->bus_info, sizeof q->bus_info, "usb-fake-%d", s->port ? s->port : f->cam + 1);
 	q->version = 6 << 16 | 1 << 8;
 	q->device_caps = (f->index ? V4L2_CAP_META_CAPTURE : V4L2_CAP_VIDEO_CAPTURE) | V4L2_CAP_STREAMING | V4L2_CAP_EXT_PIX_FORMAT;
 	q->capabilities = V4L2_CAP_VIDEO_CAPTURE | (s->metadata_node ? V4L2_CAP_META_CAPTURE : 0u) | V4L2_CAP_STREAMING

@@ -27,6 +27,7 @@
  *   none          there is no camera
  *   busy, busy=ID another program has them all, or this one. So is a camera that another element has open
  *   open_ms=N     opening takes so long
+ *   list_ms=N     and so does saying which cameras there are
  *   hang_open     the format is never agreed on, until the pipeline is stopped
  *   hang          no more pictures come
  *   eos           the stream ends
@@ -669,6 +670,7 @@ static GstDevice *device_of(const char *id)
 static GList *probe(GstDeviceProvider *provider)
 {
 	(void)provider;
+	g_usleep((gulong)asks_number("list_ms") * 1000);
 	GList *devices = NULL;
 	g_auto(GStrv) ids = cameras();
 	for (char **id = ids; *id; id++)

@@ -121,6 +121,14 @@ impl FakeCamera {
         log.lines().filter(|line| line.contains(event)).count()
     }
 
+    /// The first event that the camera noted so, with all it says; waits for it.
+    pub fn wait_event(&self, event: &str) -> String {
+        self.wait_count(event, 1);
+        let log = fs::read_to_string(self.folder.file("log")).expect("just read");
+        let mut lines = log.lines().filter(|line| line.contains(event));
+        lines.next().expect("just counted").to_owned()
+    }
+
     /// Waits until the camera has noted `event` as often.
     pub fn wait_count(&self, event: &str, count: usize) {
         let has = eventually(SOON, || self.count(event) >= count);

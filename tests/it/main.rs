@@ -7,6 +7,7 @@
 
 mod attackers;
 mod auth;
+mod bandwidth;
 mod browser;
 mod bursts;
 mod bystanders;
@@ -27,6 +28,8 @@ mod fault_viewers;
 mod faults;
 mod films;
 mod formats;
+mod found;
+mod grid;
 mod healing;
 mod health;
 mod honesty;
@@ -93,6 +96,7 @@ mod units;
 mod upstreams;
 mod view;
 mod view_touch;
+mod wall;
 mod watch;
 mod windows;
 mod zoomed;

@@ -268,17 +268,20 @@ fn all_scripts_of_the_page_are_es2018() {
 
 #[test]
 fn all_bodies_of_the_page_are_small_on_the_wire_and_kept_by_browsers() {
-    let camfeed = Camfeed::start(&["--source", SMALL]);
+    let one = Camfeed::start(&["--source", SMALL]);
+    let (first, second) = (format!("a={SMALL}"), format!("b={SMALL}"));
+    let several = Camfeed::start(&["--camera", &first, "--camera", &second]);
     let mut bytes = 0;
     for (name, file) in files() {
+        let camfeed = if name == "grid.html" { &several } else { &one };
         let path = match &*name {
-            "index.html" => "/".to_owned(),
+            "index.html" | "grid.html" => "/".to_owned(),
             "page.png" => continue, // For README.
             name => format!("/static/{name}"),
         };
         let answer = get(camfeed.address, &path);
         assert_eq!(answer.status, 200, "{path}");
-        if name != "index.html" {
+        if !name.ends_with(".html") {
             assert!(answer.body == file, "{path} is another file");
         }
         let ending = name.rsplit('.').next();

@@ -250,7 +250,9 @@ fn check_reads_whatever_camera_there_is_where_all_are_asked_for() {
     let output = camera.run(&["--check", "--source=all"]);
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{said}");
-    assert!(said.starts_with("opening /dev/video0 …\n"), "{said}");
+    let opening = "opening /dev/v4l/by-id/usb-Fake_Camera_0001-video-index0 …\n";
+    let begin = format!("camera       fake\n{opening}");
+    assert!(said.starts_with(&begin), "{said}");
     assert_eq!(said.matches("opening ").count(), 1, "{said}");
 }
 

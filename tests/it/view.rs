@@ -352,7 +352,7 @@ fn what_is_in_the_middle_stays_there<D: Driver>() {
 fn nothing_covers_the_buttons<D: Driver>() {
     let camfeed = Camfeed::online(&["--source", SMALL]);
     let mut browser = opened::<D>(&camfeed);
-    browser.import(&["view"]);
+    browser.import(&["page"]);
     for _ in 0..7 {
         browser.key("+");
     }

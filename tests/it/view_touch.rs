@@ -103,7 +103,7 @@ fn a_double_tap_zooms_there_and_back() {
 #[test]
 fn fingers_on_the_badge_and_on_a_toast_do_what_they_should() {
     let (_camfeed, mut browser) = phone();
-    browser.import(&["view"]);
+    browser.import(&["page"]);
     browser.pinch(AT, 3.0);
     browser.eval("toast('Saved camfeed-20260101T000000.000Z.jpg')");
     assert_eq!(browser.eval(COVERED), "");
@@ -129,7 +129,7 @@ fn fingers_on_the_badge_and_on_a_toast_do_what_they_should() {
 #[test]
 fn on_a_phone_nothing_covers_the_buttons() {
     let (_camfeed, mut browser) = phone();
-    browser.import(&["view"]);
+    browser.import(&["page"]);
     browser.pinch(AT, 4.0);
     browser.pinch(AT, 4.0);
     for (width, height) in [(390, 844), (844, 390), (360, 640)] {

@@ -4,6 +4,7 @@ use crate::{
     capture::{
         candidates::opening_time,
         diagnose::tally::Tally,
+        look,
         source::{self, Opened, Repeat, libcamera, open::OpenContext, v4l2_devices},
     },
     config::{CameraConfig, CamerasConfig, Device},
@@ -28,13 +29,7 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(30);
 /// Opens the source of each of `cameras`, one after the other, reads it and prints what came; the exit code
 /// of the first that is not well.
 pub fn check(cameras: &CamerasConfig) -> u8 {
-    let found = cameras.found.iter().flat_map(|template| {
-        let devices = every_device().into_iter();
-        devices.map(|device| CameraConfig {
-            device,
-            ..template.clone()
-        })
-    });
+    let found = cameras.found.iter().flat_map(every_camera);
     let all: Vec<_> = cameras.listed.iter().cloned().chain(found).collect();
     let codes = all.iter().enumerate().map(|(number, config)| {
         if number > 0 {
@@ -49,17 +44,20 @@ pub fn check(cameras: &CamerasConfig) -> u8 {
     codes.into_iter().find(|&code| code != 0).unwrap_or(0)
 }
 
-/// The devices of all cameras there are; with none what says so.
-fn every_device() -> Vec<Device> {
-    let nodes = v4l2_devices::cameras().into_iter().map(Device::Node);
-    let modules = libcamera::modules().unwrap_or_default();
-    let modules = modules
-        .into_iter()
-        .map(|module| Device::Csi(Some(module.id)));
-    let devices: Vec<_> = nodes.chain(modules).collect();
-    match devices.is_empty() {
-        true => vec![Device::Auto],
-        false => devices,
+/// All cameras there are, by their names, as `template` says; with none what says so.
+fn every_camera(template: &CameraConfig) -> Vec<CameraConfig> {
+    // Asked of a thread that may never answer.
+    let modules = look::ask_for_modules().recv_timeout(CHECK_TIMEOUT);
+    let found = look::named_now(&modules.unwrap_or_default()).into_iter();
+    let found: Vec<_> = found
+        .map(|(name, found)| template.addressed(name, found.device()))
+        .collect();
+    match found.is_empty() {
+        true => vec![CameraConfig {
+            device: Device::Auto,
+            ..template.clone()
+        }],
+        false => found,
     }
 }
 
@@ -123,6 +121,7 @@ fn read(device: &Device, config: &CameraConfig, tally: &Mutex<Tally>) -> Result<
         stop: &Arc::default(),
         interrupt: &Arc::default(),
         hint: None,
+        advice: &Arc::default(),
     };
     let Opened {
         mut source, facts, ..

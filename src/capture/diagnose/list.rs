@@ -2,33 +2,47 @@
 
 use crate::{
     capture::{
+        look::{self, FoundDevice},
         online_log::rate,
         source::{
             libcamera::{self, CameraModule, Request},
-            raw, v4l2_devices, v4l2_errors,
+            raw,
+            v4l2_bandwidth::no_bandwidth_for,
+            v4l2_devices, v4l2_errors,
         },
     },
-    config::{CameraConfig, PixelFormat},
+    config::{CameraConfig, CameraName, PixelFormat},
     error::Error,
 };
 
 /// Prints every camera with what it offers; the exit code.
 pub fn list(config: &CameraConfig) -> u8 {
     let cameras = v4l2_devices::cameras();
+    let modules = libcamera::modules();
+    let named = look::named_now(modules.as_deref().unwrap_or_default());
     for (number, path) in cameras.iter().enumerate() {
+        let name = name_of(&named, |device| match device {
+            FoundDevice::Node(seen) => seen.node.path == *path,
+            FoundDevice::Module(..) => false,
+        });
         match v4l2_devices::describe(path) {
-            Ok(camera) => print_camera(&camera, number == 0, &config.format),
+            Ok(camera) => print_camera(&camera, number == 0, name, &config.format),
             Err(_) => {
-                let (cause, reason) = v4l2_errors::diagnose(path);
+                let (cause, reason) = v4l2_errors::diagnose(path, || no_bandwidth_for("it"));
                 println!("{}", Error::open(&path.display(), cause, reason));
+                print_name(name);
             }
         }
     }
-    match libcamera::modules() {
+    match modules {
         Ok(modules) => {
             for (number, module) in modules.iter().enumerate() {
                 let is_chosen = cameras.is_empty() && number == 0;
-                print_module(module, &modules, is_chosen, config);
+                let name = name_of(&named, |device| match device {
+                    FoundDevice::Node(_) => false,
+                    FoundDevice::Module(id, _) => *id == module.id,
+                });
+                print_module(module, &modules, is_chosen, name, config);
             }
             0
         }
@@ -57,14 +71,32 @@ fn mark(is_chosen: bool) -> &'static str {
     }
 }
 
+/// What the device is called that `is_it`.
+fn name_of(
+    named: &[(CameraName, FoundDevice)],
+    is_it: impl Fn(&FoundDevice) -> bool,
+) -> Option<&str> {
+    let mut own = named.iter().filter(|(_, device)| is_it(device));
+    own.next().map(|(name, _)| name.as_str())
+}
+
+/// Under which name `--source all` serves it.
+fn print_name(name: Option<&str>) {
+    if let Some(name) = name {
+        println!("    name         {name} (of `--source all`)");
+    }
+}
+
 fn print_module(
     module: &CameraModule,
     all: &[CameraModule],
     is_chosen: bool,
+    name: Option<&str>,
     config: &CameraConfig,
 ) {
-    let (name, mark) = (module.name(all), mark(is_chosen));
-    println!("csi:{name}  {} ({}){mark}", module.sensor, module.id);
+    let (own, mark) = (module.name(all), mark(is_chosen));
+    println!("csi:{own}  {} ({}){mark}", module.sensor, module.id);
+    print_name(name);
     println!("    formats  {}", module.formats.join(", "));
     println!("    sizes    {}", module.sizes_in_words());
     match Request::new(module, config) {
@@ -78,7 +110,12 @@ fn print_module(
     }
 }
 
-fn print_camera(camera: &v4l2_devices::CameraDevice, is_chosen: bool, format: &PixelFormat) {
+fn print_camera(
+    camera: &v4l2_devices::CameraDevice,
+    is_chosen: bool,
+    name: Option<&str>,
+    format: &PixelFormat,
+) {
     let mark = mark(is_chosen);
     println!(
         "{}  {} ({}){mark}",
@@ -86,6 +123,7 @@ fn print_camera(camera: &v4l2_devices::CameraDevice, is_chosen: bool, format: &P
         camera.name,
         camera.bus
     );
+    print_name(name);
     if let Some(stable) = &camera.stable {
         println!("    stable name  {}", stable.display());
     }

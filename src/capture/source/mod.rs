@@ -14,10 +14,12 @@ pub mod raw;
 pub mod raw_refusals;
 pub mod test_pattern;
 pub mod v4l2;
+pub mod v4l2_bandwidth;
 pub mod v4l2_controls;
 pub mod v4l2_devices;
 pub mod v4l2_driver;
 pub mod v4l2_errors;
+pub mod v4l2_seen;
 pub mod video_capture;
 
 use crate::{

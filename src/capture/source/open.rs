@@ -3,7 +3,10 @@
 use crate::{
     capture::{
         interrupt::Interrupt,
-        source::{Opened, gst, libcamera, mjpeg_http, opencv_stream, test_pattern, v4l2},
+        source::{
+            Opened, gst, libcamera, mjpeg_http, opencv_stream, test_pattern, v4l2,
+            v4l2_bandwidth::BandwidthAdvice,
+        },
     },
     config::{CameraConfig, Device},
     error::Error,
@@ -21,21 +24,28 @@ pub struct OpenContext<'a> {
     pub interrupt: &'a Arc<Interrupt>,
     /// Why a camera that is there was not opened before it.
     pub hint: Option<&'a str>,
+    /// What fits on a bus that is full, if that was tried in this outage.
+    pub advice: &'a Arc<BandwidthAdvice>,
 }
 
-/// Opens `device`; may block for seconds. [`Device::Auto`] is the supervisor's to resolve and opens
-/// the test pattern here.
+/// Opens `device`; may block for seconds. [`Device::Auto`] is the supervisor's to resolve, [`Device::All`] the
+/// discovery's; what is left of them opens the test pattern here.
 pub fn open_device(device: &Device, context: &OpenContext) -> Result<Opened, Error> {
     let OpenContext {
         config,
         stop,
         interrupt,
         hint,
+        advice,
     } = *context;
     match device {
-        Device::Auto | Device::All => test_pattern::open_instead(config, stop, hint),
+        Device::Auto => test_pattern::open_instead(config, stop, hint),
+        Device::All => {
+            let hint = libcamera::unknown_module();
+            test_pattern::open_instead(config, stop, hint.as_deref())
+        }
         Device::Pattern(asked) => test_pattern::open(*asked, config, stop),
-        Device::Number(_) | Device::Node(_) => v4l2::open(device, config, stop),
+        Device::Number(_) | Device::Node(_) => v4l2::open(device, config, stop, advice),
         Device::Csi(name) => libcamera::open(name.as_deref(), device, config, interrupt),
         Device::Url(url) if mjpeg_http::handles(url) => mjpeg_http::open(url, device, config, stop),
         Device::File(_) => opencv_stream::open(device, config, stop),

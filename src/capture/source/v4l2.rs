@@ -8,10 +8,11 @@
 use crate::{
     capture::source::{
         Opened, Source, raw, raw_refusals,
+        v4l2_bandwidth::BandwidthAdvice,
         v4l2_controls::V4l2Controls,
         v4l2_devices::{self, fourcc, fourcc_text},
         v4l2_driver::{self, Driver, PictureLayout},
-        v4l2_errors,
+        v4l2_errors, v4l2_seen,
         video_capture::{opencv_version, opencv_words, opened, size_and_fps},
     },
     config::{CameraConfig, Device, Size},
@@ -20,6 +21,7 @@ use crate::{
     feed::{
         camera::{RequestedFormat, SourceInfo},
         frame::CaptureTime,
+        place::NodeIdentity,
     },
     system::shutdown::ShutdownFlag,
 };
@@ -30,6 +32,7 @@ use opencv::{
 };
 use rustix::time::{ClockId, clock_gettime};
 use std::{
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -59,6 +62,8 @@ struct V4l2Source {
     capture: VideoCapture,
     /// The node behind the name it was opened by.
     node: PathBuf,
+    /// As it stood there then.
+    identity: Option<NodeIdentity>,
     /// How to read its pictures; `None` for JPEGs.
     raw: Option<&'static raw::Format>,
     /// How they lay when it was opened.
@@ -73,21 +78,24 @@ struct V4l2Source {
     usual_age: Duration,
     /// Since when every grab has failed at once.
     faulty_since: Option<Instant>,
+    advice: Arc<BandwidthAdvice>,
     stop: Arc<ShutdownFlag>,
 }
 
 /// Opens the camera `device` names; blocks until it answers or gives up.
+/// Where its bus is full, `advice` is what fits.
 pub fn open(
     device: &Device,
     config: &CameraConfig,
     stop: &Arc<ShutdownFlag>,
+    advice: &Arc<BandwidthAdvice>,
 ) -> Result<Opened, Error> {
     let path = PathBuf::from(device.to_string());
     let offered = v4l2_devices::formats(&path);
     let refused = |reason| Error::open(device, Cause::Silent, reason);
     let failed = |error| Error::open(device, Cause::Other, opencv_words(device, &error));
     let unusable = || {
-        let (cause, reason) = v4l2_errors::diagnose(&path);
+        let (cause, reason) = v4l2_errors::diagnose(&path, || advice.of(&path, stop));
         Error::open(device, cause, reason)
     };
     if v4l2_devices::has_camera_module(&path) {
@@ -98,6 +106,8 @@ pub fn open(
     }
     let wanted = raw::wanted(&config.format, &offered);
     let before = v4l2_driver::descriptors(&path);
+    let identity = fs::canonicalize(&path).ok();
+    let identity = identity.and_then(|node| v4l2_seen::identity(&node));
     let mut capture = opened(try_open(&path, wanted.as_deref(), config)).ok_or_else(unusable)?;
     let (facts, size) = read_back(&capture, &path, config, wanted).map_err(failed)?;
     let code = facts.format.as_str();
@@ -132,6 +142,7 @@ pub fn open(
     let source = Box::new(V4l2Source {
         capture,
         node: node.clone(),
+        identity,
         raw,
         layout,
         driver,
@@ -139,6 +150,7 @@ pub fn open(
         period: Duration::from_secs_f64(1.0 / facts.fps.unwrap_or(30.0)),
         usual_age: Duration::ZERO,
         faulty_since: None,
+        advice: Arc::clone(advice),
         stop: Arc::clone(stop),
     });
     Ok(Opened {
@@ -194,7 +206,7 @@ fn read_back(
         width: 0,
         height: 0,
     });
-    let node = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let node = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let facts = SourceInfo {
         source: node.display().to_string(),
         node: Some(node),
@@ -222,7 +234,8 @@ impl Source for V4l2Source {
             self.faulty_since = None;
             return Ok(Some(CaptureTime::before_now(age)));
         }
-        if !self.node.exists() {
+        // Under its number there may be another device by now, which nobody must ask in its place.
+        if v4l2_seen::identity(&self.node) != self.identity {
             return Err(self.lost(Cause::Missing, "the camera was unplugged"));
         }
         if asked.elapsed() >= AT_ONCE {
@@ -233,7 +246,8 @@ impl Source for V4l2Source {
         if since.elapsed() >= FAULTY {
             // Plugged in again before anybody looked, or really broken. It is asked by itself.
             let _ = self.capture.release();
-            let (cause, reason) = v4l2_errors::diagnose(&self.node);
+            let of_bandwidth = || self.advice.of(&self.node, &self.stop);
+            let (cause, reason) = v4l2_errors::diagnose(&self.node, of_bandwidth);
             return Err(self.lost(cause, &reason));
         }
         self.stop.wait_until(Instant::now() + FAULT_PAUSE);

@@ -30,6 +30,7 @@ const MOST_BUFFERS: u32 = 32;
 /// The numbers of the questions in linux/videodev2.h.
 const G_FMT: u64 = 4;
 const QUERYBUF: u64 = 9;
+const G_PARM: u64 = 21;
 const TRY_FMT: u64 = 64;
 
 /// How a camera's pictures lie in memory.
@@ -56,6 +57,9 @@ pub struct Filled {
 /// no answer.
 type RawFormat = [u32; 52];
 type RawBuffer = [u32; 22];
+
+/// `struct v4l2_streamparm` in words.
+type RawParameters = [u32; 51];
 
 /// OpenCV's descriptor of an open camera; good as long as OpenCV has it open.
 #[derive(Debug)]
@@ -114,6 +118,15 @@ pub fn layout_if_asked(node: &Path, format: &str, size: Size) -> Option<PictureL
     let mut asked: RawFormat = [0; 52];
     asked[2..5].copy_from_slice(&[size.width, size.height, u32::from_le_bytes(code)]);
     layout(node.as_raw_fd(), TRY_FMT, asked)
+}
+
+/// The pictures a second that the camera was last asked for.
+pub fn rate(node: &linuxvideo::Device) -> Option<f64> {
+    let mut parameters: RawParameters = [0; 51];
+    parameters[0] = CAPTURE;
+    let has_answer = ask(node.as_raw_fd(), G_PARM, &mut parameters);
+    let [_, _, _, seconds, pictures, ..] = parameters;
+    (has_answer && seconds > 0 && pictures > 0).then(|| f64::from(pictures) / f64::from(seconds))
 }
 
 fn layout(descriptor: RawFd, question: u64, mut format: RawFormat) -> Option<PictureLayout> {

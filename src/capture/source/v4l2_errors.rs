@@ -13,8 +13,8 @@ use rustix::io::Errno;
 use std::{io, path::Path};
 
 /// Why the camera at `path` does not open or give pictures, with advice. Nobody else in this process has
-/// it open.
-pub fn diagnose(path: &Path) -> (Cause, String) {
+/// it open. Where its bus is full, `of_bandwidth` says what fits.
+pub fn diagnose(path: &Path, of_bandwidth: impl FnOnce() -> String) -> (Cause, String) {
     match Node::open(path) {
         Err(error) => opening_failed(&error),
         Ok(node) if is_camera_module(&node) => (Cause::NotACamera, CAMERA_MODULE.to_owned()),
@@ -24,7 +24,7 @@ pub fn diagnose(path: &Path) -> (Cause, String) {
                 .capabilities()
                 .is_ok_and(|capabilities| capabilities.bus_info().starts_with("usb"));
             match start(node) {
-                Err(error) => starting_failed(&error, is_usb),
+                Err(error) => starting_failed(&error, is_usb, of_bandwidth),
                 Ok(()) => (
                     Cause::Silent,
                     "the camera gives errors instead of pictures".to_owned(),
@@ -67,13 +67,13 @@ fn opening_failed(error: &io::Error) -> (Cause, String) {
 }
 
 /// What the system's error means when pictures are asked for.
-fn starting_failed(error: &io::Error, is_usb: bool) -> (Cause, String) {
+fn starting_failed(
+    error: &io::Error,
+    is_usb: bool,
+    of_bandwidth: impl FnOnce() -> String,
+) -> (Cause, String) {
     let (cause, reason) = match Errno::from_io_error(error) {
-        Some(Errno::NOSPC) => (
-            Cause::Silent,
-            "the USB bus has no bandwidth left for it: another port or bus, `--format mjpg`, a smaller \
-             `--size` or a lower `--fps` helps",
-        ),
+        Some(Errno::NOSPC) => return (Cause::Silent, of_bandwidth()),
         Some(Errno::BUSY) => (Cause::Busy, BUSY),
         Some(Errno::ACCESS | Errno::PERM) => (
             Cause::Forbidden,
@@ -113,11 +113,16 @@ fn starting_failed(error: &io::Error, is_usb: bool) -> (Cause, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::source::v4l2_bandwidth::no_bandwidth_for;
+
+    fn general() -> String {
+        no_bandwidth_for("it")
+    }
 
     #[test]
     fn a_missing_device_is_named_as_such() {
         let path = Path::new("/dev/video-of-nobody");
-        let (cause, reason) = diagnose(path);
+        let (cause, reason) = diagnose(path, general);
         assert_eq!(reason, "no such device (is the camera plugged in?)");
         assert_eq!(cause, Cause::Missing);
     }
@@ -125,7 +130,7 @@ mod tests {
     #[test]
     fn a_node_of_another_kind_is_named_as_such() {
         let path = Path::new("/dev/null");
-        let (cause, reason) = diagnose(path);
+        let (cause, reason) = diagnose(path, general);
         assert_eq!(cause, Cause::NotACamera, "{reason}");
     }
 
@@ -141,11 +146,11 @@ mod tests {
             Errno::NODEV,
             Errno::TIMEDOUT,
         ];
-        let said = errors.map(|errno| starting_failed(&errno.into(), true).1);
+        let said = errors.map(|errno| starting_failed(&errno.into(), true, general).1);
         for (at, reason) in said.iter().enumerate() {
             assert!(!said[..at].contains(reason), "{reason}");
         }
-        let module = starting_failed(&Errno::PIPE.into(), false);
+        let module = starting_failed(&Errno::PIPE.into(), false, general);
         assert!(module.1.contains("media-ctl"), "{}", module.1);
     }
 }

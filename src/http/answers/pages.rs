@@ -17,8 +17,22 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors ";
 
-/// What stands in the page for its title.
+/// What stands in a page for its title.
 const TITLE: &str = "<title>camfeed</title>";
+
+/// The page of one camera, and that of all.
+const PAGE: &str = "index.html";
+const GRID: &str = "grid.html";
+
+/// What stands in the page of all for the cameras' names, and for what shows them without JavaScript.
+const NAMES: &str = "data-cameras=\"\"";
+const PLAIN: &str = "<!-- cameras -->";
+
+/// So many streams leave a browser, which has six connections, one for everything else.
+const MOST_PLAIN_STREAMS: usize = 5;
+
+/// What stands in the page of one camera for the way to that of all.
+const WAY_TO_ALL: &str = "href=\"../\" hidden";
 
 /// An embedded file.
 #[derive(Debug)]
@@ -44,32 +58,38 @@ macro_rules! pages {
 /// All of them.
 static PAGES: &[Page] = pages! {
     "index.html": "text/html",
+    "grid.html": "text/html",
     "style.css": "text/css",
     "icon.svg": "image/svg+xml",
     "parts.js": "text/javascript",
     "server.js": "text/javascript",
     "player.js": "text/javascript",
     "verdict.js": "text/javascript",
+    "page.js": "text/javascript",
     "view.js": "text/javascript",
     "panels.js": "text/javascript",
     "controls.js": "text/javascript",
     "stage.js": "text/javascript",
-    "keys.js": "text/javascript",
     "main.js": "text/javascript",
+    "streams.js": "text/javascript",
+    "tile.js": "text/javascript",
+    "wall.js": "text/javascript",
+    "grid.js": "text/javascript",
     "ticker.js": "text/javascript",
 };
 
 /// The other addresses that the page loads by itself.
 const IMAGES: [&str; 2] = ["stream", "snapshot.jpg"];
 
-/// The file at `path`.
-pub fn find(path: &str) -> Option<&'static Page> {
+/// The file at `path`; `is_of_all`: it shows all cameras, of which there are several.
+pub fn find(path: &str, is_of_all: bool) -> Option<&'static Page> {
     let name = match path {
-        "/" | "/index.html" => "index.html",
+        "/" | "/index.html" if is_of_all => GRID,
+        "/" | "/index.html" => PAGE,
         "/favicon.ico" => "icon.svg",
         _ => path
             .strip_prefix("/static/")
-            .filter(|name| *name != "index.html")?,
+            .filter(|name| ![PAGE, GRID].contains(name))?,
     };
     PAGES.iter().find(|page| page.name == name)
 }
@@ -86,6 +106,13 @@ impl Page {
             false => &app.cameras.name,
         };
         let plain = self.titled(plain, name.as_str());
+        let all = app.cameras.all();
+        let names: Vec<_> = all.iter().filter_map(|camera| camera.address()).collect();
+        let plain = match self.name {
+            GRID => with_cameras(plain, &names, token.as_deref()),
+            PAGE if scope.is_named && all.len() > 1 => with_way_to_all(plain, token.as_deref()),
+            _ => plain,
+        };
         let packed = accepts_gzip(request.header_values("Accept-Encoding"))
             .then(|| gzip(&plain))
             .flatten();
@@ -160,6 +187,49 @@ impl Page {
     }
 }
 
+/// `body`, that of the page of all, with the names of the cameras.
+fn with_cameras(
+    body: Cow<'static, [u8]>,
+    names: &[&str],
+    token: Option<&str>,
+) -> Cow<'static, [u8]> {
+    let query = query_of(token);
+    let plain = names.iter().enumerate().map(|(at, name)| {
+        let name = escaped(name);
+        let picture = match at < MOST_PLAIN_STREAMS {
+            true => format!("<img src=\"{name}/stream{query}\" alt=\"{name}\">"),
+            false => String::new(),
+        };
+        format!(
+            "<p>{picture}<a href=\"{name}/{query}\">{name}</a> \
+             (<a href=\"{name}/snapshot.jpg{query}\">snapshot</a>)</p>"
+        )
+    });
+    let plain: String = plain.collect();
+    let names = format!("data-cameras=\"{}\"", escaped(&names.join(" ")));
+    replaced(replaced(body, NAMES, &names), PLAIN, &plain)
+}
+
+/// `body`, that of the page of one camera among several, with the way to the others.
+fn with_way_to_all(body: Cow<'static, [u8]>, token: Option<&str>) -> Cow<'static, [u8]> {
+    replaced(
+        body,
+        WAY_TO_ALL,
+        &format!("href=\"../{}\"", query_of(token)),
+    )
+}
+
+fn query_of(token: Option<&str>) -> String {
+    token.map_or_else(String::new, |token| format!("?token={token}"))
+}
+
+fn replaced(body: Cow<'static, [u8]>, from: &str, to: &str) -> Cow<'static, [u8]> {
+    match std::str::from_utf8(&body) {
+        Ok(text) => Cow::Owned(text.replace(from, to).into_bytes()),
+        Err(_) => body,
+    }
+}
+
 /// `text` as HTML.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
@@ -203,152 +273,4 @@ fn etag(body: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn named(name: &str) -> &'static Page {
-        PAGES
-            .iter()
-            .find(|page| page.name == name)
-            .expect("it is one of them")
-    }
-
-    fn text(page: &Page, token: Option<&str>) -> String {
-        String::from_utf8(page.body_with(token).into_owned()).expect("UTF-8")
-    }
-
-    #[test]
-    fn every_link_and_import_carries_the_token_on() {
-        let index = text(named("index.html"), Some("abc"));
-        let links: Vec<_> = index
-            .split(['<', ' ', '>'])
-            .filter(|word| word.starts_with("href=") || word.starts_with("src="))
-            .collect();
-        assert!(links.len() > PAGES.len(), "{links:?}");
-        for link in links {
-            assert!(link.ends_with("?token=abc\""), "{link}");
-        }
-        let mut imports = 0;
-        for page in PAGES.iter().filter(|page| page.name.ends_with(".js")) {
-            for line in text(page, Some("abc"))
-                .lines()
-                .filter(|line| line.starts_with("import "))
-            {
-                assert!(line.ends_with(".js?token=abc';"), "{}: {line}", page.name);
-                imports += 1;
-            }
-            assert_eq!(*page.body_with(None), *page.body);
-        }
-        assert!(imports > 10, "{imports}");
-    }
-
-    #[test]
-    fn every_script_is_loaded_ahead() {
-        let index = text(named("index.html"), None);
-        // The ticker is a worker, which few pages need.
-        let is_module = |name: &str| name.ends_with(".js") && name != "ticker.js";
-        for page in PAGES.iter().filter(|page| is_module(page.name)) {
-            let link = format!("<link rel=\"modulepreload\" href=\"static/{}\">", page.name);
-            assert!(index.contains(&link), "no {link}");
-        }
-    }
-
-    /// A browser has six connections. The first six files are all that the player needs; five more
-    /// leave a connection for the stream, which it then asks for.
-    #[test]
-    fn the_stream_is_asked_for_while_the_rest_loads() {
-        let index = text(named("index.html"), None);
-        let files: Vec<_> = index
-            .match_indices("href=\"static/")
-            .map(|(at, start)| index[at + start.len()..].split('"').next().expect("quoted"))
-            .filter(|name| *name != "icon.svg")
-            .collect();
-        assert!(files.len() <= 11, "{files:?}");
-        let mut needed = vec!["style.css", "player.js"];
-        let mut at = 0;
-        while let Some(name) = needed.get(at) {
-            let script = text(named(name), None);
-            let imports = PAGES
-                .iter()
-                .map(|page| page.name)
-                .filter(|other| script.contains(&format!("from './{other}'")));
-            needed.extend(
-                imports
-                    .filter(|other| !needed.contains(other))
-                    .collect::<Vec<_>>(),
-            );
-            at += 1;
-        }
-        assert!(
-            needed.iter().all(|name| files[..6].contains(name)),
-            "{needed:?} {files:?}"
-        );
-    }
-
-    #[test]
-    fn a_page_has_one_address_and_its_short_ones() {
-        for (path, name) in [
-            ("/", Some("index.html")),
-            ("/index.html", Some("index.html")),
-            ("/static/index.html", None),
-            ("/favicon.ico", Some("icon.svg")),
-            ("/static/main.js", Some("main.js")),
-            ("/main.js", None),
-            ("/static/", None),
-        ] {
-            assert_eq!(find(path).map(|page| page.name), name, "{path}");
-        }
-    }
-
-    #[test]
-    fn a_browser_gets_gzip_when_it_says_so() {
-        for (accepted, takes) in [
-            (&["gzip, deflate"][..], true),
-            (&["deflate", "br;q=1.0, GZIP ; q=0.2"], true),
-            (&["gzip;q=0"], false),
-            (&["identity"], false),
-            (&["x-gzip-like, *"], false),
-            (&[], false),
-        ] {
-            assert_eq!(
-                accepts_gzip(accepted.iter().copied()),
-                takes,
-                "{accepted:?}"
-            );
-        }
-        let mut plain = Vec::new();
-        let mut decoder = flate2::write::GzDecoder::new(&mut plain);
-        let packed = gzip(b"a page").expect("there is a thread");
-        decoder.write_all(&packed).expect("it is gzip");
-        decoder.finish().expect("whole");
-        assert_eq!(plain, b"a page");
-    }
-
-    #[test]
-    fn another_body_has_another_etag() {
-        assert_eq!(etag(b"a"), etag(b"a"));
-        assert_ne!(etag(b"a"), etag(b"b"));
-    }
-
-    #[test]
-    fn the_page_has_the_cameras_name_as_its_title() {
-        let (index, script) = (named("index.html"), named("main.js"));
-        for (name, title) in [
-            ("Garden", "<title>Garden</title>"),
-            (
-                "<b>&amp;</title>",
-                "<title>&lt;b&gt;&amp;amp;&lt;/title&gt;</title>",
-            ),
-            ("$1 \\0", "<title>$1 \\0</title>"),
-        ] {
-            let body = index.titled(index.body_with(None), name).into_owned();
-            let text = String::from_utf8(body).expect("UTF-8");
-            assert_eq!(text.matches("<title>").count(), 1);
-            assert!(text.contains(title), "{name}");
-            let rest = text.replace(title, TITLE);
-            assert_eq!(rest.as_bytes(), index.body, "{name}: nothing else changes");
-        }
-        let same = script.titled(script.body_with(None), "x");
-        assert_eq!(*same, *script.body);
-    }
-}
+mod tests;

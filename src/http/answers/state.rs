@@ -64,11 +64,22 @@ fn line_of(camera: &Camera) -> (bool, String) {
     (health.is_well(), line)
 }
 
+/// The names of the cameras that `viewer` watches; that of `first` for what stood in for it.
+fn names_of(viewer: &Viewer, first: &Camera) -> Vec<String> {
+    let names = viewer.cameras().into_iter();
+    let now = |name: String| match first.address() {
+        Some(own) if first.stand_in.as_ref() == Some(&name) => own.to_owned(),
+        _ => name,
+    };
+    names.map(now).collect()
+}
+
 /// All numbers; null is unknown.
 fn describe(app: &App, scope: &Scope) -> Value {
     let now = Instant::now();
     let connections = &app.connections;
     let viewers = app.viewers.viewers();
+    let first = app.cameras.first();
     let addresses = app
         .addresses
         .get(now, || app.listening.addresses_elsewhere());
@@ -98,7 +109,7 @@ fn describe(app: &App, scope: &Scope) -> Value {
             "id": viewer.id,
             "peer": viewer.peer,
             // By the names of their addresses; empty for a camera without.
-            "cameras": viewer.cameras(),
+            "cameras": names_of(viewer, &first),
             "since_s": rounded(viewer.since.elapsed().as_secs_f64()),
             "fps": rounded(viewer.fps()),
             "sent": viewer.sent.get(),
@@ -169,9 +180,10 @@ fn describe_camera(
     };
     // Of the picture as it is served.
     let size = facts.size.map(|size| camera.config.turn.of(size));
-    let watching = viewers
-        .iter()
-        .filter(|viewer| viewer.watches(camera.address()));
+    let watching = viewers.iter().filter(|viewer| {
+        let stand_in = camera.stand_in.as_deref();
+        viewer.watches(camera.address()) || stand_in.is_some() && viewer.watches(stand_in)
+    });
     vec![
         ("name", camera.config.name.as_str().into()),
         (

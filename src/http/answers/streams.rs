@@ -173,6 +173,8 @@ struct Rotation<'a> {
     /// Cameras that are added are watched, too.
     is_of_all: bool,
     channels: Vec<Channel>,
+    /// As of which of the list's changes they are.
+    changes: usize,
     /// How often each is sent.
     pace: Option<Pace>,
     /// Parts with new frames so far.
@@ -204,6 +206,7 @@ impl<'a> Rotation<'a> {
         pace: Option<Pace>,
     ) -> Rotation<'a> {
         let is_of_all = chosen.is_none();
+        let changes = cameras.changes(is_of_all);
         let chosen = chosen.unwrap_or_else(|| cameras.all().to_vec());
         let channels = chosen
             .into_iter()
@@ -212,21 +215,31 @@ impl<'a> Rotation<'a> {
             cameras,
             is_of_all,
             channels: channels.collect(),
+            changes,
             pace,
             parts: 0,
         }
     }
 
     fn has_joined(&self) -> bool {
-        self.is_of_all && self.cameras.count() > self.channels.len()
+        self.cameras.changes(self.is_of_all) != self.changes
     }
 
-    /// Takes in the cameras that were added.
+    /// Takes in the cameras that came, be it in place of another one.
     fn join(&mut self, admission: &Admission) {
         if !self.has_joined() {
             return;
         }
-        for camera in &self.cameras.all()[self.channels.len()..] {
+        self.changes = self.cameras.changes(self.is_of_all);
+        for camera in &*self.cameras.all() {
+            let own = |channel: &&mut Channel| Arc::ptr_eq(&channel.camera.slot, &camera.slot);
+            if let Some(channel) = self.channels.iter_mut().find(own) {
+                channel.follow(camera);
+                continue;
+            }
+            if !self.is_of_all {
+                continue;
+            }
             if let Some(name) = camera.address() {
                 admission.also_watches(name);
             }
@@ -296,14 +309,8 @@ impl<'a> Rotation<'a> {
 
 impl Channel {
     fn new(camera: Arc<Camera>, pace: Option<Pace>) -> Channel {
-        let plain = camera.config.name.plain();
-        let name = match (camera.address(), &*plain) {
-            (Some(name), _) => name,
-            (None, "") => "camera",
-            (None, plain) => plain,
-        };
         Channel {
-            head: format!("X-Camera: {name}\r\n"),
+            head: head_of(&camera),
             _watch: camera.slot.watch(),
             pace,
             is_open: true,
@@ -311,6 +318,14 @@ impl Channel {
             last: None,
             turn: 0,
             camera,
+        }
+    }
+
+    /// From now on its frames are those of `camera`, which has its slot.
+    fn follow(&mut self, camera: &Arc<Camera>) {
+        if !Arc::ptr_eq(&self.camera, camera) {
+            self.camera = Arc::clone(camera);
+            self.head = head_of(camera);
         }
     }
 
@@ -351,6 +366,17 @@ impl Channel {
         self.last = Some(LastSent { frame, unwanted: 0 });
         missed
     }
+}
+
+/// What stands before each part of `camera`.
+fn head_of(camera: &Camera) -> String {
+    let plain = camera.config.name.plain();
+    let name = match (camera.address(), &*plain) {
+        (Some(name), _) => name,
+        (None, "") => "camera",
+        (None, plain) => plain,
+    };
+    format!("X-Camera: {name}\r\n")
 }
 
 #[cfg(test)]

@@ -110,6 +110,14 @@ pub fn begins_with_debootstrap(desk: &mut Desk, line: &str) {
     );
 }
 
+/// Serves the camera that is there under the name of its model.
+pub fn serves_all(desk: &mut Desk, line: &str) {
+    desk.leave();
+    let address = desk.serve(line);
+    let is_there = eventually(SOON, || get(address, "/fake/snapshot.jpg").status == 200);
+    assert!(is_there, "{}", get(address, "/healthz").text());
+}
+
 /// Both cameras are served, and so they are with the options of the block behind it.
 pub fn serves_two(desk: &mut Desk, line: &str) {
     desk.mean("/dev/v4l/by-id/NAME-OF-IT", "/dev/video0");

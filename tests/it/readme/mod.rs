@@ -247,6 +247,7 @@ sections! { README;
     several_cameras: "Several cameras" {
         "camfeed --camera garden=/dev/v4l/by-id/NAME-OF-IT --camera shed=http://pi-zero.local:8080/stream"
             => machine::serves_two,
+        "camfeed --source all" => machine::serves_all,
     }
     a_process_for_each: "A process for each camera" {
         "sudo mkdir -p /etc/camfeed" => steps::ends,

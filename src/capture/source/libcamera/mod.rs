@@ -15,4 +15,4 @@ pub use failure::silence_hint;
 pub use modules::{CameraModule, modules};
 pub use open::open;
 pub use request::Request;
-pub use sensors::seen_by_kernel;
+pub use sensors::{seen_by_kernel, unknown_module};

@@ -21,6 +21,14 @@ pub fn seen_by_kernel() -> Option<String> {
     seen_in(&machine::root().join("sys/class/video4linux"))
 }
 
+/// Said of a camera module that the kernel sees and libcamera does not give.
+pub fn unknown_module() -> Option<String> {
+    let sensor = seen_by_kernel()?;
+    Some(format!(
+        "the kernel sees a camera module ({sensor}) and libcamera gives none (`camfeed --list` says why)"
+    ))
+}
+
 /// One of the nodes that libcamera needs, where this user may open none of its kind.
 pub fn forbidden_node() -> Option<PathBuf> {
     let dev = machine::root().join("dev");

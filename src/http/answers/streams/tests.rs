@@ -201,6 +201,25 @@ fn a_camera_that_is_added_joins() {
 }
 
 #[test]
+fn what_takes_the_place_of_a_stand_in_is_named_to_those_who_watch_that() {
+    let cameras = cameras(&["test"]);
+    let viewers = crate::feed::viewers::Viewers::new(2);
+    let admission = viewers.admit(1, "peer".to_owned(), vec!["test".to_owned()]);
+    let admission = admission.expect("a place");
+    let stand_in = cameras.first();
+    for chosen in [None, Some(vec![Arc::clone(&stand_in)])] {
+        let mut rotation = Rotation::new(&cameras, chosen, None);
+        let first = Camera::new(camera("c920").config.clone()).in_place_of(&stand_in);
+        cameras.replace_first(Arc::new(first));
+        assert_eq!(rotation.look(), Some(News::Joined));
+        rotation.join(&admission);
+        assert_eq!(rotation.channels.len(), 1);
+        assert_eq!(rotation.channels[0].head, "X-Camera: c920\r\n");
+        assert_eq!(rotation.look(), None);
+    }
+}
+
+#[test]
 fn a_part_begins_with_the_cameras_name() {
     let head = |camera| Channel::new(camera, None).head;
     assert_eq!(head(camera("Front_Door-2")), "X-Camera: Front_Door-2\r\n");
