@@ -1,6 +1,5 @@
 //! A request's target: host, path and query.
 
-use crate::feed::cameras::Cameras;
 use percent_encoding::percent_decode_str;
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -87,22 +86,8 @@ pub fn wrong(name: &str, text: &str, allowed: &str) -> String {
     format!("{name}=`{}`: allowed {allowed}\n", shown(text))
 }
 
-/// A line that says which cameras there are, where one is called `name`.
-pub fn no_camera(name: &str, cameras: &Cameras) -> String {
-    let all = cameras.all();
-    let names: Vec<_> = all
-        .iter()
-        .map(|camera| camera.config.name.as_str())
-        .collect();
-    format!(
-        "there is no camera `{}`; there are: {}\n",
-        shown(name),
-        names.join(", ")
-    )
-}
-
 /// How a text that a client sent begins.
-fn shown(text: &str) -> String {
+pub fn shown(text: &str) -> String {
     let letters = text.chars().filter(|letter| !letter.is_control());
     letters.take(40).collect()
 }

@@ -8,10 +8,10 @@ use crate::{
     http::{
         answers::{controls, metrics, pages, snapshot, state, stream, streams},
         app::App,
-        query::{Target, no_camera},
+        query::Target,
         request::Request,
         response::Response,
-        scope::Scope,
+        scope::{Scope, no_camera},
         self_probe,
     },
     system::fault_injection,

@@ -6,7 +6,7 @@
 use crate::{
     feed::{camera::Camera, cameras::Cameras},
     http::{
-        query::{Target, wrong},
+        query::{Target, shown, wrong},
         response::Response,
     },
 };
@@ -74,6 +74,14 @@ impl Scope {
         let is_unknown = cameras.first().address().is_some() && cameras.named(name).is_none();
         (is_unknown && name != "static").then_some(name)
     }
+}
+
+/// A line that says which cameras there are, where none is called `name`.
+pub fn no_camera(name: &str, cameras: &Cameras) -> String {
+    let all = cameras.all();
+    let names = all.iter().map(|camera| camera.config.name.as_str());
+    let names = names.collect::<Vec<_>>().join(", ");
+    format!("there is no camera `{}`; there are: {names}\n", shown(name))
 }
 
 /// Leads to the page of `camera`: its addresses are relative, and so stand below its name.

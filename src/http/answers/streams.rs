@@ -18,9 +18,10 @@ use crate::{
             connection::{Connection, Written},
             viewer_backlog::ViewerBacklog,
         },
-        query::{no_camera, wrong},
+        query::wrong,
         request::Request,
         response::Response,
+        scope::no_camera,
     },
 };
 use std::{
