@@ -36,7 +36,6 @@ mod system;
 mod watchdog;
 
 use crate::{
-    capture::Discovery,
     config::{CamerasConfig, Config, ConfigFile, Given, args},
     error::Error,
     feed::{camera::Camera, cameras::Cameras},
@@ -168,9 +167,7 @@ fn start_cameras(
     fatal: &Sender<Error>,
 ) -> Result<Arc<Cameras>, Error> {
     if let Some(template) = &config.found {
-        let (discovery, all) = Discovery::begin(template, config.name.clone());
-        discovery.start(&all, stop, fatal.clone())?;
-        return Ok(all);
+        return capture::discover(template, config.name.clone(), stop, fatal.clone());
     }
     let cameras = config.listed.iter();
     let mut cameras = cameras.map(|config| Arc::new(Camera::new(config.clone())));

@@ -36,7 +36,7 @@ const POLL: Duration = Duration::from_secs(5);
 const MODULES_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// See the module.
-pub struct Discovery {
+struct Discovery {
     /// What each camera is told.
     template: CameraConfig,
     names: CameraNames,
@@ -49,6 +49,9 @@ pub struct Discovery {
     asked: Option<Receiver<Vec<CameraModule>>>,
     /// What is shown while no camera was found.
     stand_in: Option<StandIn>,
+    cameras: Arc<Cameras>,
+    stop: Arc<ShutdownFlag>,
+    fatal: Sender<Error>,
 }
 
 struct KnownDevice {
@@ -63,88 +66,69 @@ struct StandIn {
     camera: Arc<Camera>,
     /// Ends it.
     stop: Arc<ShutdownFlag>,
-    /// Closed when its threads have ended.
-    ended: Receiver<Infallible>,
+    /// Closed when its threads have ended; `None` before it is started.
+    ended: Option<Receiver<Infallible>>,
 }
 
-/// What every camera is started with.
-struct Start {
-    cameras: Arc<Cameras>,
-    stop: Arc<ShutdownFlag>,
+/// Starts the cameras that are there, which get their names together, and looks for others until `stop`. All
+/// together are called `name`.
+pub fn start(
+    template: &CameraConfig,
+    name: CameraName,
+    stop: &Arc<ShutdownFlag>,
     fatal: Sender<Error>,
+) -> Result<Arc<Cameras>, Error> {
+    let test = CameraName::of_address(STAND_IN).expect("it is no address");
+    let stand_in = Arc::new(Camera::new(template.addressed(test, Device::All)));
+    let cameras = Arc::new(Cameras::new(name, Arc::clone(&stand_in)));
+    let mut discovery = Discovery {
+        template: template.clone(),
+        names: look::new_names(),
+        nodes: NodeLook::default(),
+        known: Vec::new(),
+        modules: Vec::new(),
+        asked: None,
+        stand_in: Some(StandIn {
+            camera: stand_in,
+            stop: Arc::default(),
+            ended: None,
+        }),
+        cameras: Arc::clone(&cameras),
+        stop: Arc::clone(stop),
+        fatal,
+    };
+    let asked = look::ask_for_modules();
+    let mut found = discovery.look_at_nodes();
+    if found.is_empty() {
+        match asked.recv_timeout(MODULES_TIMEOUT) {
+            Ok(modules) => found = discovery.new_modules(&modules),
+            Err(_) => discovery.asked = Some(asked),
+        }
+    } else {
+        discovery.asked = Some(asked);
+    }
+    for camera in discovery.cameras_of(found) {
+        discovery.join(camera)?;
+    }
+    if let Some(mut stand_in) = discovery.stand_in.take() {
+        stand_in.ended = Some(discovery.supervisor(&stand_in.camera, &stand_in.stop)?);
+        discovery.stand_in = Some(stand_in);
+    }
+    threads::start("discovery", move || discovery.run())?;
+    Ok(cameras)
 }
 
 impl Discovery {
-    /// Looks for the first time: all that are there get their names together. They are called `name` as one.
-    pub fn begin(template: &CameraConfig, name: CameraName) -> (Discovery, Arc<Cameras>) {
-        let mut discovery = Discovery {
-            template: template.clone(),
-            names: look::new_names(),
-            nodes: NodeLook::default(),
-            known: Vec::new(),
-            modules: Vec::new(),
-            asked: Some(look::ask_for_modules()),
-            stand_in: None,
-        };
-        let mut found = discovery.look_at_nodes();
-        if found.is_empty() {
-            let asked = discovery.asked.take().expect("just asked");
-            match asked.recv_timeout(MODULES_TIMEOUT) {
-                Ok(modules) => found = discovery.new_modules(&modules),
-                Err(_) => discovery.asked = Some(asked),
-            }
-        }
-        let mut new = discovery.cameras_of(found).into_iter();
-        let first = new.next().unwrap_or_else(|| {
-            let name = CameraName::of_address(STAND_IN).expect("it is no address");
-            Camera::new(template.addressed(name, Device::All))
-        });
-        let first = discovery.note(first);
-        let cameras = Arc::new(Cameras::new(name, first));
-        for camera in new {
-            cameras.add(discovery.note(camera));
-        }
-        (discovery, cameras)
-    }
-
-    /// Starts the cameras that were found, and looks for others until `stop`.
-    pub fn start(
-        mut self,
-        cameras: &Arc<Cameras>,
-        stop: &Arc<ShutdownFlag>,
-        fatal: Sender<Error>,
-    ) -> Result<(), Error> {
-        let start = Start {
-            cameras: Arc::clone(cameras),
-            stop: Arc::clone(stop),
-            fatal,
-        };
-        for camera in &*cameras.all() {
-            if camera.config.device == Device::All {
-                let stop = Arc::new(ShutdownFlag::default());
-                self.stand_in = Some(StandIn {
-                    ended: start.supervisor(camera, &stop)?,
-                    camera: Arc::clone(camera),
-                    stop,
-                });
-            } else {
-                tell_found(camera);
-                start.supervisor(camera, stop)?;
-            }
-        }
-        threads::start("discovery", move || self.run(&start))
-    }
-
     /// Runs until the program ends.
-    fn run(mut self, start: &Start) {
+    fn run(mut self) {
         let mut plugged = hotplug::start();
         let mut period = PERIOD;
-        while !start.stop.is_set() {
+        while !self.stop.is_set() {
             let unasked = never();
             let mut found = Vec::new();
             select! {
                 recv(plugged) -> change => if change.is_ok() {
-                    start.stop.wait_until(Instant::now() + SETTLING);
+                    self.stop.wait_until(Instant::now() + SETTLING);
                 } else {
                     (plugged, period) = (never(), POLL);
                 },
@@ -156,7 +140,9 @@ impl Discovery {
             }
             found.extend(self.look_at_nodes());
             for camera in self.cameras_of(found) {
-                self.join(camera, start);
+                if let Err(error) = self.join(camera) {
+                    error!("{error}");
+                }
             }
         }
     }
@@ -231,43 +217,35 @@ impl Discovery {
     }
 
     /// From now on `camera` is served; the first one ends what stands in and takes its place.
-    fn join(&mut self, camera: Camera, start: &Start) {
-        camera.set_quality(start.cameras.first().quality());
+    fn join(&mut self, camera: Camera) -> Result<(), Error> {
+        camera.set_quality(self.cameras.first().quality());
         let camera = match self.stand_in.take() {
             None => {
                 let camera = self.note(camera);
-                start.cameras.add(Arc::clone(&camera));
+                self.cameras.add(Arc::clone(&camera));
                 camera
             }
             Some(stand_in) => {
-                stand_in.end();
+                let was_shown = stand_in.end();
                 let camera = self.note(camera.in_place_of(&stand_in.camera));
-                // No picture of the pattern is the latest any more, and those on their way are late.
-                if let Err(error) = placeholder::publish(&camera) {
-                    debug!("{error}");
+                if was_shown {
+                    // No picture of the pattern is the latest any more, and those on their way are late.
+                    if let Err(error) = placeholder::publish(&camera) {
+                        debug!("{error}");
+                    }
                 }
-                start.cameras.replace_first(Arc::clone(&camera));
+                self.cameras.replace_first(Arc::clone(&camera));
                 camera
             }
         };
-        tell_found(&camera);
-        if let Err(error) = start.supervisor(&camera, &start.stop) {
-            error!("{error}");
-            camera.status().go_offline(&error, Instant::now());
-        }
+        let (name, device) = (&camera.config.name, &camera.config.device);
+        info!("camera found: {device}, served as `{name}`");
+        let started = self.supervisor(&camera, &self.stop);
+        started.map(drop).inspect_err(|error| {
+            camera.status().go_offline(error, Instant::now());
+        })
     }
-}
 
-impl StandIn {
-    /// Ends its threads, and waits for that.
-    fn end(&self) {
-        self.stop.set();
-        self.camera.slot.wake();
-        let _ = self.ended.recv();
-    }
-}
-
-impl Start {
     fn supervisor(
         &self,
         camera: &Arc<Camera>,
@@ -277,7 +255,12 @@ impl Start {
     }
 }
 
-fn tell_found(camera: &Camera) {
-    let (name, device) = (&camera.config.name, &camera.config.device);
-    info!("camera found: {device}, served as `{name}`");
+impl StandIn {
+    /// Ends its threads, and waits for that; false where it was not started.
+    fn end(&self) -> bool {
+        self.stop.set();
+        self.camera.slot.wake();
+        let ended = self.ended.as_ref().map(Receiver::recv);
+        ended.is_some()
+    }
 }

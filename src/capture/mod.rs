@@ -34,7 +34,7 @@ mod supervisor;
 mod supervisor_thread;
 
 pub use diagnose::{check, list};
-pub use discovery::Discovery;
+pub use discovery::start as discover;
 pub use supervisor_thread::start;
 
 use crate::config::{CameraConfig, Device};
