@@ -34,9 +34,8 @@ pub struct Args {
     #[argh(option, arg_name = "S")]
     pub source: Option<Device>,
 
-    /// a camera with a name of its own, and what it shows, as for --source: its addresses stand below
-    /// /NAME/, and those without a name are the first one's; NAME is 1 to 32 of A-Z a-z 0-9 _ -; may be
-    /// given several times; default none
+    /// a camera below /NAME/, and what it shows, as for --source; addresses without a name are the first
+    /// one's; NAME is 1 to 32 of A-Z a-z 0-9 _ -; may be given several times; default none
     #[argh(option, arg_name = "NAME=SOURCE")]
     pub camera: Vec<ListedCamera>,
 
@@ -169,9 +168,9 @@ pub struct Args {
     #[argh(option, arg_name = "NAME")]
     pub allow_host: Vec<HostPattern>,
 
-    /// file of more options, one a line, as typed here, with # comments: those typed here win; below a
-    /// line `[NAME]` stand those of a camera of that name, before the first such line those of the server
-    /// and of all cameras; SIGHUP reads it again, and a new quality counts at once; default none
+    /// file of more options, one a line, as typed here, with # comments: those typed here win; a line
+    /// `[NAME]` begins the options of a camera of that name, what stands before the first is for the server
+    /// and all cameras; SIGHUP reads it again, and a new quality counts at once; default none
     #[argh(option, arg_name = "FILE")]
     pub config: Option<PathBuf>,
 
