@@ -35,7 +35,7 @@ static POOL: EncoderPool = EncoderPool::new();
 
 /// The workers of `camera`, which may be busy with other cameras' pictures.
 pub fn start(camera: &Arc<Camera>) -> Result<Encoders, Error> {
-    POOL.join(camera)
+    POOL.queue_for(camera)
 }
 
 /// See the module. Its threads run as long as the program.
@@ -128,7 +128,7 @@ impl EncoderPool {
     }
 
     /// A queue for `camera`, and more threads if it has more workers than there are.
-    fn join(&'static self, camera: &Arc<Camera>) -> Result<Encoders, Error> {
+    fn queue_for(&'static self, camera: &Arc<Camera>) -> Result<Encoders, Error> {
         let workers = camera.config.workers;
         let (emptied, spare) = bounded(workers + 2);
         let mut state = self.state.lock();
@@ -284,8 +284,8 @@ mod tests {
     fn a_camera_that_floods_the_encoders_keeps_no_other_from_them() {
         let pool = pool();
         let (large, small) = (camera("1"), camera("1"));
-        let flood = pool.join(&large).expect("a thread");
-        let encoders = pool.join(&small).expect("no more threads");
+        let flood = pool.queue_for(&large).expect("a thread");
+        let encoders = pool.queue_for(&small).expect("no more threads");
         let is_over = AtomicBool::new(false);
         thread::scope(|scope| {
             // A picture of it waits whenever one is finished.
@@ -316,7 +316,7 @@ mod tests {
         let pool = pool();
         let mut counts = Vec::new();
         for workers in ["2", "1", "3", "2"] {
-            pool.join(&camera(workers)).expect("threads");
+            pool.queue_for(&camera(workers)).expect("threads");
             counts.push(pool.state.lock().threads);
         }
         assert_eq!(counts, [2, 2, 3, 3]);
@@ -326,7 +326,7 @@ mod tests {
     fn a_queue_goes_with_the_last_of_its_encoders() {
         let pool = pool();
         let camera = camera("1");
-        let encoders = pool.join(&camera).expect("a thread");
+        let encoders = pool.queue_for(&camera).expect("a thread");
         let same = encoders.clone();
         drop(encoders);
         assert!(same.take(job(&camera, picture(16, 16))));
