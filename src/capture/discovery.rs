@@ -173,7 +173,7 @@ impl Discovery {
         }
         let new = seen.into_iter().zip(recognized);
         new.filter(|(_, known)| known.is_none())
-            .map(|(seen, _)| FoundDevice::Node(seen))
+            .map(|(seen, _)| FoundDevice::with_node(seen))
             .collect()
     }
 
@@ -188,18 +188,10 @@ impl Discovery {
 
     /// Cameras of `found`, which were found together.
     fn cameras_of(&mut self, found: Vec<FoundDevice>) -> Vec<Camera> {
-        let described: Vec<_> = found.iter().map(FoundDevice::described).collect();
-        let names = self.names.give(&described);
-        let cameras = found.into_iter().zip(names).map(|(found, name)| {
-            debug!("camera `{name}` is {}", found.card());
-            let config = self.template.addressed(name, found.device());
-            Camera::found(
-                config,
-                match found {
-                    FoundDevice::Node(seen) => Some(seen),
-                    FoundDevice::Module(..) => None,
-                },
-            )
+        let named = look::named(&mut self.names, found).into_iter();
+        let cameras = named.map(|(name, found)| {
+            debug!("camera `{name}` is {}", found.card);
+            Camera::found(self.template.addressed(name, found.device), found.seen)
         });
         cameras.collect()
     }

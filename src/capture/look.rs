@@ -26,58 +26,51 @@ pub const STAND_IN: &str = "test";
 const NODE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A camera that was found.
-#[derive(Debug, Clone)]
-pub enum FoundDevice {
-    /// One with a node.
-    Node(SeenDevice),
-    /// A camera module, by its whole name and its sensor.
-    Module(String, String),
+#[derive(Debug)]
+pub struct FoundDevice {
+    /// As `--source` names it, by what does not change with its number where there is such a name.
+    pub device: Device,
+    /// What it calls itself.
+    pub card: String,
+    /// What its name is made of.
+    pub described: Described,
+    /// Where it is plugged in, if it has a node.
+    pub seen: Option<SeenDevice>,
 }
 
 impl FoundDevice {
-    /// As libcamera has it.
-    pub fn module(module: &CameraModule) -> FoundDevice {
-        FoundDevice::Module(module.id.clone(), module.sensor.clone())
-    }
-
-    /// As `--source` names it, by what does not change with its number where there is such a name.
-    pub fn device(&self) -> Device {
-        match self {
-            FoundDevice::Node(seen) => {
-                let node = &seen.node.path;
-                Device::Node(stable_name(node).unwrap_or_else(|| node.clone()))
-            }
-            FoundDevice::Module(id, _) => Device::Csi(Some(id.clone())),
-        }
-    }
-
-    /// What it calls itself.
-    pub fn card(&self) -> &str {
-        match self {
-            FoundDevice::Node(seen) => &seen.card,
-            FoundDevice::Module(_, sensor) => sensor,
-        }
-    }
-
-    /// What its name is made of.
-    pub fn described(&self) -> Described {
-        match self {
-            FoundDevice::Node(seen) => Described {
+    /// One with a node.
+    pub fn with_node(seen: SeenDevice) -> FoundDevice {
+        let node = &seen.node.path;
+        FoundDevice {
+            device: Device::Node(stable_name(node).unwrap_or_else(|| node.clone())),
+            card: seen.card.clone(),
+            described: Described {
                 model: model_of_card(&seen.card),
                 serial: seen.serial.clone(),
                 port: seen.port.as_deref().and_then(v4l2_seen::port_name),
             },
-            FoundDevice::Module(id, sensor) => Described {
-                model: sensor.clone(),
+            seen: Some(seen),
+        }
+    }
+
+    /// A camera module, as libcamera has it.
+    pub fn module(module: &CameraModule) -> FoundDevice {
+        FoundDevice {
+            device: Device::Csi(Some(module.id.clone())),
+            card: module.sensor.clone(),
+            described: Described {
+                model: module.sensor.clone(),
                 serial: None,
                 // Such as `i2c@1` before its own part of the name.
-                port: id.rsplit('/').nth(1).map(|bus| bus.replace('@', "")),
+                port: module.id.rsplit('/').nth(1).map(|bus| bus.replace('@', "")),
             },
+            seen: None,
         }
     }
 }
 
-/// No name was given so far.
+/// The names of a run, before the first was given.
 pub fn new_names() -> CameraNames {
     CameraNames::new(&[STAND_IN])
 }
@@ -85,16 +78,16 @@ pub fn new_names() -> CameraNames {
 /// What is found now, with the names that `--source all` gives at its start.
 pub fn named_now(modules: &[CameraModule]) -> Vec<(CameraName, FoundDevice)> {
     let nodes = NodeLook::default().cameras().into_iter();
-    let nodes = nodes.map(FoundDevice::Node);
-    let found: Vec<_> = nodes
-        .chain(modules.iter().map(FoundDevice::module))
-        .collect();
-    let described: Vec<_> = found.iter().map(FoundDevice::described).collect();
-    new_names()
-        .give(&described)
-        .into_iter()
-        .zip(found)
-        .collect()
+    let nodes = nodes.map(FoundDevice::with_node);
+    let modules = modules.iter().map(FoundDevice::module);
+    let found: Vec<_> = nodes.chain(modules).collect();
+    named(&mut new_names(), found)
+}
+
+/// Each of `found`, which were found together, with a name of `names`.
+pub fn named(names: &mut CameraNames, found: Vec<FoundDevice>) -> Vec<(CameraName, FoundDevice)> {
+    let described: Vec<_> = found.iter().map(|one| one.described.clone()).collect();
+    names.give(&described).into_iter().zip(found).collect()
 }
 
 /// Finds the nodes of cameras; remembers what each has answered.

@@ -50,7 +50,7 @@ fn every_camera(template: &CameraConfig) -> Vec<CameraConfig> {
     let modules = look::ask_for_modules().recv_timeout(CHECK_TIMEOUT);
     let found = look::named_now(&modules.unwrap_or_default()).into_iter();
     let found: Vec<_> = found
-        .map(|(name, found)| template.addressed(name, found.device()))
+        .map(|(name, found)| template.addressed(name, found.device))
         .collect();
     match found.is_empty() {
         true => vec![CameraConfig {

@@ -11,7 +11,7 @@ use crate::{
             v4l2_devices, v4l2_errors,
         },
     },
-    config::{CameraConfig, CameraName, PixelFormat},
+    config::{CameraConfig, CameraName, Device, PixelFormat},
     error::Error,
 };
 
@@ -21,9 +21,9 @@ pub fn list(config: &CameraConfig) -> u8 {
     let modules = libcamera::modules();
     let named = look::named_now(modules.as_deref().unwrap_or_default());
     for (number, path) in cameras.iter().enumerate() {
-        let name = name_of(&named, |device| match device {
-            FoundDevice::Node(seen) => seen.node.path == *path,
-            FoundDevice::Module(..) => false,
+        let name = name_of(&named, |found| {
+            let seen = found.seen.as_ref();
+            seen.is_some_and(|seen| seen.node.path == *path)
         });
         match v4l2_devices::describe(path) {
             Ok(camera) => print_camera(&camera, number == 0, name, &config.format),
@@ -38,10 +38,8 @@ pub fn list(config: &CameraConfig) -> u8 {
         Ok(modules) => {
             for (number, module) in modules.iter().enumerate() {
                 let is_chosen = cameras.is_empty() && number == 0;
-                let name = name_of(&named, |device| match device {
-                    FoundDevice::Node(_) => false,
-                    FoundDevice::Module(id, _) => *id == module.id,
-                });
+                let device = Device::Csi(Some(module.id.clone()));
+                let name = name_of(&named, |found| found.device == device);
                 print_module(module, &modules, is_chosen, name, config);
             }
             0
@@ -71,7 +69,7 @@ fn mark(is_chosen: bool) -> &'static str {
     }
 }
 
-/// What the device is called that `is_it`.
+/// What the one of `named` is called that `is_it`.
 fn name_of(
     named: &[(CameraName, FoundDevice)],
     is_it: impl Fn(&FoundDevice) -> bool,
