@@ -66,7 +66,11 @@ fn a_refusal_names_file_line_and_what_is_allowed() {
         ("--config /etc/y\n", 1, "command line only"),
         ("--help\n", 1, "command line only"),
         ("--quality 70 --fps 5\n", 1, "one option a line"),
-        ("--fps 5 # slow\n", 1, "a comment stands in a line of its own"),
+        (
+            "--fps 5 # slow\n",
+            1,
+            "a comment stands in a line of its own",
+        ),
         ("--size = 8x8\n", 1, "`=` stands right behind the option"),
     ] {
         let error = parsed(text, &[]).expect_err(text);
