@@ -4,10 +4,11 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2034,SC2154 # what is set here is read there, and the other way round
 
-passfile='' tokenfile='' secret=''
+passfile='' tokenfile='' secret='' typed=''
 return_key=$(printf '\r')
 
-# Sets $url to the address in $1; one without a path gets $2.
+# Sets $url to the address in $1; one of a server or of one of its cameras gets $2. A path that only looks
+# like a camera's, as some servers have for their pictures, is in $typed: it counts where $url is not there.
 read_url() {
 	case $1 in
 	http://?* | https://?*) url=$1 ;;
@@ -26,6 +27,13 @@ read_url() {
 	'') url=$url/$2 ;;
 	*[?]*) ;;
 	*/) url=$url$2 ;;
+	*/snapshot | */healthz | */state) ;;
+	*)
+		case ${url##*/} in
+		*[!A-Za-z0-9_-]*) ;;
+		*) typed=$url url=$url/$2 ;;
+		esac
+		;;
 	esac
 }
 
@@ -73,10 +81,27 @@ prepare_secret() {
 	esac
 }
 
-# Asks for $1, with the header $2 if any; the body goes to the file $3. Within $seconds it sets $status
-# ('' when nobody answered, and then $problem), $ended (of wget), and the headers that matter. A redirection
-# is not followed with a password in hand: wget would take it along to whatever host.
+# Asks for $url, with the header $1 if any; the body goes to the file $2. Within $seconds it sets $status
+# ('' when nobody answered, and then $problem), $ended (of wget), and the headers that matter.
 fetch() {
+	time_left=$seconds
+	if [ -z "$typed" ]; then
+		fetch_once "$url" "$1" "$2"
+		return
+	fi
+	look_at_clock
+	asked_at=$now
+	fetch_once "$url" "$1" "$2"
+	[ "$status" = 404 ] || return 0
+	look_at_clock
+	time_left=$((seconds - (now - asked_at) / 100))
+	[ $time_left -gt 0 ] || time_left=1
+	fetch_once "$typed" "$1" "$2"
+}
+
+# The same for the address $1, header $2 and file $3, within $time_left. A redirection is not followed with a
+# password in hand: wget would take it along to whatever host.
+fetch_once() {
 	url_asked=$1 header=$2 body=$3
 	set --
 	[ -z "$header" ] || set -- --header "$header"
@@ -93,7 +118,7 @@ fetch() {
 	*) set -- wget -q -S "$@" -O - "$url_asked" ;;
 	esac
 	true >/dev/fd/3
-	LC_ALL=C timeout "$seconds" "$@" 2>&3 >"$body" 9>&- &
+	LC_ALL=C timeout "$time_left" "$@" 2>&3 >"$body" 9>&- &
 	job=$!
 	wait "$job" 2>/dev/null
 	ended=$?
@@ -150,10 +175,13 @@ read_answer() {
 	[ -n "$name" ] || stamp=''
 }
 
-# The server's own words for an error, out of the file $1, else $2; what they could do to a terminal
-# taken out.
+# The server's own words for an error, out of the file $1, else $2: the first line, or of several cameras
+# those of the ones that are gone. What they could do to a terminal is taken out.
 error_text() {
-	read -r line <"$1"
+	line=$(awk '
+		NR == 1 { first = $0 }
+		/^[A-Za-z0-9_-]+: no live picture/ { gone = gone (gone ? "; " : "") $0 }
+		END { print gone ? gone : first }' "$1")
 	line=$(printf '%.300s' "$line" | tr -d '\000-\037\177')
 	problem=${line:-$2}
 }
@@ -169,7 +197,7 @@ take() {
 		temp=''
 		return 5
 	fi
-	fetch "$url" "${known:+If-None-Match: $known}" "$temp"
+	fetch "${known:+If-None-Match: $known}" "$temp"
 	check_picture && keep_picture
 	code=$?
 	rm -f "$temp"
@@ -177,17 +205,16 @@ take() {
 	return $code
 }
 
-# Whether $temp is a whole, live picture.
-check_picture() {
+# Whether the answer is a good one; else gives the exit code of its $problem, which the file $1 may tell.
+check_status() {
 	case $status in
-	200) ;;
+	200 | 304) return 0 ;;
 	'')
 		problem="no answer from $host: $problem"
 		return 2
 		;;
-	304) return 0 ;;
 	503)
-		error_text "$temp" "no live picture (503)"
+		error_text "$1" "no live picture (503)"
 		return 3
 		;;
 	401)
@@ -195,11 +222,17 @@ check_picture() {
 		return 1
 		;;
 	*)
-		error_text "$temp" ''
+		error_text "$1" ''
 		problem="$host answers $status${problem:+: $problem}"
 		return 4
 		;;
 	esac
+}
+
+# Whether $temp is a whole, live picture.
+check_picture() {
+	check_status "$temp" || return
+	[ "$status" != 304 ] || return 0
 	size=$(wc -c <"$temp")
 	size=$((size))
 	case $client$ended$problem in

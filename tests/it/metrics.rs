@@ -371,7 +371,7 @@ const NO_METRICS: [&str; 4] = [
 ];
 
 /// The metrics in an expression: every word with a `_` in it that means nothing else.
-fn metrics_in(expression: &str) -> Vec<&str> {
+pub fn metrics_in(expression: &str) -> Vec<&str> {
     let is_of_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
     expression
         .split(|c| !is_of_word(c))

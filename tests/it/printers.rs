@@ -6,7 +6,7 @@ use crate::{
     browser::Browser,
     camfeed::{Camfeed, Folder, SMALL, film},
     http::get,
-    manual::{block, block_for},
+    manual::{block_for, blocks, with_address},
     pages::serve,
 };
 use serde_json::json;
@@ -208,6 +208,71 @@ fn octoprint_takes_what_the_readme_tells_it() {
     browser.wait("document.getElementById('picture').naturalWidth === 320");
 }
 
+/// Two cameras, of which the second is [`SMALL`].
+fn garden_and_shed(more: &[&str]) -> Camfeed {
+    let second = format!("shed={SMALL}");
+    let cameras = ["--camera", "garden=test:640x480@30", "--camera", &second];
+    let camfeed = Camfeed::start(&[&cameras, more].concat());
+    camfeed.wait_logs("camera online", 2);
+    camfeed
+}
+
+#[test]
+fn mainsail_and_fluidd_show_a_second_camera() {
+    let printer = printer();
+    let camfeed = garden_and_shed(&["--allow-origin", &printer]);
+    let mut browser = open(&printer);
+    for stream in ["/shed/?action=stream", "/?action=stream_1"] {
+        let snapshot = stream.replace("stream", "snapshot");
+        let url = json!(camfeed.url(stream));
+        let frames = browser.eval(&format!("({MAINSAIL})({url}, 3)"));
+        let frames = frames.as_array().expect("frames");
+        assert!(
+            frames.iter().all(|frame| frame["size"] == "320x240"),
+            "{stream}: {frames:?}"
+        );
+        for parameter in ["bypassCache", "cacheBust"] {
+            let url = json!(camfeed.url(&snapshot));
+            let sizes = browser.eval(&format!("({ADAPTIVE})({url}, '{parameter}', 3)"));
+            assert_eq!(sizes, json!(vec!["320x240"; 3]), "{snapshot} {parameter}");
+        }
+    }
+}
+
+/// MultiCam for OctoPrint (08d9903, octoprint_multicam/__init__.py): profiles with these keys, of which each
+/// becomes a webcam; a picture is a plain GET whose status must be no error, the stream an image whose address
+/// may have a time behind it.
+#[test]
+fn multicam_takes_what_the_readme_tells_it() {
+    let camfeed = garden_and_shed(&[]);
+    let blocks = blocks("OctoPrint", "yaml");
+    let config = with_address(&camfeed, &blocks[1]);
+    let known = "name URL snapshot streamRatio flipH flipV rotate90 isButtonEnabled";
+    let mut browser = open(&printer());
+    let profiles: Vec<_> = config.split("    - ").skip(1).collect();
+    assert_eq!(profiles.len(), 2, "{config}");
+    for (profile, width) in profiles.into_iter().zip([640, 320]) {
+        let pairs = profile
+            .lines()
+            .filter_map(|line| line.trim().split_once(": "));
+        let pairs: Vec<_> = pairs.collect();
+        let keys: Vec<_> = pairs.iter().map(|(key, _)| *key).collect();
+        assert_eq!(keys.join(" "), known);
+        let value = |name: &str| pairs.iter().find(|(key, _)| *key == name).expect("a key").1;
+        let path = value("snapshot").split(&camfeed.address.to_string()).nth(1);
+        let snapshot = get(camfeed.address, path.expect("an address"));
+        assert_eq!(snapshot.status, 200);
+        assert!(snapshot.body.ends_with(&[0xff, 0xd9]));
+        let stream = format!("{}&1700000000000", value("URL"));
+        browser.eval(&format!(
+            "document.getElementById('picture').src = '{stream}'"
+        ));
+        browser.wait(&format!(
+            "document.getElementById('picture').naturalWidth === {width}"
+        ));
+    }
+}
+
 /// Moonraker hands on what stands there; the names are those its configuration reference has.
 #[test]
 fn moonraker_knows_every_key() {
@@ -219,10 +284,13 @@ fn moonraker_knows_every_key() {
         "stream_url",
         "snapshot_url",
     ];
-    let section = block("Mainsail and Fluidd", "ini");
-    assert!(section.starts_with("[webcam "), "{section}");
-    for line in section.lines().skip(1) {
-        let key = line.split_once(": ").map(|(key, _)| key);
-        assert!(key.is_some_and(|key| known.contains(&key)), "{line}");
+    let sections = blocks("Mainsail and Fluidd", "ini");
+    assert_eq!(sections.len(), 2, "one for a second camera");
+    for section in sections {
+        assert!(section.starts_with("[webcam "), "{section}");
+        for line in section.lines().skip(1) {
+            let key = line.split_once(": ").map(|(key, _)| key);
+            assert!(key.is_some_and(|key| known.contains(&key)), "{line}");
+        }
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::{
     camfeed::{Camfeed, Folder, SOON, eventually},
-    manual::block_for,
+    manual::{block_for, blocks, with_address},
     shell::Running,
 };
 use opencv::{
@@ -76,10 +76,27 @@ fn sh(line: &str) -> Command {
     command
 }
 
+/// A feed of one camera with the README's block for it; and one of two, where the block has the address of
+/// the second.
+fn feeds(section: &str, language: &str) -> [(Camfeed, String); 2] {
+    let one = Camfeed::online(&["--source", SOURCE]);
+    let line = block_for(&one, section, language);
+    let second = format!("shed={SOURCE}");
+    let two = Camfeed::start(&["--camera", "garden=test:160x120@5", "--camera", &second]);
+    two.wait_logs("camera online", 2);
+    let second = block_for(&two, section, language).replace("/stream", "/shed/stream");
+    assert!(second.contains("/shed/stream"), "{second}");
+    [(one, line), (two, second)]
+}
+
 #[test]
 fn gstreamer_shows_the_stream() {
-    let camfeed = Camfeed::online(&["--source", SOURCE]);
-    let line = block_for(&camfeed, "GStreamer", "sh");
+    for (_camfeed, line) in feeds("GStreamer", "sh") {
+        gstreamer_shows(&line);
+    }
+}
+
+fn gstreamer_shows(line: &str) {
     // It tells of each picture that comes to its end.
     let seen = line
         .replace("gst-launch-1.0", "gst-launch-1.0 -v")
@@ -126,11 +143,61 @@ fn motion_watches_it_with_a_password() {
     assert_eq!((is_here, camfeed.count_log("viewer left")), (1, 1));
 }
 
+/// Two cameras, each in a file of its own, of a motion that has them in one process, too.
+#[test]
+fn motion_watches_two_cameras() {
+    let second = format!("shed={SOURCE}");
+    let camfeed = Camfeed::start(&["--camera", "garden=test:320x240@15", "--camera", &second]);
+    camfeed.wait_logs("camera online", 2);
+    let folder = Folder::new();
+    let blocks = blocks("motion and motionEye", "conf");
+    let [one, main, two] = blocks.as_slice() else {
+        panic!("{blocks:?}")
+    };
+    let one = one.replace("netcam_userpass ann:PASSWORD\n", "");
+    let one = one.replace("1280", "320").replace("720", "240");
+    let files = [("camera1.conf", one), ("shed.conf", two.clone())];
+    let pictures = files.map(|(name, config)| {
+        let pictures = folder.0.join(name.replace(".conf", ""));
+        fs::create_dir(&pictures).unwrap();
+        let config = with_address(&camfeed, &config);
+        let config = format!("{config}\ntarget_dir {}\n", pictures.display());
+        fs::write(folder.0.join(name), config).unwrap();
+        pictures
+    });
+    let config = format!(
+        "daemon off\nlog_type ALL\nwebcontrol_port 0\nstream_port 0\nmovie_output off\npicture_output off\n\
+         snapshot_interval 1\nsnapshot_filename %Y%m%d%H%M%S-snapshot\n{}",
+        main.replace("/etc/motion", &folder.0.display().to_string())
+    );
+    let path = folder.file("motion.conf");
+    fs::write(&path, config).unwrap();
+    let program = Running::start(sh(&format!("motion -n -c {path}")));
+    for pictures in &pictures {
+        wait_seen("motion", 1.0, || fs::read_dir(pictures).unwrap().count());
+    }
+    assert_eq!(complaints(&program.said(), &[]), Vec::<&str>::new());
+    // Of the camera that each of them names.
+    for (pictures, size) in pictures.iter().zip(["320x240", "640x480"]) {
+        let newest = fs::read_dir(pictures).unwrap().flatten().next().unwrap();
+        let path = newest.path();
+        let width = probe(path.to_str().unwrap(), "stream=width");
+        assert_eq!(width, size[..3].parse::<f64>().unwrap(), "{path:?}");
+    }
+    for path in ["/stream", "/shed/stream"] {
+        assert!(camfeed.count_log(&format!("GET {path}")) > 0, "{path}");
+    }
+}
+
 #[test]
 fn vlc_plays_the_stream() {
+    for (_camfeed, line) in feeds("VLC", "sh") {
+        vlc_plays(&line);
+    }
+}
+
+fn vlc_plays(line: &str) {
     let folder = Folder::new();
-    let camfeed = Camfeed::online(&["--source", SOURCE]);
-    let line = block_for(&camfeed, "VLC", "sh");
     let options = line.trim().strip_prefix("vlc ").expect("its name first");
     // It refuses to run for root, wants a home of its own, and tells on demand what it has shown.
     fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o777)).unwrap();
@@ -178,11 +245,16 @@ fn vlc_plays_the_stream() {
 
 #[test]
 fn ffmpeg_records_the_stream_at_its_own_rate() {
+    for (_camfeed, line) in feeds("ffmpeg", "sh") {
+        ffmpeg_records(&line);
+    }
+}
+
+fn ffmpeg_records(line: &str) {
     let folder = Folder::new();
-    let camfeed = Camfeed::online(&["--source", SOURCE]);
     let clip = folder.file("clip.mkv");
     let seconds = time().as_secs();
-    let line = block_for(&camfeed, "ffmpeg", "sh")
+    let line = line
         .replace("ffmpeg ", "ffmpeg -nostdin -v error ")
         .replace("-t 60", &format!("-t {seconds}"))
         .replace("clip.mkv", &clip);
@@ -203,9 +275,13 @@ fn ffmpeg_records_the_stream_at_its_own_rate() {
 /// All of MediaMTX's part but the server: a file takes its place.
 #[test]
 fn the_command_for_mediamtx_makes_h264() {
+    for (_camfeed, config) in feeds("MediaMTX", "yaml") {
+        mediamtx_has_h264(&config);
+    }
+}
+
+fn mediamtx_has_h264(config: &str) {
     let folder = Folder::new();
-    let camfeed = Camfeed::online(&["--source", SOURCE]);
-    let config = block_for(&camfeed, "MediaMTX", "yaml");
     let (_, command) = config.split_once("runOnDemand: >").expect("a command");
     let (command, _) = command.split_once("-f rtsp").expect("its end");
     let command = command.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -236,8 +312,12 @@ fn probe(path: &str, entry: &str) -> f64 {
 
 #[test]
 fn opencv_misses_nothing() {
-    let camfeed = Camfeed::online(&["--source", SOURCE]);
-    let block = block_for(&camfeed, "OpenCV", "python");
+    for (_camfeed, block) in feeds("OpenCV", "python") {
+        opencv_reads(&block);
+    }
+}
+
+fn opencv_reads(block: &str) {
     let url = block.split('"').nth(1).expect("an address");
     let mut capture = VideoCapture::from_file(url, CAP_FFMPEG).expect("opened");
     assert!(capture.is_opened().unwrap());

@@ -3,7 +3,8 @@
 use crate::{
     auth::secret,
     camfeed::{Camfeed, Folder, SMALL, SOON, eventually},
-    manual::{block, block_for},
+    fakecam::{decoded, size_of},
+    manual::{block_for, blocks},
     snapshots::unix_now,
 };
 use std::{
@@ -194,23 +195,34 @@ fn nginx_serves_it_below_a_prefix_and_with_a_name_that_is_allowed() {
 
 #[test]
 fn nginx_leads_the_path_of_printers_to_it() {
-    let camfeed = Camfeed::online(&["--source", SMALL]);
+    let cameras = [
+        "--camera",
+        "garden=test:640x480@30",
+        "--camera",
+        "shed=test:320x240@30",
+    ];
+    let camfeed = Camfeed::start(&cameras);
+    camfeed.wait_logs("camera online", 2);
     let location = block_for(&camfeed, "Mainsail and Fluidd", "nginx");
     let site = readme_site(&camfeed);
     let (before, _) = site.split_once("    location / {").expect("the site's own");
     let nginx = Nginx::start(&format!("{before}{location}}}"));
-    let webcam = block("Mainsail and Fluidd", "ini");
-    let url = |key: &str| {
-        let line = webcam.lines().find_map(|line| line.strip_prefix(key));
-        line.expect(key).trim_start_matches(": ").to_owned()
-    };
-    let snapshot = nginx.curl(&url("snapshot_url"), &["-f"]).stdout;
-    assert!(snapshot.starts_with(&[0xff, 0xd8]) && snapshot.ends_with(&[0xff, 0xd9]));
-    let mut curl = nginx.command(&url("stream_url"), &["-f"]);
-    let mut curl = curl.stdout(Stdio::piped()).spawn().expect("curl starts");
-    ages(curl.stdout.take().expect("piped"), 3);
-    let _ = curl.kill();
-    let _ = curl.wait();
+    let webcams = blocks("Mainsail and Fluidd", "ini");
+    for (webcam, size) in webcams.iter().zip([(640, 480), (320, 240)]) {
+        let url = |key: &str| {
+            let line = webcam.lines().find_map(|line| line.strip_prefix(key));
+            line.expect(key).trim_start_matches(": ").to_owned()
+        };
+        let snapshot = nginx.curl(&url("snapshot_url"), &["-f"]).stdout;
+        assert!(snapshot.starts_with(&[0xff, 0xd8]) && snapshot.ends_with(&[0xff, 0xd9]));
+        assert_eq!(size_of(&decoded(&snapshot).expect("a JPEG")), size);
+        let mut curl = nginx.command(&url("stream_url"), &["-f"]);
+        let mut curl = curl.stdout(Stdio::piped()).spawn().expect("curl starts");
+        ages(curl.stdout.take().expect("piped"), 3);
+        let _ = curl.kill();
+        let _ = curl.wait();
+    }
+    assert_eq!(webcams.len(), 2);
 }
 
 /// The nginx of MainsailOS, FluiddPi and KIAUH: an upstream block, whose name it asks for because

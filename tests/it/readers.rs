@@ -16,9 +16,9 @@ struct Body {
     rest: BufReader<std::net::TcpStream>,
 }
 
-fn open(camfeed: &Camfeed, headers: &str) -> Body {
+fn open(camfeed: &Camfeed, path: &str, headers: &str) -> Body {
     let host = camfeed.address;
-    let request = format!("GET /stream HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n");
     let mut rest = BufReader::new(send(host, &request));
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -43,17 +43,23 @@ fn size(jpeg: &[u8]) -> (i32, i32) {
 }
 
 /// The streams that readers meet: encoded here, whole and in stripes, and passed through from a
-/// film and through a relay.
-fn streams(folder: &Folder) -> Vec<(&'static str, Camfeed)> {
+/// film and through a relay; and that of a second camera.
+fn streams(folder: &Folder) -> Vec<(&'static str, Camfeed, &'static str)> {
     let path = folder.file("clip.avi");
     film(&path, "mjpeg", "320x240", 20, 5);
     let large = Camfeed::online(&["--source", "test:1280x720@30"]);
     let relay = Camfeed::online(&["--source", &large.url("/stream")]);
+    let second = format!("shed={path}");
+    let two = Camfeed::start(&["--camera", "garden=test:160x120@5", "--camera", &second]);
+    two.wait_logs("camera online", 2);
+    let small = Camfeed::online(&["--source", SMALL]);
+    let film = Camfeed::online(&["--source", &path]);
     vec![
-        ("small", Camfeed::online(&["--source", SMALL])),
-        ("large", large),
-        ("relay", relay),
-        ("film", Camfeed::online(&["--source", &path])),
+        ("small", small, "/stream"),
+        ("large", large, "/stream"),
+        ("relay", relay, "/stream"),
+        ("film", film, "/stream"),
+        ("second", two, "/shed/stream"),
     ]
 }
 
@@ -63,14 +69,14 @@ fn streams(folder: &Folder) -> Vec<(&'static str, Camfeed)> {
 #[test]
 fn go2rtc_reads_every_frame() {
     let folder = Folder::new();
-    for (name, camfeed) in streams(&folder) {
-        let mut body = open(&camfeed, "");
+    for (name, camfeed, path) in streams(&folder) {
+        let mut body = open(&camfeed, path, "");
         assert!(body.head.starts_with("HTTP/1.1 200 "), "{}", body.head);
         let kind = body.content_type().split(';').next();
         assert_eq!(kind, Some("multipart/x-mixed-replace"));
         for _ in 0..12 {
             let jpeg = next_of_go2rtc(&mut body.rest);
-            let expected = if name == "small" || name == "film" {
+            let expected = if ["small", "film", "second"].contains(&name) {
                 (320, 240)
             } else {
                 (1280, 720)
@@ -119,8 +125,8 @@ fn next_of_go2rtc(stream: &mut impl BufRead) -> Vec<u8> {
 #[test]
 fn home_assistant_cuts_a_whole_picture_out_of_the_stream() {
     let folder = Folder::new();
-    for (name, camfeed) in streams(&folder) {
-        let mut body = open(&camfeed, "");
+    for (name, camfeed, path) in streams(&folder) {
+        let mut body = open(&camfeed, path, "");
         let mut data = Vec::new();
         let still = loop {
             let mut chunk = vec![0; 102_400];
@@ -155,7 +161,7 @@ fn home_assistant_takes_the_password_and_knows_a_wrong_one() {
         ("YW5uOm9wZW4gYmFybGV5", "HTTP/1.1 401 "),
     ] {
         let header = format!("Authorization: Basic {basic}\r\n");
-        let head = open(&camfeed, &header).head;
+        let head = open(&camfeed, "/stream", &header).head;
         assert!(head.starts_with(status), "{head}");
         let still = ask_with(camfeed.address, "GET", "/snapshot.jpg", &header);
         assert!(still.head.starts_with(status), "{}", still.head);

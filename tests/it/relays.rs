@@ -196,6 +196,46 @@ fn two_levels_keep_every_byte_and_every_capture_time() {
     assert_eq!(source, second.url("/…"));
 }
 
+/// Of a server with several cameras one is read by its address, and shown beside others, below another name.
+#[test]
+fn a_camera_of_another_server_is_one_of_several_here() {
+    let folder = Folder::new();
+    let path = folder.file("clip.avi");
+    film(&path, "mjpeg", "320x240", 20, 5);
+    let second = format!("garden={path}");
+    let first = Camfeed::start(&["--camera", "door=test:160x120@5", "--camera", &second]);
+    first.wait_logs("camera online", 2);
+    let far = format!("shed={}", first.url("/garden/stream"));
+    let house = Camfeed::start(&["--camera", "own=test:160x120@5", "--camera", &far]);
+    house.wait_logs("camera online", 2);
+    let mut origin = Parts::open(first.address, "/garden/stream");
+    let mut end = Parts::open(house.address, "/shed/stream");
+    let mut sent = HashMap::new();
+    for _ in 0..60 {
+        let part = origin.next_part();
+        sent.insert(timestamp(&part), part.jpeg);
+    }
+    let newest = sent.keys().max().expect("some").clone();
+    let mut compared = 0;
+    loop {
+        let part = end.next_part();
+        let time = timestamp(&part);
+        if time > newest {
+            break;
+        }
+        if let Some(jpeg) = sent.get(&time) {
+            assert!(part.jpeg == *jpeg, "{time}: other bytes");
+            compared += 1;
+        }
+    }
+    assert!(compared >= 20, "the same pictures at both ends: {compared}");
+    let state = state(house.address);
+    let far = &state["cameras"][1];
+    assert_eq!(far["name"], "shed");
+    assert_eq!(far["camera"]["backend"], "MJPEG over HTTP");
+    assert_eq!(far["encoder"]["encoded"], 0);
+}
+
 #[test]
 fn a_repeated_part_is_no_new_frame_and_a_sign_of_life() {
     let slow = Camfeed::online(&["--source", "test:320x240@0.25"]);

@@ -118,12 +118,13 @@ fn the_commands_of_the_units_take_pictures() {
             key.starts_with("ExecStart").then_some(command)
         });
         let options = unit.split("OPTIONS=").nth(2).unwrap_or_default();
-        let options = options.split('"').next().unwrap();
+        let options = options.split(['"', '\n']).next().unwrap();
+        let ends = ["", " -n 1"][usize::from(name.starts_with("camfeed-timelapse"))];
         let done = Command::new("/bin/sh")
             .args(["-ec", &commands.collect::<Vec<_>>().join("\n")])
             .current_dir(&folder.0)
             .env("URL", camfeed.url(""))
-            .env("OPTIONS", format!("{options} -n 1"))
+            .env("OPTIONS", format!("{options}{ends}"))
             .output()
             .expect("a shell");
         assert!(done.status.success(), "{name}: {done:?}");
@@ -164,6 +165,22 @@ fn a_bad_option_of_a_script_is_named_with_what_is_allowed() {
             "pi:8080 -d /etc/hostname",
             "-d: a folder is needed, not the file `/etc/hostname`",
         ),
+        (
+            "snapshot",
+            "pi:8080 --all -o x.jpg",
+            "--all: a folder is needed, not the file `x.jpg`",
+        ),
+        (
+            "snapshot",
+            "pi:8080 --all /etc/hostname",
+            "--all: a folder is needed, not the file `/etc/hostname`",
+        ),
+        (
+            "snapshot",
+            "--all pi:8080/snapshot.jpg",
+            "--all: the address of a server is needed, not `pi:8080/snapshot.jpg`",
+        ),
+        ("snapshot", "--al pi", "--al: there is no such option"),
         ("snapshot", "http://me:geheim@pi", "use -p FILE"),
         ("snapshot", "-p /none/such pi", "cannot read a line from"),
         (

@@ -64,6 +64,32 @@ fn the_status_tells_camera_rate_and_viewers_and_only_changes() {
 }
 
 #[test]
+fn the_status_names_each_camera_where_there_are_several() {
+    let manager = Manager::new();
+    let cameras = [
+        "--camera",
+        "garden=test:320x240@5",
+        "--camera",
+        "shed=/none/such.avi",
+    ];
+    let camfeed = manager.start(&cameras);
+    let says = |viewers: &'static str| {
+        move |message: &str| {
+            message
+                .strip_prefix("STATUS=garden: test pattern: online, 5 fps; shed: offline: ")
+                .is_some_and(|rest| rest.contains("no such file") && rest.ends_with(viewers))
+        }
+    };
+    manager.wait_for(says(", 0 viewers"));
+    let _viewer = Parts::open(camfeed.address, "/garden/stream");
+    manager.wait_for(says(", 1 viewer"));
+    // One camera that is gone is no reason to start the others anew: for twice the time in which silence is fatal.
+    for _ in 0..6 {
+        manager.wait_line("WATCHDOG=1");
+    }
+}
+
+#[test]
 fn an_outage_is_told_with_its_reason_and_is_no_fault_of_the_service() {
     let manager = Manager::new();
     let _camfeed = manager.start(&["--source", "/none/such.avi"]);

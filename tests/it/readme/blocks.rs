@@ -4,7 +4,7 @@
 use super::{
     desk::Desk,
     steps::ffmpeg_reads,
-    text::{Block, blocks, commands},
+    text::{self, Block, README, blocks, commands},
 };
 use crate::{
     camfeed::{Camfeed, SMALL, SOON, eventually},
@@ -56,17 +56,14 @@ const OWNERS: &[(&str, &str, &str)] = &[
     ("conf", "Several cameras", "tests/it/readme/machine.rs"),
 ];
 
-/// The only block of this kind under that heading.
+/// The README's only block of this kind under that heading.
 pub fn block(section: &str, kind: &str) -> Block {
-    let mut found = blocks();
-    found.retain(|block| block.section == section && block.kind == kind);
-    assert_eq!(found.len(), 1, "{section}, {kind}: {found:?}");
-    found.remove(0)
+    text::block(README, section, kind)
 }
 
 #[test]
 fn every_block_has_a_test_that_uses_it() {
-    let blocks = blocks();
+    let blocks = blocks(README);
     let owns = |owner: &(&str, &str, &str), block: &Block| {
         owner.0 == block.kind && (owner.1.is_empty() || owner.1 == block.section)
     };
@@ -117,11 +114,11 @@ fn checked(text: &str) -> String {
 #[test]
 fn shellcheck_finds_nothing_in_what_is_typed() {
     assert_ne!(checked("rm $x/*"), "", "it does check");
-    for block in blocks().iter().filter(|block| block.kind == "sh") {
+    for block in blocks(README).iter().filter(|block| block.kind == "sh") {
         let said = checked(&block.text);
         assert!(said.is_empty(), "README line {}: {said}", block.line);
     }
-    for command in commands() {
+    for command in commands(README) {
         if let Some(line) = command.text.strip_prefix("* * * * * ") {
             let said = checked(line);
             assert!(said.is_empty(), "README line {}: {said}", command.line);
@@ -154,7 +151,7 @@ fn an_image_in_a_page_has_the_stream() {
 /// Frigate takes the second.
 #[test]
 fn go2rtc_makes_one_stream_of_the_other() {
-    let mut configs = blocks();
+    let mut configs = blocks(README);
     configs.retain(|block| block.section == "go2rtc and Frigate");
     let [alone, frigate] = configs.as_slice() else {
         panic!("{configs:?}")
@@ -162,10 +159,18 @@ fn go2rtc_makes_one_stream_of_the_other() {
     let (alone, frigate) = (yaml(&alone.text), yaml(&frigate.text));
     let streams = &alone["streams"];
     assert_eq!(&frigate["go2rtc"]["streams"], streams);
-    assert_eq!(streams["garden"], "ffmpeg:garden_mjpeg#video=h264");
-    ffmpeg_reads(&mut Desk::new(), streams["garden_mjpeg"].as_str().unwrap());
-    let input = &frigate["cameras"]["garden"]["ffmpeg"]["inputs"][0];
-    assert_eq!(input["path"], "rtsp://127.0.0.1:8554/garden");
+    let mut desk = Desk::new();
+    desk.serve("camfeed --listen 127.0.0.1:8080 --camera garden=test --camera shed=test");
+    desk.last().wait_said("camera online", 2);
+    for name in ["garden", "shed"] {
+        assert_eq!(streams[name], format!("ffmpeg:{name}_mjpeg#video=h264"));
+        ffmpeg_reads(
+            &mut desk,
+            streams[format!("{name}_mjpeg")].as_str().unwrap(),
+        );
+        let input = &frigate["cameras"][name]["ffmpeg"]["inputs"][0];
+        assert_eq!(input["path"], format!("rtsp://127.0.0.1:8554/{name}"));
+    }
 }
 
 #[test]
@@ -210,7 +215,11 @@ fn the_health_is_told_as_shown() {
 
 #[test]
 fn systemctl_status_shows_what_is_told() {
-    let text = block("Run it as a service", "text").text;
+    is_told(&block("Run it as a service", "text").text);
+}
+
+/// With any source and any numbers, systemd is told the status in `text`, which `systemctl status` has printed.
+pub fn is_told(text: &str) {
     let status = text.split('"').nth(1).expect("a status").to_owned();
     // Without the source, and with any numbers.
     let shape = |status: &str| {

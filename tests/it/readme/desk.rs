@@ -3,7 +3,7 @@
 //!
 //! A line of the README is run as it stands, but for the words that [`Desk::translate`] names.
 
-use super::text::cron_command;
+use super::text::{README, cron_command};
 use crate::{
     camfeed::{Camfeed, Folder, SOON, eventually},
     fake_libcamera::CameraModule,
@@ -26,6 +26,8 @@ pub const STANDINS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/standins"
 
 /// See the module.
 pub struct Desk {
+    /// What is followed.
+    pub readme: &'static str,
     folder: Folder,
     pub camera: FakeCamera,
     /// On the camera's connector, once somebody has plugged it in.
@@ -41,6 +43,11 @@ pub struct Desk {
 
 impl Desk {
     pub fn new() -> Desk {
+        Desk::of(README)
+    }
+
+    /// Where `readme` is followed.
+    pub fn of(readme: &'static str) -> Desk {
         let folder = Folder::new();
         for name in ["home", "root/etc/systemd/system"] {
             fs::create_dir_all(folder.0.join(name)).unwrap();
@@ -61,6 +68,7 @@ impl Desk {
         assert!(copied.unwrap().success());
         let root = folder.file("root");
         let mut desk = Desk {
+            readme,
             folder,
             camera: FakeCamera::new(""),
             module: None,

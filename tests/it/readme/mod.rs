@@ -27,9 +27,13 @@ mod text;
 
 use desk::Desk;
 use std::path::Path;
+use text::README;
 
 /// Does what a command says, and looks whether it did what is promised.
 type Step = fn(&mut Desk, &str);
+
+/// Headings, and the commands below each with what is done with it.
+type Sections = &'static [(&'static str, &'static [(&'static str, Step)])];
 
 /// Commands that the test of another subject runs: heading, command, file.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
@@ -57,20 +61,23 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// The sections with commands, and a test that follows each.
+/// The sections of a README with commands, and a test that follows each.
 macro_rules! sections {
-    ($($test:ident: $heading:literal { $($command:literal => $step:expr,)+ })+) => {
-        const SECTIONS: &[(&str, &[(&str, Step)])] = &[$(($heading, &[$(($command, $step)),+])),+];
+    ($readme:expr; $($test:ident: $heading:literal { $($command:literal => $step:expr,)+ })+) => {
+        const SECTIONS: crate::readme::Sections =
+            &[$(($heading, &[$(($command, $step)),+])),+];
         $(
             #[test]
             fn $test() {
-                follow($heading);
+                crate::readme::follow($readme, SECTIONS, $heading);
             }
         )+
     };
 }
 
-sections! {
+mod last_release;
+
+sections! { README;
     start: "Start" {
         "sudo apt install git make" => steps::ends,
         "git clone ADDRESS-OF-THIS-PAGE camfeed && cd camfeed" => steps::clones,
@@ -99,6 +106,8 @@ sections! {
             => |desk, line| pictures::cron_takes(desk, line, "cam.jpg"),
         "*/5 * * * * /usr/local/lib/camfeed/snapshot -d http://pi.local:8080 pictures"
             => |desk, line| pictures::cron_takes(desk, line, "Z.jpg"),
+        "*/5 * * * * /usr/local/lib/camfeed/snapshot --all http://pi.local:8080 pictures"
+            => pictures::cron_takes_all,
         "curl -f" => pictures::no_picture_is_an_error,
         "make install" => pictures::finds_scripts_where_cron_does,
     }
@@ -171,6 +180,8 @@ sections! {
         "camfeed --source http://pi-zero.local:8080/stream # in the house"
             => |desk, line| steps::relay(desk, line, "house.local:8080"),
         "camfeed --source http://house.local:8080/stream # next door" => steps::relay_next_door,
+        "camfeed --camera garden=/dev/video0 --camera shed=http://pi-zero.local:8080/stream"
+            => steps::relays_beside_its_own,
     }
     choose_the_camera: "Choose the camera" {
         "camfeed --list" => |desk, line| steps::says(desk, line, "/dev/video0"),
@@ -258,25 +269,25 @@ sections! {
     }
 }
 
-/// Follows a section.
-fn follow(heading: &str) {
-    let (_, commands) = SECTIONS
+/// Follows a section of `readme`.
+fn follow(readme: &'static str, sections: Sections, heading: &str) {
+    let (_, commands) = sections
         .iter()
         .find(|(known, _)| *known == heading)
         .unwrap();
-    let mut desk = Desk::new();
+    let mut desk = Desk::of(readme);
     for (command, step) in *commands {
         eprintln!("--- {command}");
         step(&mut desk, command);
     }
 }
 
-#[test]
-fn every_command_is_run_by_a_test_and_every_one_that_is_run_stands_there() {
-    let here = SECTIONS
+/// Every command of `readme` stands in `sections` or `elsewhere`, and the other way round.
+fn check_all_is_run(readme: &str, sections: Sections, elsewhere: &[(&str, &str, &str)]) {
+    let here = sections
         .iter()
         .flat_map(|(heading, commands)| commands.iter().map(|(command, _)| (*heading, *command)));
-    let elsewhere = ELSEWHERE.iter().map(|(heading, command, file)| {
+    let elsewhere = elsewhere.iter().map(|(heading, command, file)| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
         assert!(
             path.exists(),
@@ -285,7 +296,7 @@ fn every_command_is_run_by_a_test_and_every_one_that_is_run_stands_there() {
         (*heading, *command)
     });
     let known: Vec<_> = here.chain(elsewhere).collect();
-    let standing = text::commands();
+    let standing = text::commands(readme);
     let mut wrong = Vec::new();
     for command in &standing {
         if !known.contains(&(&command.section, &command.text)) {
@@ -306,4 +317,9 @@ fn every_command_is_run_by_a_test_and_every_one_that_is_run_stands_there() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_command_is_run_by_a_test_and_every_one_that_is_run_stands_there() {
+    check_all_is_run(README, SECTIONS, ELSEWHERE);
 }

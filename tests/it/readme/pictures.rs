@@ -20,6 +20,24 @@ pub fn cron_takes(desk: &mut Desk, line: &str, end: &str) {
     is_picture(desk, "home", end);
 }
 
+/// Cron takes a picture of each camera, and as the exit code says, of all but one that is gone.
+pub fn cron_takes_all(desk: &mut Desk, line: &str) {
+    let cameras =
+        "camfeed --listen 127.0.0.1:8080 --camera garden=test:320x240 --camera shed=test:160x120";
+    desk.serve(cameras);
+    desk.last().wait_said("camera online", 2);
+    Desk::well_run(desk.cron(line));
+    for name in ["garden", "shed"] {
+        is_picture(desk, &format!("home/pictures/{name}"), "Z.jpg");
+    }
+    desk.serve(&format!("{cameras} --camera attic=/none/such.avi"));
+    desk.last().wait_said("camera online", 2);
+    let code = desk.cron(line).status().unwrap().code();
+    assert_eq!(code, Some(3));
+    is_picture(desk, "home/pictures/shed", "Z.jpg");
+    desk.leave();
+}
+
 /// `curl -f` ends with 22 and wget with 8 when there is no picture, and neither saves one.
 pub fn no_picture_is_an_error(desk: &mut Desk, line: &str) {
     let ill = Camfeed::start(&["--source", "/none/such.avi"]);
@@ -63,7 +81,7 @@ pub fn films(desk: &mut Desk, line: &str, name: &str, rate: &str) {
 
 /// As the section about snapshots says.
 fn install_scripts(desk: &mut Desk) {
-    let all = commands();
+    let all = commands(desk.readme);
     let start = "sudo install -D -t /usr/local/lib/camfeed ";
     let install = all.iter().find(|command| command.text.starts_with(start));
     desk.well(&install.expect("a command").text);
@@ -74,7 +92,7 @@ pub fn finds_scripts_where_cron_does(desk: &mut Desk, line: &str) {
     fs::remove_dir_all(desk.path("root/usr/local")).unwrap();
     desk.well("make build");
     installs(desk, line, true);
-    for command in commands() {
+    for command in commands(desk.readme) {
         let place = command.text.split("/usr/local/lib/camfeed/").nth(1);
         if let Some(name) = place.and_then(|rest| rest.split(' ').next()) {
             let path = desk.path("root/usr/local/lib/camfeed").join(name);

@@ -1,6 +1,6 @@
 //! What the commands of the README do, held against what it promises.
 
-use super::{blocks::block, desk::Desk};
+use super::{desk::Desk, text::block};
 use crate::{
     camfeed::{SOON, eventually, run},
     fakecam::{is_of_ring, unmarked},
@@ -162,10 +162,8 @@ pub fn makes_token(desk: &mut Desk, line: &str) {
 /// With the token in its address, the picture of the HTML block is there for who asks no password.
 pub fn shows_in_other_pages(desk: &mut Desk, line: &str) {
     wants_password(desk, line);
-    ffmpeg_reads(
-        desk,
-        &block("For pictures in other pages: a token", "html").text,
-    );
+    let image = block(desk.readme, "For pictures in other pages: a token", "html");
+    ffmpeg_reads(desk, &image.text);
 }
 
 pub fn is_limit(desk: &mut Desk, line: &str) {
@@ -182,10 +180,22 @@ pub fn relay(desk: &mut Desk, line: &str, name: &str) {
     desk.mean(name, &address.to_string());
 }
 
+/// pi-zero has the camera.
+pub fn relays_beside_its_own(desk: &mut Desk, line: &str) {
+    desk.mean("/dev/video0", "test");
+    let address = desk.serve(line);
+    desk.last().wait_said("camera online", 2);
+    ends_as_sent(address, "/shed/stream");
+}
+
 pub fn relay_next_door(desk: &mut Desk, line: &str) {
     let address = desk.serve(line);
     wait_camera(address, "state", "online");
-    let jpeg = Parts::open(address, "/stream").next_part().jpeg;
+    ends_as_sent(address, "/stream");
+}
+
+fn ends_as_sent(address: SocketAddr, path: &str) {
+    let jpeg = Parts::open(address, path).next_part().jpeg;
     let (_, own) = unmarked(&jpeg).expect("the camera's");
     assert!(is_of_ring(&own), "not every byte as the camera sent it");
 }

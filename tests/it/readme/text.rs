@@ -75,8 +75,17 @@ fn parts(readme: &str) -> (Vec<Block>, Vec<(String, String)>) {
     (blocks, prose)
 }
 
-pub fn blocks() -> Vec<Block> {
-    parts(README).0
+/// Of `readme`, such as [`README`].
+pub fn blocks(readme: &str) -> Vec<Block> {
+    parts(readme).0
+}
+
+/// The only block of this kind under that heading.
+pub fn block(readme: &str, section: &str, kind: &str) -> Block {
+    let mut found = blocks(readme);
+    found.retain(|block| block.section == section && block.kind == kind);
+    assert_eq!(found.len(), 1, "{section}, {kind}: {found:?}");
+    found.remove(0)
 }
 
 /// True for what somebody would type, of the code in a sentence.
@@ -92,12 +101,6 @@ fn is_command(code: &str) -> bool {
     is_program && !is_option_or_path && !QUOTES.contains(&code)
 }
 
-/// Every command: lines of `sh` and `crontab` blocks, all code in the right column of a table that says
-/// what to write, and what has the shape of a command elsewhere.
-pub fn commands() -> Vec<Command> {
-    commands_of(README)
-}
-
 /// Every option that a sentence or a table begins some code with, such as `--size 1280x720`.
 pub fn options() -> Vec<Command> {
     let code = code(&parts(README).1).into_iter();
@@ -105,7 +108,9 @@ pub fn options() -> Vec<Command> {
     code.filter(|code| code.text.starts_with("--")).collect()
 }
 
-fn commands_of(readme: &str) -> Vec<Command> {
+/// Every command: lines of `sh` and `crontab` blocks, all code in the right column of a table that says
+/// what to write, and what has the shape of a command elsewhere.
+pub fn commands(readme: &str) -> Vec<Command> {
     let (blocks, prose) = parts(readme);
     let mut found = Vec::new();
     for block in &blocks {
@@ -203,7 +208,7 @@ fn commands_are_found_wherever_they_stand() {
 Say `curl -f` or `sudo systemctl stop\ncamfeed` or `--flag x`, `passed through`, `{\"a\": 1}`, `A: b`.\n\n\
 | in | write |\n|---|---|\n| C | `x(1)` |\n\n| a | b |\n|---|---|\n| `y(2)` | `LOG=1 run me` |\n\n\
 ```crontab\n* * * * * true\n```\n```yaml\na: b c\n```\n";
-    let found = commands_of(readme);
+    let found = commands(readme);
     let found: Vec<_> = found
         .iter()
         .map(|command| {
