@@ -1,7 +1,6 @@
 // The page of all cameras: their newest pictures over one connection, one of them large on demand, and what is said of all.
 // streams.js has begun before.
 // Imports go one way: parts <- server <- page, streams <- tile <- wall <- grid; verdict (pure) has the words.
-// Written in ES2018 on purpose: old tablets are good wall displays.
 
 import { $, newestPicture, saveBlob, say, sayAll, toast, toggleFullScreen, watchSight, whileBusy } from './page.js';
 import { SILENCE_MS, address, clockJump, isFresh, pollState, remember, remembered, server } from './server.js';
@@ -167,6 +166,7 @@ link.onChange = () => {
 server.onReport.push(({ report, wasGone }) => {
   const all = report.cameras || [];
   if (!all.length) return;
+  if (all.length === 1) return location.reload();   // its page now
   setCameras(all.map(({ name }) => name));
   if (wall.large && !wall.tiles.includes(wall.large)) show(null);
   wall.tiles.forEach((tile, at) => tile.report(all[at], report));

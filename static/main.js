@@ -7,7 +7,7 @@ import { onHold, resetControls, whyNoControls } from './controls.js';
 import { $, fileName, newestPicture, saveBlob, toast, toggleFullScreen, watchSight, whileBusy } from './page.js';
 import { PANELS, showPanel, togglePanel } from './panels.js';
 import { link, painter, setPaused } from './player.js';
-import { now, pollState, remember, server } from './server.js';
+import { address, cameraNow, now, pollState, remember, server } from './server.js';
 import { hasPip, isZoomed, mirror, panBy, showWhole, togglePip, turn, zoomBy } from './stage.js';
 import { fittingRate, wordsOf } from './verdict.js';
 import { refresh, tick, view } from './view.js';
@@ -129,6 +129,9 @@ document.addEventListener('keydown', onKey);
 
 document.documentElement.classList.add('js');
 link.onChange = server.onAnswer = refresh;
+server.onRefusal = ({ message }) => {
+  if (cameraNow().fallback && /no camera/.test(message)) location.replace(address('../'));   // one has taken the pattern's place
+};
 watchSight(link);
 server.onReport.push(({ report, before }) => {
   const count = ({ cameras }) => (cameras || []).length;

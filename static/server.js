@@ -169,6 +169,7 @@ export const server = {
   encodedShare: 1,                   // of the camera's pictures
   pollMs: 1000,                      // the page sets it
   onReport: [],                      // called with {report, before, asked, answered, wasGone}
+  onRefusal: () => {},               // called with an error
   onAnswer: () => {},                // after every attempt, an answer or none
   timer: 0, isAsking: false,
   timeouts: 0,                       // requests in a row that nobody answered in time
@@ -190,6 +191,7 @@ export async function pollState() {
     const response = await ask('state');
     const answered = now();
     if (response.ok) takeReport(await response.json(), asked, answered);
+    else server.onRefusal(await refusal(response));
     server.timeouts = 0;
   } catch (error) {                  // heardAt grows old by itself
     server.timeouts = error.name === 'AbortError' ? server.timeouts + 1 : 0;

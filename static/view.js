@@ -7,6 +7,7 @@ import { ageText, liveAge, pace, rateText, verdict, withoutNumbers } from './ver
 
 const POLL_MS = { live: 2000, slow: 2000, paused: 10000, idle: 400, opening: 400 };   // by state; else a second
 
+const pageTitle = document.title;
 export const view = { onRefresh: [] };             // called with the verdict
 let saidPlaying = false;
 
@@ -70,7 +71,7 @@ function sayCamera(state) {
   const size = camera.width && camera.height ? camera.width + '×' + camera.height + ' ' : '';
   say('name', name || '');
   say('about', [camera.source, size + (camera.format || ''), version && 'camfeed ' + version].filter((text) => text && text.trim()).join(' · '));
-  const title = (state === 'live' && !camera.fallback ? '' : withoutNumbers($('label').textContent) + ' – ') + (name || 'camfeed');
+  const title = (state === 'live' && !camera.fallback ? '' : withoutNumbers($('label').textContent) + ' – ') + (name || pageTitle);
   if (document.title !== title) document.title = title;
 }
 

@@ -60,6 +60,8 @@ impl Lines {
     /// What `text` says.
     pub fn parse(text: &str) -> Result<Lines, WrongLine> {
         let (mut top, mut sections) = (Vec::new(), Vec::<Section>::new());
+        // Some editors begin a file with it.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         for (number, line) in (1..).zip(text.lines().map(str::trim)) {
             let refused = |reason| (number, reason);
             if line.is_empty() || line.starts_with('#') {
@@ -125,7 +127,7 @@ fn head(line: &str) -> Result<CameraName, String> {
     let Some(name) = name else {
         return Err("a section begins with [NAME] and nothing else in its line".to_owned());
     };
-    CameraName::of_address(name)
+    CameraName::of_address(name.trim())
 }
 
 /// The option that `line` holds.
@@ -173,6 +175,10 @@ fn judge(lines: &[Line]) -> Result<(), String> {
         " (`camfeed --help` shows what is allowed)"
     } else if value.is_some_and(|value| value.contains(" --")) {
         " (allowed is one option a line)"
+    } else if value.is_some_and(|value| value.contains(" #")) {
+        " (a comment stands in a line of its own)"
+    } else if value.is_some_and(|value| value.starts_with('=')) {
+        " (`=` stands right behind the option)"
     } else {
         ""
     };

@@ -425,6 +425,39 @@ fn the_page_of_one_camera_becomes_that_of_all_when_another_joins() {
 }
 
 #[test]
+fn the_page_of_all_becomes_that_of_one_when_no_other_is_left() {
+    let two = serve(&["a", "b"]);
+    let address = two.address.to_string();
+    let mut browser: Browser = open(&two);
+    drop(two);
+    browser.wait_state("reconnecting");
+    let _one = Camfeed::start_at(&address, &["--source", "test", "--name", "Front door"]);
+    browser.wait("document.querySelector('.tile') === null && document.title === 'Front door'");
+    browser.wait_state("live");
+}
+
+#[test]
+fn a_tab_in_the_background_has_its_cameras_name() {
+    let camfeed = serve(&["a", "b"]);
+    let mut browser = Browser::start();
+    browser.minimize(true);
+    browser.go(&page(camfeed.address, "/b/"));
+    browser.wait_state("hidden");
+    assert_eq!(browser.eval("document.title"), "Resting – b");
+}
+
+#[test]
+fn the_page_of_a_stand_in_becomes_that_of_the_camera_that_comes() {
+    let fake = FakeCamera::new("plugged no\n");
+    let camfeed = fake.serve(&["--source", "all"]);
+    let mut browser: Browser = Browser::open(&page(camfeed.address, "/test/"));
+    browser.wait("document.title === 'No camera – test'");
+    fake.set("name Kiyo\nformat mjpg\n");
+    browser.wait("location.pathname === '/' && document.title === 'kiyo'");
+    browser.wait_state("live");
+}
+
+#[test]
 fn the_keyboard_alone_reaches_everything() {
     let camfeed = serve(&["a", "b", "c", "d"]);
     let mut browser: Browser = open(&camfeed);

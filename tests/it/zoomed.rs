@@ -5,6 +5,7 @@ use crate::{
     browser::{Browser, page},
     camfeed::{Camfeed, Folder},
     fakecam::FakeCamera,
+    grid,
 };
 use serde_json::json;
 
@@ -20,7 +21,7 @@ const WINDOWS: [(u32, u32, bool); 7] = [
     (568, 320, true),
 ];
 
-/// What cannot be reached: each button, menu and slider is focused, and then has to lie in the window with nothing
+/// What cannot be reached: each link, button, menu and slider is focused, and then has to lie in the window with nothing
 /// above it; what cannot have the focus, and code, is scrolled to. The state's label is scrolled to, and has to be whole.
 const OUT_OF_REACH: &str = "(async () => { \
     const root = document.documentElement; \
@@ -30,7 +31,7 @@ const OUT_OF_REACH: &str = "(async () => { \
     const isOnTop = (it, x, y) => it.contains(document.elementFromPoint(x, y)); \
     const lost = []; \
     let found = 0; \
-    for (const it of document.querySelectorAll('button, select, input, [tabindex=\"0\"]')) { \
+    for (const it of document.querySelectorAll('a[href], button, select, input, [tabindex=\"0\"]')) { \
         if (!it.getClientRects().length || getComputedStyle(it).visibility === 'hidden') continue; \
         found += 1; \
         it.focus(); \
@@ -97,6 +98,34 @@ fn everything_is_in_reach_at_400_percent_and_on_small_phones() {
         browser.key(key);
         browser.wait(&format!("document.getElementById('{panel}').open"));
         are_in_reach(&mut browser, panel);
+    }
+}
+
+#[test]
+fn every_camera_of_several_is_in_reach_and_as_wide_as_the_window_allows() {
+    let camfeed = grid::serve(&["a", "b", "c", "gone=a-film-that-is-not-there.avi", "d"]);
+    let mut browser = Browser::open(&page(camfeed.address, "/"));
+    browser.wait_state("some");
+    are_in_reach(&mut browser, "all");
+    // Of two columns, or of one: whatever the window was before.
+    let narrowest = "Math.min.apply(null, Array.from(document.querySelectorAll('.tile'), (it) => it.offsetWidth))";
+    for window in WINDOWS {
+        resize(&mut browser, (1280, 720, false));
+        browser.wait(&format!("{narrowest} > 300"));
+        resize(&mut browser, window);
+        browser.wait(&format!(
+            "{narrowest} > 130 && {narrowest} < innerWidth / 2"
+        ));
+    }
+    browser.key("4");
+    browser.wait("document.querySelector('#wall.large') !== null");
+    are_in_reach(&mut browser, "one large");
+    // Its reason can be scrolled to.
+    let is_cut = "(() => { const why = document.querySelector('.large .why:not([hidden])'); \
+        return why.scrollHeight > why.clientHeight + 1 && getComputedStyle(why).overflowY === 'hidden'; })()";
+    for window in WINDOWS {
+        resize(&mut browser, window);
+        assert_eq!(browser.eval(is_cut), false, "{window:?}");
     }
 }
 

@@ -18,6 +18,15 @@ fn options_stand_one_a_line_with_comments_between() {
 }
 
 #[test]
+fn a_byte_order_mark_and_blanks_around_a_name_say_nothing() {
+    let text = "\u{feff}--fps 5\r\n[ garden\t]\r\n\t--source test\r\n";
+    let cameras = cameras(text, &[]);
+    assert_eq!(cameras[0].name.as_str(), "garden");
+    parsed("\u{feff}[garden]\n--source test\n", &[]).expect("good");
+    parsed("--fps 5\n\u{feff}--quality 5\n", &[]).expect_err("not in the middle");
+}
+
+#[test]
 fn a_value_with_spaces_needs_no_quotes_and_may_have_them() {
     for line in [
         "--overlay Garden %H:%M",
@@ -57,6 +66,12 @@ fn a_refusal_names_file_line_and_what_is_allowed() {
         ("--config /etc/y\n", 1, "command line only"),
         ("--help\n", 1, "command line only"),
         ("--quality 70 --fps 5\n", 1, "one option a line"),
+        (
+            "--fps 5 # slow\n",
+            1,
+            "a comment stands in a line of its own",
+        ),
+        ("--size = 8x8\n", 1, "`=` stands right behind the option"),
     ] {
         let error = parsed(text, &[]).expect_err(text);
         assert!(
