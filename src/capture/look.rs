@@ -109,8 +109,11 @@ impl NodeLook {
         let mut seen = v4l2_seen::seen();
         self.asked
             .retain(|asked| seen.iter().any(|seen| seen.node == asked.node));
-        seen.retain(|device| match self.kind(device) {
-            Some(Kind::Camera) => true,
+        seen.retain_mut(|device| match self.kind(device) {
+            Some(Kind::Camera { port }) => {
+                device.port = port;
+                true
+            }
             Some(Kind::Closed { is_likely }) => is_likely,
             Some(Kind::Other) | None => false,
         });
@@ -123,8 +126,10 @@ impl NodeLook {
             .iter_mut()
             .find(|asked| asked.node == device.node);
         if let Some(asked) = known {
-            asked.kind = asked.kind.or_else(|| asked.answer.try_recv().ok());
-            return asked.kind;
+            if asked.kind.is_none() {
+                asked.kind = asked.answer.try_recv().ok();
+            }
+            return asked.kind.clone();
         }
         let question = device.clone();
         let answer = ask("node", move || v4l2_seen::kind(&question));
@@ -134,7 +139,7 @@ impl NodeLook {
             self.asked.push(AskedNode {
                 node: device.node.clone(),
                 answer,
-                kind,
+                kind: kind.clone(),
             });
         }
         kind

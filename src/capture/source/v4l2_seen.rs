@@ -1,8 +1,7 @@
 //! Which devices with nodes there are, told apart by what does not change with their numbers: what the
 //! kernel keeps of them under `/sys`.
 //!
-//! [`seen`] opens only nodes of which `/sys` does not say where they are: devices without hardware, and any in
-//! a container without `/sys`. [`kind`] opens one, to ask whether it captures pictures.
+//! None is opened for that; [`kind`] opens one, to ask whether it captures pictures.
 
 use crate::{
     capture::source::{
@@ -24,10 +23,13 @@ use std::{
 const CLASS: &str = "/sys/class/video4linux";
 
 /// What a node is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
     /// It captures pictures.
-    Camera,
+    Camera {
+        /// Where it is plugged in, asked of it where the kernel does not say so.
+        port: Option<String>,
+    },
     /// It does not: a codec, an image processor, metadata, a camera module's connector.
     Other,
     /// It may not be opened at present. It is likely a camera, or not.
@@ -37,7 +39,8 @@ pub enum Kind {
     },
 }
 
-/// Every node with its device, lowest number first; cameras and others.
+/// Every node with its device, lowest number first; cameras and others. Where the kernel does not say in which
+/// port one is, [`kind`] does.
 pub fn seen() -> Vec<SeenDevice> {
     numbers().into_iter().filter_map(device).collect()
 }
@@ -64,35 +67,45 @@ pub fn check_place(device: &Device, place: &Place) -> Result<(), Error> {
 
 fn device(number: u32) -> Option<SeenDevice> {
     let node = identity(&PathBuf::from(format!("/dev/video{number}")))?;
-    let kept = Path::new(CLASS).join(format!("video{number}"));
-    let text = |path: &Path| {
-        let text = fs::read_to_string(path).ok()?;
-        Some(text.trim().to_owned()).filter(|text| !text.is_empty())
-    };
-    let index = text(&kept.join("index")).unwrap_or_default();
-    let port = fs::canonicalize(kept.join("device")).ok();
-    let port = port.map(|port| port.display().to_string());
-    let port = (port.or_else(|| bus(&node.path))).map(|port| format!("{port} {index}"));
+    let port = fs::canonicalize(kept(&node.path).join("device")).ok();
+    let port = port.map(|port| with_index(&port.display().to_string(), &node.path));
     // Of a USB camera `device` is the interface, and what is above it the device.
     let is_usb = port.as_ref().is_some_and(|port| port.contains("/usb"));
     Some(SeenDevice {
-        card: text(&kept.join("name")).unwrap_or_default(),
-        serial: text(&kept.join("device/../serial")).filter(|_| is_usb),
+        card: text(&node.path, "name").unwrap_or_default(),
+        serial: text(&node.path, "device/../serial").filter(|_| is_usb),
         port,
         node,
     })
 }
 
-/// Where a device that stands for no hardware, or of which the kernel shows nothing here, says it is.
-fn bus(node: &Path) -> Option<String> {
-    let capabilities = Node::open(node).ok()?.capabilities().ok()?;
-    Some(capabilities.bus_info().to_owned()).filter(|bus| !bus.is_empty())
+/// What the kernel keeps of a node stands there.
+fn kept(node: &Path) -> PathBuf {
+    Path::new(CLASS).join(node.file_name().unwrap_or_default())
 }
 
-/// What the device at that node is; asked of it.
+fn text(node: &Path, name: &str) -> Option<String> {
+    let text = fs::read_to_string(kept(node).join(name)).ok()?;
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// The part of the device at `port` that the node is of.
+fn with_index(port: &str, node: &Path) -> String {
+    format!("{port} {}", text(node, "index").unwrap_or_default())
+}
+
+/// What the device at that node is; asked of it, so it may never answer.
 pub fn kind(seen: &SeenDevice) -> Kind {
-    match Node::open(&seen.node.path) {
-        Ok(node) if captures(&node) && has_formats(&node) => Kind::Camera,
+    let path = &seen.node.path;
+    match Node::open(path) {
+        Ok(node) if captures(&node) && has_formats(&node) => Kind::Camera {
+            port: seen.port.clone().or_else(|| {
+                // It stands for no hardware, or the kernel shows nothing here.
+                let capabilities = node.capabilities().ok()?;
+                let bus = Some(capabilities.bus_info()).filter(|bus| !bus.is_empty());
+                bus.map(|bus| with_index(bus, path))
+            }),
+        },
         Ok(_) => Kind::Other,
         Err(error) => {
             let is_shut = matches!(cause_of(&error), Cause::Forbidden | Cause::Busy);
