@@ -9,7 +9,6 @@ use crate::{
     },
     config::Device,
     error::Error,
-    feed::camera::State,
 };
 use log::debug;
 use std::{
@@ -38,7 +37,7 @@ pub trait Environment {
     /// The name of the camera at `path` that does not change with its number.
     fn stable_name(&self, path: &Path) -> Option<PathBuf>;
 
-    /// True while another camera is of use: it gives pictures, or would to whoever looks.
+    /// True while another camera is of use.
     fn is_another_well(&self) -> bool;
 
     /// Publishes a placeholder of the camera's status.
@@ -74,9 +73,7 @@ impl Environment for CaptureContext {
     }
 
     fn is_another_well(&self) -> bool {
-        let all = self.cameras.all();
-        let mut others = all.iter().filter(|other| !Arc::ptr_eq(other, &self.camera));
-        others.any(|other| matches!(other.status().state, State::Online | State::Idle))
+        self.cameras.is_another_well(&self.camera)
     }
 
     fn show_placeholder(&mut self) {

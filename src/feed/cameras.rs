@@ -6,7 +6,7 @@
 use crate::{
     config::CameraName,
     feed::{
-        camera::Camera,
+        camera::{Camera, State},
         notify::{SharedNotifier, Waiter},
     },
 };
@@ -75,6 +75,13 @@ impl Cameras {
         self.list.read().iter().find(is_meant).cloned()
     }
 
+    /// True while a camera other than `camera` gives pictures, or is expected to: it rests, or is being opened or woken.
+    pub fn is_another_well(&self, camera: &Arc<Camera>) -> bool {
+        let all = self.all();
+        let mut others = all.iter().filter(|other| !Arc::ptr_eq(other, camera));
+        others.any(|other| other.status().state != State::Offline)
+    }
+
     /// From now on `camera` is one of them, the last.
     pub fn add(&self, camera: Arc<Camera>) {
         self.change(&self.added, |list| list.push(camera));
@@ -97,5 +104,29 @@ impl Cameras {
             count.fetch_add(1, Ordering::Release);
         }
         self.news.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, args};
+
+    #[test]
+    fn a_camera_that_is_woken_is_of_use_and_one_that_is_offline_is_not() {
+        let config = Config::from(args::parse(&["--source", "test"]).expect("good")).cameras;
+        let camera = || Arc::new(Camera::new(config.first().clone()));
+        let (one, other) = (camera(), camera());
+        let cameras = Cameras::new(config.name.clone(), Arc::clone(&one));
+        assert!(!cameras.is_another_well(&one), "it is alone");
+        cameras.add(Arc::clone(&other));
+        for state in State::ALL {
+            other.status().state = state;
+            assert_eq!(
+                cameras.is_another_well(&one),
+                state != State::Offline,
+                "{state:?}"
+            );
+        }
     }
 }
