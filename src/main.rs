@@ -114,7 +114,7 @@ fn serve(config: &Config, file: Option<ConfigFile>, passed: Option<OwnedFd>) -> 
         Arc::new(ShutdownFlag::default()),
         Arc::new(ShutdownFlag::default()),
     );
-    let limits = config.server.limits.resolve()?;
+    let limits = config.server.limits.resolve(config.cameras.count())?;
     let server = Server::bind(&config.server, passed)?;
     info!("listening on {}", server.address());
     if let Some(elsewhere) = server.address_elsewhere() {

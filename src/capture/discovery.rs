@@ -19,9 +19,10 @@ use crate::{
     system::{shutdown::ShutdownFlag, threads},
 };
 use crossbeam_channel::{Receiver, Sender, never, select};
-use log::{debug, error, info};
+use log::{debug, error, info, warn};
 use std::{
     convert::Infallible,
+    mem,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -34,6 +35,9 @@ const POLL: Duration = Duration::from_secs(5);
 
 /// At the start libcamera is waited for no longer than this, and only where there is no other camera.
 const MODULES_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// As many devices are known at most: one that is never the same would fill the memory.
+const MOST_CAMERAS: usize = 64;
 
 /// See the module.
 struct Discovery {
@@ -49,6 +53,8 @@ struct Discovery {
     asked: Option<Receiver<Vec<CameraModule>>>,
     /// What is shown while no camera was found.
     stand_in: Option<StandIn>,
+    /// As many were found as are served.
+    is_full: bool,
     cameras: Arc<Cameras>,
     stop: Arc<ShutdownFlag>,
     fatal: Sender<Error>,
@@ -93,6 +99,7 @@ pub fn start(
             stop: Arc::default(),
             ended: None,
         }),
+        is_full: false,
         cameras: Arc::clone(&cameras),
         stop: Arc::clone(stop),
         fatal,
@@ -187,7 +194,15 @@ impl Discovery {
     }
 
     /// Cameras of `found`, which were found together.
-    fn cameras_of(&mut self, found: Vec<FoundDevice>) -> Vec<Camera> {
+    fn cameras_of(&mut self, mut found: Vec<FoundDevice>) -> Vec<Camera> {
+        let room = MOST_CAMERAS.saturating_sub(self.known.len() + self.modules.len());
+        if found.len() > room && !mem::replace(&mut self.is_full, true) {
+            warn!(
+                "{MOST_CAMERAS} cameras were found, and others are not served until a restart (does one change \
+                 its serial number or its port again and again?)"
+            );
+        }
+        found.truncate(room);
         let named = look::named(&mut self.names, found).into_iter();
         let cameras = named.map(|(name, found)| {
             debug!("camera `{name}` is {}", found.card);

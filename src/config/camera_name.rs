@@ -44,6 +44,12 @@ impl FromArgValue for CameraName {
 }
 
 impl CameraName {
+    /// True for a word that is an address by itself, in any case of letters.
+    pub fn is_taken(word: &str) -> bool {
+        let mut taken = ADDRESSES.iter();
+        taken.any(|taken| word.eq_ignore_ascii_case(taken))
+    }
+
     /// `text` as the name of a camera with addresses below it; the error says what is allowed.
     pub fn of_address(text: &str) -> Result<CameraName, String> {
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
@@ -52,10 +58,7 @@ impl CameraName {
                 "a camera's name is 1 to {MOST_OF_ADDRESS} of A-Z a-z 0-9 _ -"
             ));
         }
-        if ADDRESSES
-            .iter()
-            .any(|taken| text.eq_ignore_ascii_case(taken))
-        {
+        if CameraName::is_taken(text) {
             return Err(format!(
                 "`{text}` is an address already: a camera's name is any other word than {}",
                 ADDRESSES.join(", ")

@@ -11,6 +11,9 @@ use crate::{
 };
 use std::time::Duration;
 
+/// Cameras that are found where all are searched; more are few people's.
+const USUALLY_FOUND: usize = 4;
+
 /// Everything the program was told, checked.
 #[derive(Debug)]
 pub struct Config {
@@ -125,6 +128,14 @@ impl Config {
 }
 
 impl CamerasConfig {
+    /// How many there may be.
+    pub fn count(&self) -> usize {
+        match self.found {
+            Some(_) => USUALLY_FOUND,
+            None => self.listed.len(),
+        }
+    }
+
     fn new<'a>(
         args: &Args,
         listed: impl Iterator<Item = (&'a ListedCamera, &'a Args)>,

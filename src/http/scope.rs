@@ -4,6 +4,7 @@
 //! address may be written in any case of letters, with slashes too many, and as mjpg-streamer's `action`.
 
 use crate::{
+    config::CameraName,
     feed::{camera::Camera, cameras::Cameras},
     http::{
         query::{Target, shown, wrong},
@@ -72,7 +73,7 @@ impl Scope {
         let mut segments = target.path.split('/').filter(|name| !name.is_empty());
         let name = segments.next()?;
         let is_unknown = cameras.first().address().is_some() && cameras.named(name).is_none();
-        (is_unknown && name != "static").then_some(name)
+        (is_unknown && !CameraName::is_taken(name)).then_some(name)
     }
 }
 
@@ -266,6 +267,8 @@ mod tests {
             ("/", None),
             ("/garden/x", None),
             ("/static/x", None),
+            ("/Streams/x", None),
+            ("/attic.jpg", Some("attic.jpg")),
         ] {
             assert_eq!(
                 Scope::unknown(&Target::parse(target), &both),

@@ -15,6 +15,9 @@ const OTHER_FILES: usize = 32;
 /// Threads beside those of connections: the program's own, OpenCV's, FFmpeg's, GStreamer's.
 const OTHER_THREADS: usize = 28;
 
+/// Threads, and descriptors, of each camera beside the first.
+const OF_A_CAMERA: usize = 8;
+
 /// Connections that no viewer can take, so that `/state` and `/snapshot` still answer.
 const RESERVED: usize = 16;
 
@@ -47,16 +50,19 @@ pub struct Limits {
 struct SystemLimits {
     files: usize,
     threads: usize,
+    /// That share them.
+    cameras: usize,
 }
 
 impl RequestedLimits {
-    /// Raises the descriptor limit to its hard limit, and fits the request into what the system allows.
+    /// Raises the descriptor limit to its hard limit, and fits the request into what the system allows beside
+    /// as many `cameras`.
     ///
     /// # Errors
     ///
     /// When an explicit option cannot be held.
-    pub fn resolve(self) -> Result<Limits, Error> {
-        let system = SystemLimits::read();
+    pub fn resolve(self, cameras: usize) -> Result<Limits, Error> {
+        let system = SystemLimits::read(cameras);
         let limits = self.resolve_in(system)?;
         if limits.connections < self.connections.unwrap_or(self.default_connections()) {
             let (_, reason) = system.connections();
@@ -114,7 +120,7 @@ impl RequestedLimits {
 }
 
 impl SystemLimits {
-    fn read() -> SystemLimits {
+    fn read(cameras: usize) -> SystemLimits {
         let number = |limit| usize::try_from(limit).unwrap_or(usize::MAX);
         let mut files = getrlimit(Resource::Nofile);
         files.current = files.maximum;
@@ -123,6 +129,7 @@ impl SystemLimits {
         let threads = getrlimit(Resource::Nproc).current;
         let threads = threads.filter(|_| !geteuid().is_root());
         SystemLimits {
+            cameras,
             files: getrlimit(Resource::Nofile)
                 .current
                 .map_or(usize::MAX, number),
@@ -134,8 +141,9 @@ impl SystemLimits {
 
     /// Connections that can be held, and the limit that allows no more.
     fn connections(self) -> (usize, String) {
-        let by_files = self.files.saturating_sub(OTHER_FILES);
-        let by_threads = self.threads.saturating_sub(OTHER_THREADS);
+        let further = OF_A_CAMERA * (self.cameras - 1);
+        let by_files = self.files.saturating_sub(OTHER_FILES + further);
+        let by_threads = self.threads.saturating_sub(OTHER_THREADS + further);
         let reason = if by_threads < by_files {
             format!("only {} threads can be started", self.threads)
         } else {
@@ -169,9 +177,28 @@ mod tests {
             connections,
         };
         requested
-            .resolve_in(SystemLimits { files, threads })
+            .resolve_in(SystemLimits {
+                files,
+                threads,
+                cameras: 1,
+            })
             .map(|limits| (limits.viewers, limits.connections))
             .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn each_further_camera_takes_some() {
+        let connections = |cameras| {
+            let (files, threads) = (20_000, 640);
+            let system = SystemLimits {
+                files,
+                threads,
+                cameras,
+            };
+            let limits = RequestedLimits::default().resolve_in(system);
+            limits.expect("they fit").connections
+        };
+        assert_eq!([1, 12, 40].map(connections), [512, 512, 300]);
     }
 
     #[test]

@@ -298,12 +298,12 @@ fn rows(camera: SocketAddr) -> Vec<Row> {
         elsewhere(
             "rtsp://MARK:MARK@127.0.0.1:1/MARK?x=MARK",
             "rtsp://127.0.0.1:1/…",
-            "connection refused (is the server running, and on this port?)",
+            "no stream answers there",
         ),
         elsewhere(
             "https://127.0.0.1:1/MARK",
             "https://127.0.0.1:1/…",
-            "connection refused (is the server running, and on this port?)",
+            "no stream answers there",
         ),
         elsewhere(
             "tcp://127.0.0.1:1?MARK",

@@ -50,8 +50,11 @@ pub fn open_device(device: &Device, context: &OpenContext) -> Result<Opened, Err
         Device::Url(url) if mjpeg_http::handles(url) => mjpeg_http::open(url, device, config, stop),
         Device::File(_) => opencv_stream::open(device, config, stop),
         Device::Url(url) => {
-            let answered = mjpeg_http::knock(url);
-            answered.map_err(|(cause, reason)| Error::open(device, cause, reason))?;
+            // One camera by itself keeps nobody waiting.
+            if config.is_addressed {
+                let answered = mjpeg_http::knock(url);
+                answered.map_err(|(cause, reason)| Error::open(device, cause, reason))?;
+            }
             opencv_stream::open(device, config, stop)
         }
         Device::Gst(text) => gst::open(text.secret(), device, interrupt),
