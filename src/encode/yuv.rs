@@ -118,7 +118,8 @@ impl Compressor {
         let most = unsafe { turbo::tjBufSize(width, rows, SUBSAMPLING) };
         let most = usize::try_from(most).map_err(|_| too_large())?;
         if self.jpeg.len() < most {
-            self.jpeg.resize(most, 0);
+            // Zeros that the kernel gives when they are touched: a picture takes a twentieth of them.
+            self.jpeg = vec![0; most];
         }
         let mut jpeg = self.jpeg.as_mut_ptr();
         let mut length = c_ulong::try_from(self.jpeg.len()).unwrap_or(c_ulong::MAX);

@@ -81,12 +81,16 @@ pub fn run(args: &Args) -> Result<bool, String> {
     };
     let jpegs = ["--format", "mjpg", "--size", "1280x720", "--fps", "30"];
     let raw = ["--format", "yuyv", "--size", "640x480", "--fps", "15"];
-    let module = args.source.as_deref().unwrap_or(pipeline);
+    // A pipeline says by itself what it gives.
+    let (module, sized) = match args.source.as_deref() {
+        Some(source) => (source, &["--size", "1280x720"][..]),
+        None => (pipeline, &[][..]),
+    };
     let all = [
         four("door", "/dev/video0", 30, &jpegs),
         four("yard", "/dev/video1", 30, &jpegs),
         four("shed", "/dev/video2", 15, &raw),
-        four("roof", module, 30, &[]),
+        four("roof", module, 30, sized),
     ];
     let bench = Bench { bin, args, all };
     let mut verdicts = Vec::new();
