@@ -117,11 +117,10 @@ impl Driver for Chromium {
         let params = json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
         let id = self.send(&session, method, params);
         let result = self.answer(id)?;
-        assert!(
-            result.get("exceptionDetails").is_none(),
-            "{expression}: {result}"
-        );
-        Ok(result["result"]["value"].clone())
+        match result.get("exceptionDetails") {
+            Some(thrown) => Err(thrown.clone()),
+            None => Ok(result["result"]["value"].clone()),
+        }
     }
 
     fn screenshot(&mut self) -> Vec<u8> {

@@ -121,7 +121,9 @@ impl Driver for Firefox {
         });
         self.send("script.evaluate", params);
         let result = self.answer()?;
-        assert_eq!(result["type"], "success", "{expression}: {result}");
+        if result["type"] != "success" {
+            return Err(result);
+        }
         let text = result["result"]["value"].as_str();
         Ok(text.map_or(Value::Null, |text| serde_json::from_str(text).unwrap()))
     }
