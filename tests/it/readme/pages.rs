@@ -233,6 +233,8 @@ pages! {
         several_cameras: "Several cameras" {
             "camfeed --camera garden=/dev/v4l/by-id/NAME-OF-IT --camera shed=http://pi-zero.local:8080/stream"
                 => machine::serves_two,
+        }
+        all_that_are_plugged_in: "All that are plugged in" {
             "camfeed --source all" => machine::serves_all,
         }
         a_process_for_each: "A process for each camera" {
