@@ -256,14 +256,21 @@ pages! {
         }
     }
     performance: "docs/performance.md" {
-        measure: "Performance" {
+        has_numbers: "Performance" {
             "make bench" => |desk, line| machine::benches(desk, line, ""),
-            r#"make bench ARGS="--help""# => |desk, line| machine::benches(desk, line, "--help"),
-            r#"make bench ARGS="--module""# => |desk, line| machine::benches(desk, line, "--module"),
-            r#"make bench ARGS="--page""# => |desk, line| machine::benches(desk, line, "--page"),
         }
         on_a_pi: "On a Raspberry Pi" {
             r#"make bench ARGS="--json FILE""# => |desk, line| machine::benches(desk, line, "--json FILE"),
+        }
+        measure: "Measure it yourself" {
+            "make bench" => |desk, line| machine::benches(desk, line, ""),
+            r#"make bench ARGS="--help""# => |desk, line| machine::benches(desk, line, "--help"),
+        }
+        a_module: "A camera module" {
+            r#"make bench ARGS="--module""# => |desk, line| machine::benches(desk, line, "--module"),
+        }
+        the_page: "The page" {
+            r#"make bench ARGS="--page""# => |desk, line| machine::benches(desk, line, "--page"),
         }
     }
     pictures_and_films: "docs/pictures.md" {
