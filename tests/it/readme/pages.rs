@@ -116,20 +116,15 @@ macro_rules! pages {
 pages! {
     readme: "README.md" {
         see_it: "See it" {
-            "dpkg --print-architecture" => |desk, line| {
-                let said = desk.well(line);
-                assert!(page(README).contains(&format!("_{}.deb`", said.trim())), "{said}");
-            },
-            "grep VERSION_ID /etc/os-release" => machine::tells_the_release,
-            "hostname -I" => steps::ends,
-            "sudo apt install git make" => steps::ends,
-            "git clone ADDRESS-OF-THIS-PAGE camfeed && cd camfeed" => steps::clones,
+            r#". /etc/os-release; echo "deb${VERSION_ID}_$(dpkg --print-architecture).deb""#
+                => machine::tells_the_file,
             "make run" => steps::make_run,
-            r#"make run ARGS="--source /dev/video0""# => steps::make_run_again,
-            "sudo apt install ./camfeed_….deb" => machine::installs_offered_package,
+            r#"make run ARGS="--size 1280x720""# => steps::make_run_again,
+            "sudo apt install ./camfeed_*.deb" => machine::installs_offered_package,
         }
         choose_the_camera: "Choose the camera" {
             "camfeed --list" => |desk, line| {
+                desk.camera.set("format mjpg\nsizes 640x480,1280x720\nrates 30,15");
                 let said = desk.well(line);
                 assert_eq!(said, blocks::shown(README, "Choose the camera", "text", 0));
             },
@@ -143,9 +138,7 @@ pages! {
                 desk.leave();
             },
             "sudo make install" => |desk, line| machine::installs(desk, line, true),
-            "make install" => |desk, line| machine::installs(desk, line, true),
-            "sudo systemctl daemon-reload" => steps::ends,
-            "sudo systemctl enable --now camfeed" => |desk, line| {
+            "sudo systemctl daemon-reload && sudo systemctl enable --now camfeed" => |desk, line| {
                 desk.well(line);
                 steps::is_enabled(desk, "multi-user.target.wants/camfeed.service");
             },
@@ -159,11 +152,12 @@ pages! {
                 assert!(!desk.path(link).is_symlink());
             },
             "sudo make uninstall" => |desk, line| machine::installs(desk, line, false),
-            "sudo apt install ./camfeed_….deb" => machine::installs_offered_package,
+            "sudo apt install ./camfeed_*.deb" => machine::installs_offered_package,
             "sudo apt remove camfeed" => steps::ends,
             "sudo apt purge camfeed" => steps::ends,
         }
         use_it: "Use it" {
+            "hostname -I" => steps::ends,
             "wget --content-disposition http://pi.local:8080/snapshot.jpg" => |desk, line| {
                 desk.well(line);
                 steps::is_picture(desk, "camfeed", "Z.jpg");
@@ -172,6 +166,9 @@ pages! {
                 => |desk, line| pictures::cron_takes(desk, line, "cam.jpg"),
             "camfeed-timelapse run -e 10 -b 4000 http://pi.local:8080 ~/timelapse"
                 => pictures::installed_time_lapse,
+            "camfeed-timelapse film ~/timelapse garden.mp4"
+                => |desk, line| pictures::films(desk, line, "garden.mp4", "25/1"),
+            "crontab -e" => steps::ends,
             r#"(umask 077; echo "ann:$(openssl rand -hex 12)" > password); cat password"#
                 => steps::makes_password,
             "sudo install -D -m 600 -t /etc/camfeed password"

@@ -22,7 +22,9 @@ pub struct Command {
 }
 
 /// What has the shape of a command and is something else: words of files, answers and logs.
-const QUOTES: [&str; 6] = [
+const QUOTES: [&str; 8] = [
+    "active (running)",
+    "no camera found",
     "location /garden/",
     "proxy_pass http://127.0.0.1:8080/;",
     "proxy_set_header Host $http_host;",
