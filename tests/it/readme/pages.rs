@@ -230,6 +230,8 @@ pages! {
         several_cameras: "Several cameras" {
             "camfeed --camera garden=/dev/v4l/by-id/NAME-OF-IT --camera shed=http://pi-zero.local:8080/stream"
                 => machine::serves_two,
+        }
+        all_that_are_plugged_in: "All that are plugged in" {
             "camfeed --source all" => machine::serves_all,
         }
         a_process_for_each: "A process for each camera" {
@@ -286,14 +288,21 @@ pages! {
         }
     }
     performance: "docs/performance.md" {
-        measure: "Performance" {
+        has_numbers: "Performance" {
             "make bench" => |desk, line| machine::benches(desk, line, ""),
-            r#"make bench ARGS="--help""# => |desk, line| machine::benches(desk, line, "--help"),
-            r#"make bench ARGS="--module""# => |desk, line| machine::benches(desk, line, "--module"),
-            r#"make bench ARGS="--page""# => |desk, line| machine::benches(desk, line, "--page"),
         }
         on_a_pi: "On a Raspberry Pi" {
             r#"make bench ARGS="--json FILE""# => |desk, line| machine::benches(desk, line, "--json FILE"),
+        }
+        measure: "Measure it yourself" {
+            "make bench" => |desk, line| machine::benches(desk, line, ""),
+            r#"make bench ARGS="--help""# => |desk, line| machine::benches(desk, line, "--help"),
+        }
+        a_module: "A camera module" {
+            r#"make bench ARGS="--module""# => |desk, line| machine::benches(desk, line, "--module"),
+        }
+        the_page: "The page" {
+            r#"make bench ARGS="--page""# => |desk, line| machine::benches(desk, line, "--page"),
         }
     }
     pictures_and_films: "docs/pictures.md" {
