@@ -16,7 +16,7 @@
 //! - `apt`: the real one simulates; the package that was made is unpacked into a folder.
 //! - `cargo`: a build gives the binary that is tested, tests and benches are only noted.
 //! - `logger` (the real one with `--no-act`), `usermod` (group and user must exist).
-//! - `debootstrap`: its words are noted; `scripts/build-arm64` goes no further.
+//! - `debootstrap`: its words are noted; `scripts/release` goes no further.
 
 mod blocks;
 mod desk;
@@ -211,7 +211,7 @@ sections! { README;
         "make build" => steps::ends,
         "sudo make install" => |desk, line| machine::installs(desk, line, true),
         "sudo make uninstall" => |desk, line| machine::installs(desk, line, false),
-        "sudo scripts/build-arm64" => machine::begins_with_debootstrap,
+        "sudo scripts/release" => machine::begins_with_debootstrap,
     }
     run_it_as_a_service: "Run it as a service" {
         "make install" => |desk, line| {
