@@ -73,7 +73,7 @@ impl System {
             .arg(format!("--root={}", self.0.0.display()))
             // The libraries are not here, and no shell; what dpkg says to who is not root is about /.
             .args(["--force-depends", "--force-script-chrootless"])
-            .args(["--force-not-root", "--force-bad-path"])
+            .args(["--force-not-root", "--force-bad-path", "--force-unsafe-io"])
             .args(args)
             .env("DEBIAN_FRONTEND", "noninteractive")
             .stdin(Stdio::null())
@@ -177,6 +177,16 @@ fn an_upgrade_changes_options_that_nobody_changed() {
     system.install("new.deb");
     let new = fs::read_to_string(system.path("etc/camfeed.conf")).unwrap();
     assert_eq!(new, fs::read_to_string("scripts/camfeed.conf").unwrap());
+}
+
+#[test]
+fn an_installation_that_hides_the_package_is_named() {
+    let system = System::new();
+    let words = "camfeed: the one of `make install' is still in /usr/local and goes first";
+    assert!(!system.install("last.deb").contains(words));
+    system.write("usr/local/bin/camfeed", "of make install");
+    let said = system.install("new.deb");
+    assert!(said.contains(words), "{said}");
 }
 
 #[test]
