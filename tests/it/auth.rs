@@ -3,6 +3,7 @@
 use crate::{
     camfeed::{Camfeed, Folder, SMALL, run},
     http::{Parts, ask, ask_with, exchange, get},
+    manual::page,
 };
 use rustix::process::Signal;
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
@@ -30,10 +31,12 @@ fn with_password(folder: &Folder, more: &[&str]) -> Camfeed {
     Camfeed::online(&[&args, more].concat())
 }
 
-/// Every address the README names, and what else may lead somewhere.
+/// Every address that the pages name, and what else may lead somewhere.
 fn paths() -> Vec<String> {
-    let readme = include_str!("../../README.md");
-    let table = readme.split("\n## Addresses").nth(1).expect("a section");
+    let table = page("docs/options.md")
+        .split("\n## Addresses")
+        .nth(1)
+        .expect("a section");
     let table = table.split("\n## ").next().expect("its text");
     let rows = table.lines().filter_map(|row| row.split('|').nth(1));
     let named = rows.flat_map(|cell| cell.split('`').filter(|word| word.starts_with('/')));

@@ -1,8 +1,9 @@
-//! Behind Caddy, as the README sets it up: TLS in front, and the feed as live as without.
+//! Behind Caddy, as docs/security.md sets it up: TLS in front, and the feed as live as without.
 
 use crate::{
     auth::secret,
     camfeed::{Camfeed, Folder, SOON, eventually, run},
+    manual::block,
     proxies::ages,
 };
 use std::{
@@ -23,11 +24,9 @@ impl Drop for Caddy {
     }
 }
 
-/// The block of the README, for a camfeed at `address`.
+/// The block of the page, for a camfeed at `address`.
 fn readme_site(address: &str) -> String {
-    let readme = include_str!("../../README.md");
-    let site = readme.split("```caddy\n").nth(1).expect("a block");
-    let site = site.split("```").next().expect("its text");
+    let site = block("TLS: nginx or Caddy in front", "caddy");
     site.replace("127.0.0.1:8080", address)
 }
 

@@ -309,7 +309,7 @@ fn help_and_manual_tell_what_the_codes_mean() {
     let help = String::from_utf8(output.stdout).unwrap();
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(help.contains("6 no usable picture"), "{help}");
-    for file in ["README.md", "scripts/package/camfeed.1.in"] {
+    for file in ["docs/cameras.md", "scripts/package/camfeed.1.in"] {
         let path = format!("{}/{file}", env!("CARGO_MANIFEST_DIR"));
         let text = fs::read_to_string(path).unwrap();
         assert!(text.contains("no usable picture"), "{file}");

@@ -1,4 +1,4 @@
-//! Programs that users have take the stream as the README tells them to, and complain of nothing:
+//! Programs that users have take the stream as docs/programs.md tells them to, and complain of nothing:
 //! GStreamer, motion, VLC, ffmpeg, OpenCV.
 //!
 //! Some seconds each; `CAMFEED_PROGRAM_SECONDS=60 cargo test programs:: -- --nocapture` is the long
@@ -76,7 +76,7 @@ fn sh(line: &str) -> Command {
     command
 }
 
-/// A feed of one camera with the README's block for it; and one of two, where the block has the address of
+/// A feed of one camera with the page's block for it; and one of two, where the block has the address of
 /// the second.
 fn feeds(section: &str, language: &str) -> [(Camfeed, String); 2] {
     let one = Camfeed::online(&["--source", SOURCE]);

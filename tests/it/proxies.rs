@@ -1,4 +1,4 @@
-//! Behind nginx, as the README sets it up: TLS in front, and the feed as live as without.
+//! Behind nginx, as docs/security.md sets it up: TLS in front, and the feed as live as without.
 
 use crate::{
     auth::secret,
@@ -92,7 +92,7 @@ impl Drop for Nginx {
     }
 }
 
-/// The `server` block of the README, in front of `camfeed`.
+/// The `server` block of the page, in front of `camfeed`.
 fn readme_site(camfeed: &Camfeed) -> String {
     block_for(camfeed, "TLS: nginx or Caddy in front", "nginx")
 }

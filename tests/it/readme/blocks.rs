@@ -1,16 +1,18 @@
-//! The README's blocks: each has a test that uses it, and a new one is not overlooked. What a shell
-//! reads of it is judged by shellcheck.
+//! The pages' blocks: each has a test that uses it, and a new one is not overlooked. What a shell
+//! reads of them is judged by shellcheck.
 
 use super::{
     desk::Desk,
+    machine::serve_both,
     steps::ffmpeg_reads,
-    text::{self, Block, README, blocks, commands},
+    text::{self, Block, blocks, commands},
 };
 use crate::{
     camfeed::{Camfeed, SMALL, SOON, eventually},
     health::Machine,
-    http::get,
+    http::{Parts, get},
     manager::Manager,
+    manual::{PAGES, page},
     status::state,
 };
 use serde_json::Value;
@@ -21,65 +23,169 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Every kind of block, the section where it stands (none: anywhere), and what uses it.
-const OWNERS: &[(&str, &str, &str)] = &[
-    ("sh", "", "tests/it/readme/mod.rs"),
-    ("crontab", "", "tests/it/readme/text.rs"),
-    ("html", "HTML", "tests/it/readme/blocks.rs"),
-    ("yaml", "OctoPrint", "tests/it/printers.rs"),
-    ("ini", "Mainsail and Fluidd", "tests/it/proxies.rs"),
-    ("nginx", "Mainsail and Fluidd", "tests/it/proxies.rs"),
-    ("conf", "motion and motionEye", "tests/it/programs.rs"),
-    ("yaml", "go2rtc and Frigate", "tests/it/readme/blocks.rs"),
-    ("yaml", "MediaMTX", "tests/it/programs.rs"),
-    ("python", "OpenCV", "tests/it/programs.rs"),
+/// Every kind of block, the page and the section where it stands (none: anywhere), and what uses it.
+const OWNERS: &[(&str, &str, &str, &str)] = &[
+    ("sh", "", "", "tests/it/readme/mod.rs"),
+    ("crontab", "", "", "tests/it/readme/text.rs"),
+    (
+        "text",
+        "README.md",
+        "Choose the camera",
+        "tests/it/readme/machine.rs",
+    ),
+    (
+        "conf",
+        "README.md",
+        "Choose the camera",
+        "tests/it/readme/machine.rs",
+    ),
+    ("conf", "README.md", "Use it", "tests/it/readme/blocks.rs"),
+    (
+        "conf",
+        "docs/cameras.md",
+        "Several cameras",
+        "tests/it/readme/machine.rs",
+    ),
+    (
+        "yaml",
+        "docs/monitoring.md",
+        "Watch it with Prometheus and Grafana",
+        "tests/it/readme/blocks.rs",
+    ),
+    (
+        "json",
+        "docs/monitoring.md",
+        "Is the Pi well?",
+        "tests/it/readme/blocks.rs",
+    ),
     (
         "html",
+        "docs/programs.md",
+        "HTML",
+        "tests/it/readme/blocks.rs",
+    ),
+    (
+        "yaml",
+        "docs/programs.md",
+        "OctoPrint",
+        "tests/it/printers.rs",
+    ),
+    (
+        "ini",
+        "docs/programs.md",
+        "Mainsail and Fluidd",
+        "tests/it/proxies.rs",
+    ),
+    (
+        "nginx",
+        "docs/programs.md",
+        "Mainsail and Fluidd",
+        "tests/it/proxies.rs",
+    ),
+    (
+        "conf",
+        "docs/programs.md",
+        "motion and motionEye",
+        "tests/it/programs.rs",
+    ),
+    (
+        "yaml",
+        "docs/programs.md",
+        "go2rtc and Frigate",
+        "tests/it/readme/blocks.rs",
+    ),
+    (
+        "yaml",
+        "docs/programs.md",
+        "MediaMTX",
+        "tests/it/programs.rs",
+    ),
+    (
+        "python",
+        "docs/programs.md",
+        "OpenCV",
+        "tests/it/programs.rs",
+    ),
+    (
+        "text",
+        "docs/raspberry-pi.md",
+        "Show it",
+        "tests/it/readme/trouble.rs",
+    ),
+    // Files of a Pi's own.
+    ("conf", "docs/raspberry-pi.md", "Upside down", ""),
+    ("conf", "docs/raspberry-pi.md", "Memory", ""),
+    (
+        "conf",
+        "docs/raspberry-pi.md",
+        "Modules of other makers",
+        "",
+    ),
+    // A drawing.
+    ("", "docs/relay.md", "Fan out through a relay", ""),
+    (
+        "html",
+        "docs/security.md",
         "For pictures in other pages: a token",
         "tests/it/readme/steps.rs",
     ),
     (
         "nginx",
+        "docs/security.md",
         "TLS: nginx or Caddy in front",
         "tests/it/proxies.rs",
     ),
-    ("caddy", "TLS: nginx or Caddy in front", "tests/it/caddy.rs"),
-    // A drawing.
-    ("", "Fan out through a relay", ""),
     (
-        "yaml",
-        "Watch it with Prometheus and Grafana",
+        "caddy",
+        "docs/security.md",
+        "TLS: nginx or Caddy in front",
+        "tests/it/caddy.rs",
+    ),
+    (
+        "text",
+        "docs/service.md",
+        "Run it as a service",
         "tests/it/readme/blocks.rs",
     ),
-    ("json", "Is the Pi well?", "tests/it/readme/blocks.rs"),
-    ("text", "Run it as a service", "tests/it/readme/blocks.rs"),
-    ("conf", "Several cameras", "tests/it/readme/machine.rs"),
 ];
 
-/// The README's only block of this kind under that heading.
-pub fn block(section: &str, kind: &str) -> Block {
-    text::block(README, section, kind)
+/// The page's only block of this kind under that heading.
+pub fn block(name: &str, section: &str, kind: &str) -> Block {
+    text::block(page(name), section, kind)
+}
+
+/// The block of this number, of several.
+pub fn shown(name: &str, section: &str, kind: &str, number: usize) -> String {
+    let mut found = blocks(page(name));
+    found.retain(|block| block.section == section && block.kind == kind);
+    found.swap_remove(number).text
+}
+
+/// All blocks, with the pages' names.
+fn all_blocks() -> impl Iterator<Item = (&'static str, Block)> {
+    let pages = PAGES.iter();
+    pages.flat_map(|(name, page)| blocks(page).into_iter().map(|block| (*name, block)))
 }
 
 #[test]
 fn every_block_has_a_test_that_uses_it() {
-    let blocks = blocks(README);
-    let owns = |owner: &(&str, &str, &str), block: &Block| {
-        owner.0 == block.kind && (owner.1.is_empty() || owner.1 == block.section)
+    let owns = |owner: &(&str, &str, &str, &str), name: &str, block: &Block| {
+        let (kind, page, section, _) = *owner;
+        kind == block.kind && (page.is_empty() || (page, section) == (name, &block.section))
     };
-    for block in &blocks {
+    for (name, block) in all_blocks() {
         assert!(
-            OWNERS.iter().any(|owner| owns(owner, block)),
-            "README line {}: a block of `{}` in \"{}\" that no test uses",
+            OWNERS.iter().any(|owner| owns(owner, name, &block)),
+            "{name} line {}: a block of `{}` in \"{}\" that no test uses",
             block.line,
             block.kind,
             block.section
         );
     }
     for owner in OWNERS {
-        let (kind, section, file) = owner;
-        let stands = blocks.iter().any(|block| owns(owner, block));
-        assert!(stands, "no block of `{kind}` in \"{section}\"");
+        let (kind, page, section, file) = owner;
+        let stands = all_blocks().any(|(name, block)| owns(owner, name, &block));
+        assert!(stands, "{page}: no block of `{kind}` in \"{section}\"");
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
         if !file.is_empty() {
             let text = fs::read_to_string(path).expect(file);
@@ -95,8 +201,8 @@ fn every_block_has_a_test_that_uses_it() {
 fn checked(text: &str) -> String {
     let mut child = Command::new("shellcheck")
         // `ls` is good enough for people who type, and an architecture has no spaces. They see it when
-        // `cd` fails.
-        .args(["-s", "sh", "-e", "SC2012,SC2046,SC2164", "-"])
+        // `cd` fails. What their own system says of itself need not be read here.
+        .args(["-s", "sh", "-e", "SC1091,SC2012,SC2046,SC2164", "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -114,14 +220,16 @@ fn checked(text: &str) -> String {
 #[test]
 fn shellcheck_finds_nothing_in_what_is_typed() {
     assert_ne!(checked("rm $x/*"), "", "it does check");
-    for block in blocks(README).iter().filter(|block| block.kind == "sh") {
+    for (name, block) in all_blocks().filter(|(_, block)| block.kind == "sh") {
         let said = checked(&block.text);
-        assert!(said.is_empty(), "README line {}: {said}", block.line);
+        assert!(said.is_empty(), "{name} line {}: {said}", block.line);
     }
-    for command in commands(README) {
-        if let Some(line) = command.text.strip_prefix("* * * * * ") {
-            let said = checked(line);
-            assert!(said.is_empty(), "README line {}: {said}", command.line);
+    for (name, page) in PAGES {
+        for command in commands(page) {
+            if let Some(line) = command.text.strip_prefix("* * * * * ") {
+                let said = checked(line);
+                assert!(said.is_empty(), "{name} line {}: {said}", command.line);
+            }
         }
     }
 }
@@ -143,15 +251,46 @@ fn yaml(text: &str) -> Value {
 
 #[test]
 fn an_image_in_a_page_has_the_stream() {
-    let text = block("HTML", "html").text;
+    let text = block("docs/programs.md", "HTML", "html").text;
     ffmpeg_reads(&mut Desk::new(), &text);
+}
+
+#[test]
+fn two_cameras_are_served_as_the_readme_says() {
+    let mut desk = Desk::new();
+    serve_both(&mut desk, &block("README.md", "Use it", "conf").text);
+}
+
+#[test]
+fn the_addresses_for_programs_answer() {
+    let camfeed = Camfeed::online(&["--source", SMALL]);
+    let (_, table) = page("README.md")
+        .split_once("| program | address |\n")
+        .expect("a table");
+    let table = table.split("\n\n").next().expect("its rows");
+    // `/webcam` is the proxy's.
+    let named = table.split(['`', '"', '\'']).filter_map(|code| {
+        let path = code.split_once(":8080/").map(|(_, path)| path);
+        path.or(code.strip_prefix("/webcam/"))
+    });
+    let mut paths: Vec<_> = named.map(|path| format!("/{path}")).collect();
+    paths.sort();
+    paths.dedup();
+    assert!(paths.len() >= 5, "{paths:?}");
+    for path in paths {
+        if path.contains("stream") {
+            Parts::open(camfeed.address, &path).next_part();
+        } else {
+            assert_eq!(get(camfeed.address, &path).status, 200, "{path}");
+        }
+    }
 }
 
 /// go2rtc alone and in Frigate: the same streams, of which the second is made of the first, and
 /// Frigate takes the second.
 #[test]
 fn go2rtc_makes_one_stream_of_the_other() {
-    let mut configs = blocks(README);
+    let mut configs = blocks(page("docs/programs.md"));
     configs.retain(|block| block.section == "go2rtc and Frigate");
     let [alone, frigate] = configs.as_slice() else {
         panic!("{configs:?}")
@@ -175,7 +314,11 @@ fn go2rtc_makes_one_stream_of_the_other() {
 
 #[test]
 fn prometheus_is_told_where_the_metrics_and_the_alerts_are() {
-    let block = block("Watch it with Prometheus and Grafana", "yaml");
+    let block = block(
+        "docs/monitoring.md",
+        "Watch it with Prometheus and Grafana",
+        "yaml",
+    );
     let config = yaml(&block.text);
     let alerts = config["rule_files"][0].as_str().expect("a path");
     let alerts = Path::new("scripts").join(Path::new(alerts).file_name().expect("a name"));
@@ -196,8 +339,11 @@ fn prometheus_is_told_where_the_metrics_and_the_alerts_are() {
 
 #[test]
 fn the_health_is_told_as_shown() {
-    let shown: Value =
-        serde_json::from_str(&format!("{{{}}}", block("Is the Pi well?", "json").text)).unwrap();
+    let shown: Value = serde_json::from_str(&format!(
+        "{{{}}}",
+        block("docs/monitoring.md", "Is the Pi well?", "json").text
+    ))
+    .unwrap();
     let machine = Machine::ill();
     let camfeed = machine.serve(&["--source", SMALL]);
     let shape = |health: &Value| {
@@ -215,7 +361,7 @@ fn the_health_is_told_as_shown() {
 
 #[test]
 fn systemctl_status_shows_what_is_told() {
-    is_told(&block("Run it as a service", "text").text);
+    is_told(&block("docs/service.md", "Run it as a service", "text").text);
 }
 
 /// With any source and any numbers, systemd is told the status in `text`, which `systemctl status` has printed.

@@ -1,9 +1,9 @@
-//! The desk of somebody who follows the README: a checkout, a home, a folder that stands for `/`, a
+//! The desk of somebody who follows a page: a checkout, a home, a folder that stands for `/`, a
 //! camera, and the programs of `tests/standins` first on the PATH.
 //!
-//! A line of the README is run as it stands, but for the words that [`Desk::translate`] names.
+//! A line of the page is run as it stands, but for the words that [`Desk::translate`] names.
 
-use super::text::{README, cron_command};
+use super::text::cron_command;
 use crate::{
     camfeed::{Camfeed, Folder, SOON, eventually},
     fake_libcamera::CameraModule,
@@ -27,12 +27,12 @@ pub const STANDINS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/standins"
 /// See the module.
 pub struct Desk {
     /// What is followed.
-    pub readme: &'static str,
+    pub page: &'static str,
     folder: Folder,
     pub camera: FakeCamera,
     /// On the camera's connector, once somebody has plugged it in.
     module: Option<CameraModule>,
-    /// What the README says, and what is meant here; the last one said first.
+    /// What the page says, and what is meant here; the last one said first.
     meanings: Vec<(String, String)>,
     /// What `cargo build` makes here: the wrapper of `tests/standins`, or the binary itself.
     builds: String,
@@ -42,12 +42,13 @@ pub struct Desk {
 }
 
 impl Desk {
+    /// Where no page is followed.
     pub fn new() -> Desk {
-        Desk::of(README)
+        Desk::of("")
     }
 
-    /// Where `readme` is followed.
-    pub fn of(readme: &'static str) -> Desk {
+    /// Where `page` is followed.
+    pub fn of(page: &'static str) -> Desk {
         let folder = Folder::new();
         for name in ["home", "root/etc/systemd/system"] {
             fs::create_dir_all(folder.0.join(name)).unwrap();
@@ -68,7 +69,7 @@ impl Desk {
         assert!(copied.unwrap().success());
         let root = folder.file("root");
         let mut desk = Desk {
-            readme,
+            page,
             folder,
             camera: FakeCamera::new(""),
             module: None,
@@ -126,7 +127,12 @@ impl Desk {
 
     /// From now on there is a camera module.
     pub fn have_module(&mut self) {
-        self.module.get_or_insert_with(|| CameraModule::new(""));
+        self.have_modules("");
+    }
+
+    /// The same with modules as `state` says.
+    pub fn have_modules(&mut self, state: &str) {
+        self.module.get_or_insert_with(|| CameraModule::new(state));
     }
 
     /// From now on `cargo build` makes the binary, for packages.
@@ -254,6 +260,9 @@ impl Desk {
     /// Ends what was started.
     pub fn leave(&mut self) {
         self.serving.clear();
+        if self.pi.take().is_some() {
+            self.meanings.retain(|(word, _)| word != "pi.local:8080");
+        }
     }
 
     /// Ends the last one started, and which must take that for a good end.

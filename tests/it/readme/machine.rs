@@ -1,7 +1,7 @@
-//! Commands of the README that set up a machine: packages, services, the camera module, the bench.
+//! Commands of the pages that set up a machine: packages, services, the camera module, the bench.
 
 use super::{
-    blocks::block,
+    blocks::{block, shown},
     desk::Desk,
     steps::{is_enabled, serves},
     text::{Command, options},
@@ -9,9 +9,10 @@ use super::{
 use crate::{
     camfeed::{SOON, eventually, run},
     http::get,
+    manual::{PAGES, page},
 };
 use serde_json::Value;
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{fs, net::SocketAddr, os::unix::fs::PermissionsExt};
 
 /// What `make bench` reads its options with.
 const BENCH: &str = include_str!("../../bench/args.rs");
@@ -69,6 +70,62 @@ pub fn installs_package(desk: &mut Desk, line: &str) {
     assert!(desk.path("root/usr/bin/camfeed").exists());
 }
 
+/// The package that is made here is one that the README offers, and is installed.
+pub fn installs_offered_package(desk: &mut Desk, line: &str) {
+    desk.build_binary();
+    desk.well("make deb");
+    let names = crate::shell::files(&desk.path("camfeed/target"));
+    let name = names.iter().find(|name| name.ends_with(".deb"));
+    let name = name.expect("a package");
+    let offered = page("README.md");
+    assert!(
+        offered.contains(&format!("`{name}`")),
+        "no {name} is offered"
+    );
+    desk.well(&format!("cd target && {line}"));
+    assert!(desk.path("root/usr/bin/camfeed").exists());
+}
+
+/// What Debian is here: that of the machine, not of the desk.
+pub fn tells_the_file(desk: &mut Desk, line: &str) {
+    desk.mean("/etc/os-release", "/etc/os-release");
+    let end = format!("~{}`", desk.well(line).trim());
+    assert!(
+        page("README.md").contains(&end),
+        "no package ends so: {end}"
+    );
+}
+
+/// As the README shows it, but for what was measured and whose the node is.
+pub fn checks_as_shown(desk: &mut Desk, line: &str) {
+    let shape = |text: &str| {
+        let lines = text
+            .lines()
+            .map(|line| match line.split_whitespace().next() {
+                Some("measured" | "pictures" | "JPEG") => line
+                    .replace(|c: char| c.is_ascii_digit(), "")
+                    .replace("  ", " "),
+                Some("permission") => line.split(", group").next().unwrap().to_owned(),
+                _ => line.to_owned(),
+            });
+        lines.collect::<Vec<_>>()
+    };
+    let said = desk.well(line);
+    let shown = shown("README.md", "Choose the camera", "text", 1);
+    assert_eq!(shape(&said), shape(&shown));
+}
+
+/// The options that the README writes then are good ones.
+pub fn serves_what_was_chosen(desk: &mut Desk, line: &str) {
+    desk.well(line);
+    let options = block("README.md", "Choose the camera", "conf").text;
+    let options = format!("{options}--listen 127.0.0.1:0\n");
+    fs::write(desk.path("root/etc/camfeed.conf"), options).unwrap();
+    let address = desk.serve("camfeed --config /etc/camfeed.conf");
+    desk.last().wait_said("size=1280x720", 1);
+    assert_eq!(get(address, "/snapshot.jpg").status, 200);
+}
+
 pub fn shows_manual(desk: &mut Desk, line: &str) {
     let pages = desk.path("root/usr/share/man");
     let said = desk.well(&format!("MANPATH={} {line}", pages.display()));
@@ -101,13 +158,12 @@ pub fn gives_service(desk: &mut Desk, line: &str, name: &str) {
     assert_eq!(mode & 0o777, 0o600);
 }
 
-/// The script gets as far as the stand-in, which fails.
-pub fn begins_with_debootstrap(desk: &mut Desk, line: &str) {
+/// The script gets as far as the stand-in, which is asked for that Debian, and fails.
+pub fn begins_with_debootstrap(desk: &mut Desk, line: &str, suite: &str) {
     let ended = desk.command(line).output().unwrap();
     assert_eq!(ended.status.code(), Some(1), "{ended:?}");
-    let root = desk.path("camfeed/target/release-roots/bookworm");
-    let asked = format!("debootstrap --variant=minbase bookworm {}", root.display());
-    desk.noted(&asked);
+    let root = desk.path("camfeed/target/release-roots").join(suite);
+    desk.noted(&format!("debootstrap --variant=minbase {suite} {}", root.display()));
 }
 
 /// Serves the camera that is there under the name of its model.
@@ -122,28 +178,40 @@ pub fn serves_all(desk: &mut Desk, line: &str) {
 pub fn serves_two(desk: &mut Desk, line: &str) {
     desk.mean("/dev/v4l/by-id/NAME-OF-IT", "/dev/video0");
     desk.mean("http://pi-zero.local:8080/stream", "test");
-    let options = desk.translate(&block("Several cameras", "conf").text);
-    fs::write(desk.path("camfeed/two.conf"), options).unwrap();
-    for line in [line, "camfeed --config two.conf"] {
-        let address = desk.serve(line);
-        for (name, source) in [("garden", "/dev/video0"), ("shed", "test pattern")] {
-            let mut camera = Value::Null;
-            let is_online = eventually(SOON, || {
-                let state = get(address, &format!("/{name}/state"));
-                let mut state: Value = serde_json::from_slice(&state.body).unwrap();
-                camera = state["camera"].take();
-                camera["state"] == "online"
-            });
-            assert!(
-                is_online && camera["source"] == source,
-                "{name}: {camera:#}"
-            );
-        }
-        desk.end_last();
-    }
+    let address = desk.serve(line);
+    are_both(desk, address);
+    let options = &block("docs/cameras.md", "Several cameras", "conf").text;
+    serve_both(desk, options);
 }
 
-/// camfeed takes the options that the README writes for a second camera.
+/// A file with `options` serves a camera in the garden and one in the shed.
+pub fn serve_both(desk: &mut Desk, options: &str) {
+    desk.mean("/dev/v4l/by-id/NAME-OF-IT", "/dev/video0");
+    desk.mean("http://pi-zero.local:8080/stream", "test");
+    let options = format!("--listen 127.0.0.1:0\n{}", desk.translate(options));
+    fs::write(desk.path("camfeed/two.conf"), options).unwrap();
+    let address = desk.serve("camfeed --config two.conf");
+    are_both(desk, address);
+}
+
+fn are_both(desk: &mut Desk, address: SocketAddr) {
+    for (name, source) in [("garden", "/dev/video0"), ("shed", "test pattern")] {
+        let mut camera = Value::Null;
+        let is_online = eventually(SOON, || {
+            let state = get(address, &format!("/{name}/state"));
+            let mut state: Value = serde_json::from_slice(&state.body).unwrap();
+            camera = state["camera"].take();
+            camera["state"] == "online"
+        });
+        assert!(
+            is_online && camera["source"] == source,
+            "{name}: {camera:#}"
+        );
+    }
+    desk.end_last();
+}
+
+/// camfeed takes the options that the page writes for a second camera.
 pub fn writes_options(desk: &mut Desk, line: &str) {
     desk.mean("/dev/v4l/by-id/NAME-OF-IT", "/dev/video0");
     desk.well(line);
@@ -178,13 +246,17 @@ pub fn benches(desk: &mut Desk, line: &str, options: &str) {
 fn every_option_that_is_named_is_one() {
     let help = run(env!("CARGO_BIN_EXE_camfeed"), &["--help"]).stdout;
     let help = String::from_utf8(help).unwrap();
-    let options = options();
-    assert!(options.len() > 50, "{options:?}");
-    for Command { line, text, .. } in &options {
+    let options = PAGES.iter().flat_map(|(name, page)| {
+        let options = options(page).into_iter();
+        options.map(move |option| (*name, option))
+    });
+    let options: Vec<_> = options.collect();
+    assert!(options.len() > 100, "{options:?}");
+    for (page, Command { line, text, .. }) in &options {
         let name = text.split(' ').next().unwrap();
         let is_one =
             help.contains(&format!("\n  {name} ")) || help.contains(&format!("\n  {name},"));
         let is_known = is_one || BENCH.contains(&format!("\"{name}\""));
-        assert!(is_known, "README line {line}: there is no {name}");
+        assert!(is_known, "{page} line {line}: there is no {name}");
     }
 }

@@ -1,4 +1,4 @@
-//! Commands of the README that take pictures, make films of them, and tell when there are none.
+//! Commands of the pages that take pictures, make films of them, and tell when there are none.
 
 use super::{
     desk::Desk,
@@ -81,7 +81,7 @@ pub fn films(desk: &mut Desk, line: &str, name: &str, rate: &str) {
 
 /// As the section about snapshots says.
 fn install_scripts(desk: &mut Desk) {
-    let all = commands(desk.readme);
+    let all = commands(desk.page);
     let start = "sudo install -D -t /usr/local/lib/camfeed ";
     let install = all.iter().find(|command| command.text.starts_with(start));
     desk.well(&install.expect("a command").text);
@@ -92,7 +92,7 @@ pub fn finds_scripts_where_cron_does(desk: &mut Desk, line: &str) {
     fs::remove_dir_all(desk.path("root/usr/local")).unwrap();
     desk.well("make build");
     installs(desk, line, true);
-    for command in commands(desk.readme) {
+    for command in commands(desk.page) {
         let place = command.text.split("/usr/local/lib/camfeed/").nth(1);
         if let Some(name) = place.and_then(|rest| rest.split(' ').next()) {
             let path = desk.path("root/usr/local/lib/camfeed").join(name);
@@ -131,6 +131,17 @@ pub fn cron_starts_time_lapse(desk: &mut Desk, line: &str) {
     let mut running = Running::start(desk.cron(line));
     is_picture(desk, "home/timelapse", "Z.jpg");
     assert_eq!(running.end(Signal::TERM).code(), Some(0));
+}
+
+/// By its name after an installation.
+pub fn installed_time_lapse(desk: &mut Desk, line: &str) {
+    desk.well("make build");
+    installs(desk, "make install", true);
+    let program = desk.path("root/usr/local/bin/camfeed-timelapse");
+    desk.mean("camfeed-timelapse", program.to_str().unwrap());
+    desk.start(&format!("exec {line}"));
+    is_picture(desk, "home/timelapse", "Z.jpg");
+    desk.end_last();
 }
 
 /// Waits until the stand-in of logger has noted as many such lines.

@@ -1,4 +1,4 @@
-//! What the commands of the README do, held against what it promises.
+//! What the commands of the pages do, held against what these promise.
 
 use super::{desk::Desk, text::block};
 use crate::{
@@ -56,6 +56,12 @@ pub fn make_run(desk: &mut Desk, line: &str) {
     serves(desk, line);
     desk.noted("cargo build --release --locked");
     assert!(desk.path("camfeed/target/release/camfeed").exists());
+}
+
+/// The camera is there for one.
+pub fn make_run_again(desk: &mut Desk, line: &str) {
+    desk.leave();
+    serves(desk, line);
 }
 
 pub fn serves_720p(desk: &mut Desk, line: &str) {
@@ -162,7 +168,7 @@ pub fn makes_token(desk: &mut Desk, line: &str) {
 /// With the token in its address, the picture of the HTML block is there for who asks no password.
 pub fn shows_in_other_pages(desk: &mut Desk, line: &str) {
     wants_password(desk, line);
-    let image = block(desk.readme, "For pictures in other pages: a token", "html");
+    let image = block(desk.page, "For pictures in other pages: a token", "html");
     ffmpeg_reads(desk, &image.text);
 }
 

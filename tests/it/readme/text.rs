@@ -1,7 +1,4 @@
-//! The README taken apart: its blocks, and every command in it with its place.
-
-/// The README.
-pub const README: &str = include_str!("../../../README.md");
+//! A page taken apart, the README or one of `docs/`: its blocks, and every command in it with its place.
 
 /// A fenced block.
 #[derive(Debug)]
@@ -25,9 +22,12 @@ pub struct Command {
 }
 
 /// What has the shape of a command and is something else: words of files, answers and logs.
-const QUOTES: [&str; 5] = [
+const QUOTES: [&str; 8] = [
+    "active (running)",
+    "no camera found",
     "location /garden/",
     "proxy_pass http://127.0.0.1:8080/;",
+    "proxy_set_header Host $http_host;",
     "no picture there: cannot open /dev/video0: …",
     "passed through",
     "not ok",
@@ -37,18 +37,14 @@ fn squeezed(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The README's fenced blocks, and its other lines under their headings, with blank lines for blocks.
-fn parts(readme: &str) -> (Vec<Block>, Vec<(String, String)>) {
+/// The page's fenced blocks, and its other lines under their headings, with blank lines for blocks.
+fn parts(page: &str) -> (Vec<Block>, Vec<(String, String)>) {
     let (mut blocks, mut prose) = (Vec::new(), Vec::new());
     let mut section = String::new();
     let mut open: Option<Block> = None;
-    for (index, line) in readme.lines().enumerate() {
+    for (index, line) in page.lines().enumerate() {
         let is_inside = line.starts_with(' ') && line.trim_start().starts_with("```");
-        assert!(
-            !is_inside,
-            "README line {}: a block inside something",
-            index + 1
-        );
+        assert!(!is_inside, "line {}: a block inside something", index + 1);
         let mut rest = "";
         match (&mut open, line.strip_prefix("```")) {
             (None, Some(kind)) => {
@@ -75,14 +71,14 @@ fn parts(readme: &str) -> (Vec<Block>, Vec<(String, String)>) {
     (blocks, prose)
 }
 
-/// Of `readme`, such as [`README`].
-pub fn blocks(readme: &str) -> Vec<Block> {
-    parts(readme).0
+/// Of a page.
+pub fn blocks(page: &str) -> Vec<Block> {
+    parts(page).0
 }
 
 /// The only block of this kind under that heading.
-pub fn block(readme: &str, section: &str, kind: &str) -> Block {
-    let mut found = blocks(readme);
+pub fn block(page: &str, section: &str, kind: &str) -> Block {
+    let mut found = blocks(page);
     found.retain(|block| block.section == section && block.kind == kind);
     assert_eq!(found.len(), 1, "{section}, {kind}: {found:?}");
     found.remove(0)
@@ -102,16 +98,16 @@ fn is_command(code: &str) -> bool {
 }
 
 /// Every option that a sentence or a table begins some code with, such as `--size 1280x720`.
-pub fn options() -> Vec<Command> {
-    let code = code(&parts(README).1).into_iter();
+pub fn options(page: &str) -> Vec<Command> {
+    let code = code(&parts(page).1).into_iter();
     let code = code.map(|(command, _)| command);
     code.filter(|code| code.text.starts_with("--")).collect()
 }
 
 /// Every command: lines of `sh` and `crontab` blocks, all code in the right column of a table that says
 /// what to write, and what has the shape of a command elsewhere.
-pub fn commands(readme: &str) -> Vec<Command> {
-    let (blocks, prose) = parts(readme);
+pub fn commands(page: &str) -> Vec<Command> {
+    let (blocks, prose) = parts(page);
     let mut found = Vec::new();
     for block in &blocks {
         if ["sh", "crontab"].contains(&block.kind.as_str()) {
@@ -149,35 +145,59 @@ fn typed(block: &Block) -> Vec<Command> {
     found
 }
 
+/// Headings of a table's first column that holds what somebody sees, which nobody types.
+const SEEN: [&str; 2] = ["|camfeedsays|", "|yousee|"];
+
 /// All code between backticks; true for what stands in a table that says what to write.
 fn code(prose: &[(String, String)]) -> Vec<(Command, bool)> {
     let mut found = Vec::new();
-    let (mut code, mut is_code, mut is_to_write) = (String::new(), false, false);
-    let mut began = 0;
+    // The backticks that it began with, and its first line.
+    let mut open: Option<(usize, usize)> = None;
+    let (mut code, mut is_to_write, mut is_seen) = (String::new(), false, false);
     for (index, (section, line)) in prose.iter().enumerate() {
         if line.trim().is_empty() {
-            assert!(!is_code, "README line {index}: a backtick too few");
-            is_to_write = false;
+            assert!(open.is_none(), "line {index}: a backtick too few");
+            (is_to_write, is_seen) = (false, false);
         }
-        is_to_write |= line.replace(' ', "") == "|in|write|";
-        for (number, piece) in line.split('`').enumerate() {
-            if number > 0 {
-                if is_code {
-                    let command = Command {
-                        section: section.clone(),
-                        line: began,
-                        text: squeezed(&code),
-                    };
-                    found.push((command, is_to_write));
-                }
-                (is_code, began) = (!is_code, index + 1);
-                code.clear();
+        let heads = line.replace(' ', "");
+        is_to_write |= heads == "|in|write|";
+        is_seen |= SEEN.iter().any(|head| heads.starts_with(head));
+        let columns = line.split_once(" | ").filter(|_| is_seen);
+        let mut rest = columns.map_or(line.as_str(), |(_, rest)| rest);
+        while let Some((at, fence)) = fence(rest, open.map(|(fence, _)| fence)) {
+            if let Some((_, line)) = open.take() {
+                let text = squeezed(&(std::mem::take(&mut code) + &rest[..at]));
+                let section = section.clone();
+                let command = Command {
+                    section,
+                    line,
+                    text,
+                };
+                found.push((command, is_to_write));
+            } else {
+                open = Some((fence, index + 1));
             }
-            code += piece;
+            rest = &rest[at + fence..];
         }
-        code.push(' ');
+        if open.is_some() {
+            code += rest;
+            code.push(' ');
+        }
     }
     found
+}
+
+/// The first backticks in `text`, as many as asked for: where, and how many.
+fn fence(text: &str, asked: Option<usize>) -> Option<(usize, usize)> {
+    let mut from = 0;
+    while let Some(at) = text[from..].find('`').map(|at| from + at) {
+        let count = text[at..].len() - text[at..].trim_start_matches('`').len();
+        if asked.is_none_or(|asked| asked == count) {
+            return Some((at, count));
+        }
+        from = at + count;
+    }
+    None
 }
 
 /// What cron runs of a line; its times must be some.
@@ -203,12 +223,13 @@ pub fn cron_command(line: &str) -> String {
 
 #[test]
 fn commands_are_found_wherever_they_stand() {
-    let readme = "\
+    let page = "\
 # top\n\n```sh\nmake \\\n  run   # now\n\n# a note\n```\n\n## Use\n\n\
 Say `curl -f` or `sudo systemctl stop\ncamfeed` or `--flag x`, `passed through`, `{\"a\": 1}`, `A: b`.\n\n\
 | in | write |\n|---|---|\n| C | `x(1)` |\n\n| a | b |\n|---|---|\n| `y(2)` | `LOG=1 run me` |\n\n\
+| camfeed says | do |\n|---|---|\n| ``its `a` is b`` | ``run `it` now`` |\n\n\
 ```crontab\n* * * * * true\n```\n```yaml\na: b c\n```\n";
-    let found = commands(readme);
+    let found = commands(page);
     let found: Vec<_> = found
         .iter()
         .map(|command| {
@@ -223,11 +244,12 @@ Say `curl -f` or `sudo systemctl stop\ncamfeed` or `--flag x`, `passed through`,
         found,
         [
             ("top", 5, "make run # now"),
-            ("Use", 24, "* * * * * true"),
+            ("Use", 28, "* * * * * true"),
             ("Use", 12, "curl -f"),
             ("Use", 12, "sudo systemctl stop camfeed"),
             ("Use", 17, "x(1)"),
             ("Use", 21, "LOG=1 run me"),
+            ("Use", 25, "run `it` now"),
         ]
     );
 }

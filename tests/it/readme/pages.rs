@@ -1,0 +1,499 @@
+//! The commands of each page, with what is done with each; see the module above.
+
+use super::{Sections, blocks, machine, pictures, steps, trouble};
+use crate::manual::page;
+
+const README: &str = "README.md";
+
+/// Commands of docs/programs.md that the test of another subject runs: heading, command, file.
+pub const ELSEWHERE: &[(&str, &str, &str)] = &[
+    (
+        "Mainsail and Fluidd",
+        "camfeed --allow-origin http://mainsail.local",
+        "tests/it/status.rs",
+    ),
+    (
+        "ffmpeg",
+        "ffmpeg -use_wallclock_as_timestamps 1 -i http://pi.local:8080/stream -c copy -t 60 clip.mkv",
+        "tests/it/programs.rs",
+    ),
+    (
+        "GStreamer",
+        "gst-launch-1.0 souphttpsrc location=http://pi.local:8080/stream is-live=true do-timestamp=true \
+         ! multipartdemux single-stream=true ! image/jpeg ! jpegdec ! videoconvert ! autovideosink \
+         sync=false",
+        "tests/it/programs.rs",
+    ),
+    (
+        "VLC",
+        "vlc --network-caching=300 --loop http://pi.local:8080/stream",
+        "tests/it/programs.rs",
+    ),
+];
+
+/// The same of docs/raspberry-pi.md: all of them in one test, each with the controls that it sets.
+const OF_MODULES: &[(&str, &str, &str)] = &[
+    (
+        "Show it",
+        r#"camfeed --source csi"#,
+        "tests/it/troubleshooting.rs",
+    ),
+    (
+        "Size and rate",
+        r#"camfeed --source csi --size 1920x1080 --fps 15"#,
+        "tests/it/troubleshooting.rs",
+    ),
+    (
+        "Focus",
+        r#"camfeed --source csi --set af_mode=manual,lens_position=2.5"#,
+        "tests/it/troubleshooting.rs",
+    ),
+    (
+        "Controls",
+        r#"camfeed --source csi --set exposure_time=10000,analogue_gain=4,awb_mode=daylight"#,
+        "tests/it/troubleshooting.rs",
+    ),
+    (
+        "Controls",
+        r#"camfeed --source csi --set exposure_value=-1,zoom=2"#,
+        "tests/it/troubleshooting.rs",
+    ),
+    (
+        "Upside down",
+        r#"camfeed --source csi --rotate 180"#,
+        "tests/it/troubleshooting.rs",
+    ),
+    (
+        "Two modules",
+        r#"camfeed --camera front=csi:i2c@88000/imx708@1a --camera back=csi:i2c@80000/imx708@1a"#,
+        "tests/it/troubleshooting.rs",
+    ),
+    (
+        "A pipeline of your own",
+        r#"camfeed --source "gst:libcamerasrc ! video/x-raw,format=NV12,width=1280,height=720""#,
+        "tests/it/troubleshooting.rs",
+    ),
+    (
+        "A pipeline of your own",
+        r#"camfeed --source "gst:libcamerasrc awb-enable=false colour-gains=\"<2.0,1.5>\" ! video/x-raw,format=NV12,width=1280,height=960,colorimetry=1:4:7:1""#,
+        "tests/it/troubleshooting.rs",
+    ),
+    (
+        "A pipeline of your own",
+        r#"camfeed --source "gst:libcamerasrc ! video/x-raw,format=NV12,width=1280,height=720 ! v4l2jpegenc ! image/jpeg""#,
+        "tests/it/troubleshooting.rs",
+    ),
+];
+
+/// The same of the page at this path.
+pub fn elsewhere(name: &str) -> &'static [(&'static str, &'static str, &'static str)] {
+    match name {
+        "docs/programs.md" => ELSEWHERE,
+        "docs/raspberry-pi.md" => OF_MODULES,
+        _ => &[],
+    }
+}
+
+/// The pages with commands, a module of tests for each.
+macro_rules! pages {
+    ($($module:ident: $name:literal { $($sections:tt)+ })+) => {
+        $(mod $module {
+            #[allow(unused_imports)] // Not every page needs all of them.
+            use super::*;
+            sections! { page($name); $($sections)+ }
+        })+
+
+        /// The sections with commands of the page at this path.
+        pub fn sections_of(name: &str) -> Sections {
+            match name {
+                $($name => $module::SECTIONS,)+
+                _ => &[],
+            }
+        }
+    };
+}
+
+pages! {
+    readme: "README.md" {
+        see_it: "See it" {
+            r#". /etc/os-release; echo "deb${VERSION_ID}_$(dpkg --print-architecture).deb""#
+                => machine::tells_the_file,
+            "make run" => steps::make_run,
+            r#"make run ARGS="--size 1280x720""# => steps::make_run_again,
+            "sudo apt install ./camfeed_*.deb" => machine::installs_offered_package,
+        }
+        choose_the_camera: "Choose the camera" {
+            "camfeed --list" => |desk, line| {
+                desk.camera.set("format mjpg\nsizes 640x480,1280x720\nrates 30,15");
+                let said = desk.well(line);
+                assert_eq!(said, blocks::shown(README, "Choose the camera", "text", 0));
+            },
+            "sudo systemctl stop camfeed" => trouble::of_service,
+            "camfeed --check --source /dev/video0 --size 1280x720" => machine::checks_as_shown,
+            "sudo systemctl start camfeed" => machine::serves_what_was_chosen,
+        }
+        keep_it_running: "Keep it running" {
+            "make run" => |desk, line| {
+                steps::make_run(desk, line);
+                desk.leave();
+            },
+            "sudo make install" => |desk, line| machine::installs(desk, line, true),
+            "sudo systemctl daemon-reload && sudo systemctl enable --now camfeed" => |desk, line| {
+                desk.well(line);
+                steps::is_enabled(desk, "multi-user.target.wants/camfeed.service");
+            },
+            "systemctl status camfeed" => steps::ends,
+            "journalctl -u camfeed" => steps::ends,
+            "sudo systemctl restart camfeed" => steps::ends,
+            "sudo systemctl stop camfeed" => steps::ends,
+            "sudo systemctl disable --now camfeed" => |desk, line| {
+                desk.well(line);
+                let link = "root/etc/systemd/system/multi-user.target.wants/camfeed.service";
+                assert!(!desk.path(link).is_symlink());
+            },
+            "sudo make uninstall" => |desk, line| machine::installs(desk, line, false),
+            "sudo apt install ./camfeed_*.deb" => machine::installs_offered_package,
+            "sudo apt remove camfeed" => steps::ends,
+            "sudo apt purge camfeed" => steps::ends,
+        }
+        use_it: "Use it" {
+            "hostname -I" => steps::ends,
+            "wget --content-disposition http://pi.local:8080/snapshot.jpg" => |desk, line| {
+                desk.well(line);
+                steps::is_picture(desk, "camfeed", "Z.jpg");
+            },
+            "* * * * * wget -q -T 10 -t 1 -O cam.tmp http://pi.local:8080/snapshot.jpg && mv cam.tmp cam.jpg"
+                => |desk, line| pictures::cron_takes(desk, line, "cam.jpg"),
+            "camfeed-timelapse run -e 10 -b 4000 http://pi.local:8080 ~/timelapse"
+                => pictures::installed_time_lapse,
+            "camfeed-timelapse film ~/timelapse garden.mp4"
+                => |desk, line| pictures::films(desk, line, "garden.mp4", "25/1"),
+            "crontab -e" => steps::ends,
+            r#"(umask 077; echo "ann:$(openssl rand -hex 12)" > password); cat password"#
+                => steps::makes_password,
+            "sudo install -D -m 600 -t /etc/camfeed password"
+                => |desk, line| machine::gives_service(desk, line, "password"),
+            "sudo systemctl restart camfeed" => steps::ends,
+        }
+        when_something_is_wrong: "When something is wrong" {
+            "systemctl status camfeed" => trouble::of_service,
+            "journalctl -u camfeed -n 50" => steps::ends,
+            "camfeed --list" => trouble::finds_no_camera,
+            "sudo usermod -aG video $USER" => steps::ends,
+            "sudo fuser -v /dev/video*" => steps::ends,
+            "sudo ss -ltnp" => steps::ends,
+            "camfeed --check --source /dev/video0"
+                => |desk, line| steps::says(desk, line, " whole, 0 broken"),
+            "curl -s http://pi.local:8080/state"
+                => |desk, line| steps::says(desk, line, "\"camera\":"),
+        }
+    }
+    building: "docs/building.md" {
+        from_source: "From source" {
+            "sudo apt install git make" => steps::ends,
+            "git clone ADDRESS-OF-THIS-PAGE camfeed && cd camfeed" => steps::clones,
+            "make run" => steps::make_run,
+            r#"make run ARGS="--source /dev/video0 --size 1280x720""# => steps::serves_720p,
+        }
+        make_targets: "Make" {
+            "make test" => |desk, line| {
+                desk.well(line);
+                desk.noted("cargo test --locked");
+            },
+            // It asks npm: what it would run is enough.
+            "make check-page" => |desk, line| {
+                let said = desk.well(&format!("{line} -n"));
+                assert!(said.contains("scripts/check-page/run"), "{said}");
+            },
+        }
+        on_a_pc: "On a PC for a Raspberry Pi" {
+            "sudo scripts/release trixie-arm64"
+                => |desk, line| machine::begins_with_debootstrap(desk, line, "trixie"),
+            "sudo scripts/release"
+                => |desk, line| machine::begins_with_debootstrap(desk, line, "bookworm"),
+        }
+    }
+    cameras: "docs/cameras.md" {
+        choose_the_camera: "Choose the camera" {
+            "camfeed --list" => |desk, line| steps::says(desk, line, "/dev/video0"),
+            "camfeed --check --source /dev/video0 --size 1280x720"
+                => |desk, line| steps::says(desk, line, "1280x720"),
+            "sudo usermod -aG video $USER" => |desk, line| {
+                desk.well(line);
+                desk.noted("usermod -aG video root");
+            },
+        }
+        a_camera_module: "A Raspberry Pi camera module" {
+            "camfeed --source csi" => machine::shows_camera_module,
+            "make setup" => machine::asks_for_libcamera,
+            "sudo apt install gstreamer1.0-libcamera libcamera-ipa" => steps::ends,
+            r#"camfeed --source "gst:libcamerasrc ! video/x-raw,format=NV12,width=1280,height=720,framerate=30/1""#
+                => machine::opens_pipeline,
+        }
+        several_cameras: "Several cameras" {
+            "camfeed --camera garden=/dev/v4l/by-id/NAME-OF-IT --camera shed=http://pi-zero.local:8080/stream"
+                => machine::serves_two,
+            "camfeed --source all" => machine::serves_all,
+        }
+        a_process_for_each: "A process for each camera" {
+            "sudo mkdir -p /etc/camfeed" => steps::ends,
+            r"printf '%s\n' '--source /dev/v4l/by-id/NAME-OF-IT' '--listen 0.0.0.0:8081' | sudo tee /etc/camfeed/garden.conf"
+                => machine::writes_options,
+            "sudo systemctl enable --now camfeed@garden" => machine::enables_another,
+        }
+    }
+    limits: "docs/limits.md" {
+        many_clients: "Many clients, slow ones and bad ones" {
+            "ulimit -n" => steps::is_limit,
+            "ulimit -u" => steps::is_limit,
+        }
+    }
+    options: "docs/options.md" {
+        options: "Options" {
+            "RUST_LOG=debug camfeed …" => machine::logs_each_request,
+        }
+    }
+    performance: "docs/performance.md" {
+        measure: "Performance" {
+            "make bench" => |desk, line| machine::benches(desk, line, ""),
+            r#"make bench ARGS="--help""# => |desk, line| machine::benches(desk, line, "--help"),
+            r#"make bench ARGS="--module""# => |desk, line| machine::benches(desk, line, "--module"),
+            r#"make bench ARGS="--page""# => |desk, line| machine::benches(desk, line, "--page"),
+        }
+        on_a_pi: "On a Raspberry Pi" {
+            r#"make bench ARGS="--json FILE""# => |desk, line| machine::benches(desk, line, "--json FILE"),
+        }
+    }
+    pictures_and_films: "docs/pictures.md" {
+        take_snapshots: "Take snapshots" {
+            "wget --content-disposition http://pi.local:8080/snapshot.jpg" => |desk, line| {
+                desk.well(line);
+                steps::is_picture(desk, "camfeed", "Z.jpg");
+            },
+            "* * * * * wget -q -T 10 -t 1 -O cam.tmp http://pi.local:8080/snapshot.jpg && mv cam.tmp cam.jpg"
+                => |desk, line| pictures::cron_takes(desk, line, "cam.jpg"),
+            "sudo install -D -t /usr/local/lib/camfeed scripts/snapshot scripts/timelapse scripts/watch scripts/*.sh"
+                => steps::ends,
+            "* * * * * /usr/local/lib/camfeed/snapshot http://pi.local:8080 cam.jpg"
+                => |desk, line| pictures::cron_takes(desk, line, "cam.jpg"),
+            "*/5 * * * * /usr/local/lib/camfeed/snapshot -d http://pi.local:8080 pictures"
+                => |desk, line| pictures::cron_takes(desk, line, "Z.jpg"),
+            "*/5 * * * * /usr/local/lib/camfeed/snapshot --all http://pi.local:8080 pictures"
+                => pictures::cron_takes_all,
+            "curl -f" => pictures::no_picture_is_an_error,
+            "make install" => pictures::finds_scripts_where_cron_does,
+        }
+        time_lapse: "Time-lapse" {
+            "scripts/timelapse run -e 10 -b 4000 http://pi.local:8080 ~/timelapse" => |desk, line| {
+                desk.start(line);
+                steps::is_picture(desk, "home/timelapse", "Z.jpg");
+                desk.end_last();
+            },
+            "scripts/timelapse film ~/timelapse garden.mp4"
+                => |desk, line| pictures::films(desk, line, "garden.mp4", "25/1"),
+            "scripts/timelapse film -r 30 ~/timelapse/2026-11-22 day.mp4"
+                => |desk, line| pictures::films(desk, line, "day.mp4", "30/1"),
+            "sudo apt install ffmpeg" => steps::ends,
+            "make install" => pictures::enables_time_lapse_of_install,
+            "sudo install -m 644 -t /etc/systemd/system scripts/camfeed-timelapse@.service"
+                => steps::ends,
+            "sudo systemctl enable --now camfeed-timelapse@pi" => pictures::enables_time_lapse,
+            "systemctl edit camfeed-timelapse@pi" => steps::ends,
+            "@reboot /usr/local/lib/camfeed/timelapse run -e 10 -b 4000 http://pi.local:8080 timelapse"
+                => pictures::cron_starts_time_lapse,
+        }
+        tell_me_when_it_is_gone: "Tell me when it is gone" {
+            "scripts/watch http://pi.local:8080 logger -t camera" => pictures::tells_that_it_is_gone,
+            r#"logger -t camera gone "no live picture: …""# => steps::ends,
+            "* * * * * /usr/local/lib/camfeed/watch -1 -s .camera-state http://pi.local:8080 logger -t camera"
+                => pictures::cron_tells_that_it_is_gone,
+            r#"logger -t camera back "…""# => pictures::tells_that_it_is_back,
+        }
+    }
+    programs: "docs/programs.md" {
+        another_camfeed: "Another camfeed" {
+            "camfeed --source http://pi.local:8080/stream" => steps::relays,
+        }
+    }
+    camera_modules: "docs/raspberry-pi.md" {
+        show_it: "Show it" {
+            "sudo apt install gstreamer1.0-libcamera libcamera-ipa" => steps::ends,
+            "camfeed --list" => trouble::lists_module,
+            "make setup" => machine::asks_for_libcamera,
+        }
+        size_and_rate: "Size and rate" {
+            "rpicam-hello --list-cameras" => steps::ends,
+        }
+        focus: "Focus" {
+            r#"curl -H 'Content-Type: application/json' -d '{"lens_position": 2.5}' http://pi.local:8080/controls"# => trouble::sets_control,
+            r#"curl -H 'Content-Type: application/json' -d '{"af_mode": "continuous"}' http://pi.local:8080/controls"# => trouble::sets_control,
+        }
+        memory: "Memory" {
+            "grep Cma /proc/meminfo" => trouble::may_find,
+        }
+        plain_debian: "Plain Debian" {
+            r#"echo 'SUBSYSTEM=="dma_heap", GROUP="video", MODE="0660"' | sudo tee /etc/udev/rules.d/60-dma-heap.rules"# => |desk, line| {
+                let rule = r#"SUBSYSTEM=="dma_heap", GROUP="video", MODE="0660""#;
+                trouble::writes(desk, line, "udev/rules.d/60-dma-heap.rules", rule);
+            },
+            "sudo reboot" => steps::ends,
+        }
+        a_pipeline: "A pipeline of your own" {
+            "v4l2-ctl --set-ctrl wide_dynamic_range=1 -d /dev/v4l-subdev0" => steps::ends,
+        }
+        messages: "Messages" {
+            "sudo dmesg" => steps::ends,
+            "sudo apt install libcamera-ipa" => steps::ends,
+            "sudo fuser -v /dev/media*" => steps::ends,
+            "journalctl -u camfeed" => trouble::of_service,
+            "media-ctl -p" => steps::ends,
+        }
+    }
+    relay: "docs/relay.md" {
+        relays: "Fan out through a relay" {
+            "camfeed --source /dev/video0 # on pi-zero"
+                => |desk, line| steps::relay(desk, line, "pi-zero.local:8080"),
+            "camfeed --source http://pi-zero.local:8080/stream # in the house"
+                => |desk, line| steps::relay(desk, line, "house.local:8080"),
+            "camfeed --source http://house.local:8080/stream # next door" => steps::relay_next_door,
+            "camfeed --camera garden=/dev/video0 --camera shed=http://pi-zero.local:8080/stream"
+                => steps::relays_beside_its_own,
+        }
+    }
+    security: "docs/security.md" {
+        who_may_look: "Who may look" {
+            r#"(umask 077; echo "ann:$(openssl rand -hex 12)" > password); cat password"#
+                => steps::makes_password,
+            "camfeed --password-file password" => steps::wants_password,
+            "curl -u ann:PASSWORD http://pi.local:8080/snapshot.jpg" => |desk, line| {
+                desk.well(&format!("{line} >curled"));
+                steps::is_picture(desk, "camfeed", "curled");
+            },
+            "wget --user=ann --password=PASSWORD http://pi.local:8080/snapshot.jpg" => |desk, line| {
+                desk.well(line);
+                steps::is_picture(desk, "camfeed", "snapshot.jpg");
+            },
+            "http://ann:PASSWORD@pi.local:8080/stream" => steps::ffmpeg_reads,
+            "kill -HUP" => steps::reads_password_again,
+            "sudo install -D -m 600 -t /etc/camfeed password"
+                => |desk, line| machine::gives_service(desk, line, "password"),
+            "sudo systemctl restart camfeed" => steps::ends,
+        }
+        a_token: "For pictures in other pages: a token" {
+            "(umask 077; openssl rand -hex 16 > token); cat token" => steps::makes_token,
+            "camfeed --password-file password --token-file token" => steps::shows_in_other_pages,
+            "sudo install -D -m 600 -t /etc/camfeed token"
+                => |desk, line| machine::gives_service(desk, line, "token"),
+        }
+        tls_in_front: "TLS: nginx or Caddy in front" {
+            "camfeed --listen 127.0.0.1:8080 --password-file password" => |desk, line| {
+                steps::have_password(desk);
+                steps::wants_password(desk, line);
+            },
+        }
+    }
+    service: "docs/service.md" {
+        install: "Install" {
+            "make deb" => |desk, line| {
+                desk.build_binary();
+                desk.well(line);
+            },
+            r#"sudo apt install "./$(ls -t target/camfeed_*_$(dpkg --print-architecture).deb | head -n 1)""#
+                => machine::installs_package,
+            "man camfeed" => machine::shows_manual,
+            "sudo apt remove camfeed" => steps::ends,
+            "make build" => steps::ends,
+            "sudo make install" => |desk, line| machine::installs(desk, line, true),
+            "sudo make uninstall" => |desk, line| machine::installs(desk, line, false),
+        }
+        run_it_as_a_service: "Run it as a service" {
+            "make install" => |desk, line| {
+                desk.well("make build");
+                machine::installs(desk, line, true);
+            },
+            "sudo systemctl daemon-reload" => steps::ends,
+            "sudo systemctl enable --now camfeed" => |desk, line| {
+                desk.well(line);
+                steps::is_enabled(desk, "multi-user.target.wants/camfeed.service");
+            },
+            "systemctl status camfeed" => steps::ends,
+            "sudo systemctl stop camfeed" => steps::ends,
+            "sudo camfeed --config /etc/camfeed.conf --check"
+                => |desk, line| steps::says(desk, line, "/dev/video0"),
+            "sudo systemctl start camfeed" => steps::ends,
+            "sudo chown root:video /etc/camfeed.conf && sudo chmod 640 /etc/camfeed.conf"
+                => machine::hides_options,
+            "sudo systemctl reload camfeed" => steps::ends,
+            "sudo systemctl edit camfeed.socket" => steps::ends,
+            "sudo systemctl enable --now camfeed.socket camfeed.service" => |desk, line| {
+                desk.well(line);
+                steps::is_enabled(desk, "sockets.target.wants/camfeed.socket");
+            },
+            "sudo systemctl stop camfeed.socket camfeed.service" => steps::ends,
+            "journalctl -u camfeed" => |desk, line| {
+                desk.well(line);
+                desk.well(&format!("{line} -p warning"));
+            },
+            "systemd-analyze security camfeed"
+                => |desk, line| steps::says(desk, line, "Overall exposure level for camfeed.service"),
+        }
+    }
+    troubleshooting: "docs/troubleshooting.md" {
+        first: "Troubleshooting" {
+            "journalctl -u camfeed -n 50" => trouble::of_service,
+            "curl -s http://pi.local:8080/state" => |desk, line| steps::says(desk, line, "\"camera\":"),
+            "sudo systemctl stop camfeed" => trouble::frees_camera,
+            "sudo camfeed --config /etc/camfeed.conf --check" => |desk, line| steps::says(desk, line, "/dev/video0"),
+            "sudo systemctl start camfeed" => steps::ends,
+            "sudo systemctl restart camfeed" => steps::ends,
+        }
+        usb: "A camera on USB" {
+            "camfeed --list" => |desk, line| steps::says(desk, line, "/dev/video0"),
+            "sudo usermod -aG video $USER" => steps::ends,
+            "docker run --device /dev/video0 --group-add video …" => trouble::runs_container,
+            "sudo fuser -v /dev/video*" => steps::ends,
+            "sudo systemctl stop camfeed" => trouble::of_service,
+            "sudo dmesg" => steps::ends,
+        }
+        formats: "Formats, sizes and broken pictures" {
+            "camfeed --list" => |desk, line| steps::says(desk, line, "/dev/video0"),
+            "sudo apt install gstreamer1.0-plugins-bad" => steps::ends,
+            "sudo fuser -v /dev/video*" => steps::ends,
+        }
+        usb_bandwidth: "USB bandwidth" {
+            "camfeed --list" => |desk, line| steps::says(desk, line, "/dev/video0"),
+            "lsusb -t" => steps::ends,
+            "echo options uvcvideo quirks=128 | sudo tee /etc/modprobe.d/uvcvideo.conf" => |desk, line| {
+                trouble::writes(desk, line, "modprobe.d/uvcvideo.conf", "options uvcvideo quirks=128");
+            },
+            "sudo reboot" => steps::ends,
+        }
+        power: "Power and cables" {
+            "sudo dmesg | grep -iE 'usb|uvc|voltage'" => steps::ends,
+        }
+        module: "A Raspberry Pi camera module" {
+            "camfeed --source csi" => machine::shows_camera_module,
+        }
+        network: "A network source" {
+            "curl -v --max-time 5 ADDRESS -o /dev/null" => trouble::asks_server,
+            "ping HOST" => steps::ends,
+            "ip route" => steps::ends,
+            "getent hosts NAME" => steps::ends,
+            "sudo apt install libnss-mdns" => steps::ends,
+            "curl -sIL ADDRESS" => |desk, line| steps::says(desk, line, "200 OK"),
+            "curl -s ADDRESS" => steps::ends,
+            "ffprobe ADDRESS" => trouble::probes,
+            "ffprobe FILE" => |desk, line| steps::says(desk, line, "mjpeg"),
+        }
+        gstreamer: "A GStreamer pipeline" {
+            "apt search gstreamer1.0" => steps::ends,
+            "sudo apt install gstreamer1.0-plugins-good gstreamer1.0-plugins-bad" => steps::ends,
+            "sudo apt install gstreamer1.0-libcamera libcamera-ipa" => steps::ends,
+            "gst-inspect-1.0 ELEMENT" => trouble::inspects_element,
+            "videoconvert ! video/x-raw,format=BGR" => trouble::converts,
+        }
+        server: "The server" {
+            "sudo ss -ltnp" => steps::ends,
+        }
+    }
+}
