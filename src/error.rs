@@ -10,7 +10,7 @@ use std::{fmt, io, path::PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The address of `--listen` could not be resolved, bound or listened on.
-    #[error("cannot listen on `{address}`: {}", listen_failure(source))]
+    #[error("cannot listen on `{address}`: {}", listen_failure(address, source))]
     Listen {
         /// What was asked for, as typed.
         address: String,
@@ -215,11 +215,18 @@ impl Cause {
 }
 
 /// What the system said of an address, with advice where there is any.
-fn listen_failure(source: &io::Error) -> String {
+fn listen_failure(address: &str, source: &io::Error) -> String {
     match source.kind() {
         io::ErrorKind::AddrInUse => "the address is in use (is another camfeed running? \
              `--listen` takes another port)"
             .to_owned(),
+        io::ErrorKind::AddrNotAvailable => {
+            format!("{source} (this machine has no such address: `--listen 8080` takes all it has)")
+        }
+        io::ErrorKind::PermissionDenied if !address.starts_with("unix:") => format!(
+            "{source} (ports below 1024 are root's: allowed is one from 1024 on, or in the unit \
+             AmbientCapabilities=CAP_NET_BIND_SERVICE)"
+        ),
         _ => source.to_string(),
     }
 }

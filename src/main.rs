@@ -42,6 +42,7 @@ use crate::{
     http::{AccessControl, Server},
     system::{
         logging, machine,
+        output::{self, say},
         shutdown::ShutdownFlag,
         signals::{self, SignalEvent},
         systemd,
@@ -49,7 +50,7 @@ use crate::{
     watchdog::Watchdog,
 };
 use crossbeam_channel::{Sender, select, unbounded};
-use log::{error, info};
+use log::{error, info, warn};
 use signal_hook::low_level;
 use std::{os::fd::OwnedFd, sync::Arc, time::Duration};
 
@@ -65,6 +66,7 @@ fn main() {
         error!("{error}");
         error.exit_code()
     });
+    let code = output::finish(code);
     log::logger().flush();
     // Not through `exit`: a capture thread may be inside OpenCV, whose static objects `exit` would
     // destroy under it.
@@ -78,7 +80,7 @@ fn run() -> Result<u8, Error> {
         Err(code) => return Ok(code),
     };
     if args.version {
-        println!("camfeed {}", env!("CARGO_PKG_VERSION"));
+        say!("camfeed {}", env!("CARGO_PKG_VERSION"));
         return Ok(0);
     }
     let talkative = capture::prepare_opencv();
@@ -87,6 +89,9 @@ fn run() -> Result<u8, Error> {
     let (is_list, is_check) = (args.list, args.check);
     let (config, file) = read_config(typed, args)?;
     capture::warn_of_messages(&talkative, &config.cameras.listed);
+    for warning in config.cameras.unused() {
+        warn!("{warning}");
+    }
     if is_list {
         return Ok(capture::list(config.cameras.first()));
     }
@@ -116,10 +121,15 @@ fn serve(config: &Config, file: Option<ConfigFile>, passed: Option<OwnedFd>) -> 
     );
     let limits = config.server.limits.resolve(config.cameras.count())?;
     let server = Server::bind(&config.server, passed)?;
-    info!("listening on {}", server.address());
-    if let Some(elsewhere) = server.address_elsewhere() {
-        info!("on other machines: {elsewhere}");
-    }
+    let elsewhere = match &*server.urls_elsewhere() {
+        [] => String::new(),
+        urls => format!(" (on other machines: {})", urls.join(" or ")),
+    };
+    let end = match logging::is_at_terminal() {
+        true => "; Ctrl-C ends it",
+        false => "",
+    };
+    info!("listening on {}{elsewhere}{end}", server.address());
     let access = server.access();
     let unix_path = server.unix_path();
     let all = start_cameras(&config.cameras, &stop, &fatal)?;

@@ -1,54 +1,38 @@
-# Reads `camfeed --help`; prints its options in their order, one a line, in four columns with tabs
-# between them: the name without dashes; what its value is called, or nothing for a switch; `many` when
-# it may be given several times; its description.
-
-function add(name) {
-	names[++count] = name
-}
-
-/^Usage: / {
-	rest = $0
-	while (match(rest, /\[--[a-z-]+( <[^>]*>)?\]/)) {
-		option = substr(rest, RSTART + 3, RLENGTH - 4)
-		rest = substr(rest, RSTART + RLENGTH)
-		name = option
-		sub(/ .*/, "", name)
-		if (option ~ /</) {
-			value = option
-			sub(/^[^<]*</, "", value)
-			sub(/>$/, "", value)
-			if (sub(/\.\.\.$/, "", value))
-				many[name] = "many"
-			values[name] = value
-		}
-	}
-	next
-}
+# Reads `camfeed --help`; prints its options in their order, one a line, in five columns with tabs between
+# them: the name without dashes; what its value is called, or nothing for a switch; `many` when it may be
+# given several times; its description; its group.
 
 /^[A-Z][a-z]*:$/ {
-	in_options = $0 == "Options:"
+	group = substr($0, 1, length($0) - 1)
 	next
 }
 
-in_options && /^  --/ {
+!NF {
+	print_option()
+	next
+}
+
+/^  --/ {
+	print_option()
 	name = substr($1, 3)
-	sub(/,$/, "", name)
-	add(name)
-	line = $0
-	sub(/^  --[a-z-]+(, help)? */, "", line)
-	texts[name] = line
+	# `--help, -h`: the other name stands in the place of a value.
+	value = sub(/,$/, "", name) || substr($0, length($1) + 4, 1) == " " ? "" : $2
+	text = $0
+	sub(/^  [^ ]+( [^ ]+)?  +/, "", text)
 	next
 }
 
-in_options && NF {
-	line = $0
-	sub(/^ +/, "", line)
-	texts[names[count]] = texts[names[count]] " " line
+name {
+	sub(/^ +/, "")
+	text = text " " $0
 }
 
 END {
-	for (i = 1; i <= count; i++) {
-		name = names[i]
-		printf "%s\t%s\t%s\t%s\n", name, values[name], many[name], texts[name]
-	}
+	print_option()
+}
+
+function print_option() {
+	if (name)
+		printf "%s\t%s\t%s\t%s\t%s\n", name, value, text ~ /several times/ ? "many" : "", text, group
+	name = ""
 }

@@ -1,11 +1,11 @@
 //! What the log says of a camera that comes online.
 
-use crate::feed::camera::SourceInfo;
+use crate::{feed::camera::SourceInfo, system::logging};
 use log::{debug, info, warn};
 
 /// One line on what the camera really gave, and what it was asked for where that differs;
-/// at `debug` where it `is_known` from the last time.
-pub fn log_online(facts: &SourceInfo, is_known: bool) {
+/// at `debug` where it `is_known` from the last time. One that was not `is_chosen` by name may be the wrong one.
+pub fn log_online(facts: &SourceInfo, is_known: bool, is_chosen: bool) {
     let size = facts
         .size
         .map_or_else(|| "unknown".to_owned(), |size| size.to_string());
@@ -15,8 +15,10 @@ pub fn log_online(facts: &SourceInfo, is_known: bool) {
     } else {
         "encoded"
     };
+    let card = facts.card.as_deref();
+    let card = card.map_or_else(String::new, |card| format!(" camera=\"{card}\""));
     let mut line = format!(
-        "camera online: source={} backend={} format={} size={size} fps={fps} {way}",
+        "camera online: source={}{card} backend={} format={} size={size} fps={fps} {way}",
         facts.source, facts.backend, facts.format
     );
     if let Some(sensor) = &facts.sensor {
@@ -42,6 +44,9 @@ pub fn log_online(facts: &SourceInfo, is_known: bool) {
             " (asked for {}, which it does not have)",
             refused.join(", ")
         ));
+    }
+    if !is_chosen && !facts.is_fallback && logging::is_at_terminal() {
+        line.push_str(" (not the right one? `camfeed --list` shows all)");
     }
     match is_known {
         true => debug!("{line}"),

@@ -270,7 +270,8 @@ impl<W: Environment> Supervisor<W> {
         if self.outages.end(now) {
             self.camera.stats.reopened.increment();
         }
-        log_online(facts, known == *facts);
+        let is_chosen = self.camera.config.device != Device::Auto;
+        log_online(facts, known == *facts, is_chosen);
     }
 
     /// The pictures of the camera that is online have another size now.

@@ -3,187 +3,126 @@
 //! Each option is parsed by the type it becomes, so that a bad value is refused by name, with what
 //! is allowed, before anything is started.
 
-use crate::config::{
-    CameraName, Device, EncodeMode, Flip, Fps, FrameAncestors, HostPattern, ListedCamera, Listen,
-    Origin, PixelFormat, Rotate, Size,
-    given::{self, Given, SWITCHES},
-    listed, shown_word,
-    values::{control_settings, number, overlay, seconds},
+use crate::{
+    config::{
+        CameraName, Device, EncodeMode, Flip, Fps, FrameAncestors, HostPattern, ListedCamera,
+        Listen, Origin, PixelFormat, Rotate, Size,
+        given::{self, Given},
+        listed,
+        options::{self, CommandOption},
+        shown_word,
+        values::{control_settings, number, overlay, seconds},
+    },
+    system::output::{self, say},
 };
 use argh::{EarlyExit, FromArgs};
 use std::{borrow::Cow, cmp::Reverse, env, path::PathBuf, thread, time::Duration};
 
-/// Turns a camera into a live feed that every browser, script and program on the network can
-/// watch at once.
+/// The options as the parser takes them; the table of `options` tells people of them.
 #[derive(Debug, FromArgs)]
-#[argh(
-    note = "Addresses: / is the page, /stream the live picture, /snapshot.jpg one JPEG, /state the\n\
-    numbers as JSON, /metrics for Prometheus, /healthz one line.\n\
-    Logging: RUST_LOG=debug says more, RUST_LOG=warn less.",
-    example = "Show the first camera (or the test pattern) on port 8080:\n    {command_name}",
-    example = "A USB camera at 1280x720, turned upside down:\n    {command_name} --source /dev/video0 --size 1280x720 --rotate 180",
-    example = "Two cameras, below /garden/ and /shed/:\n    {command_name} --camera garden=/dev/video0 --camera shed=/dev/video2",
-    example = "Pass another server's stream on:\n    {command_name} --source http://garden.local:8080/stream --listen 127.0.0.1:8081"
-)]
+#[cfg_attr(test, derive(argh::ArgsInfo))]
 pub struct Args {
-    /// what to show: `auto` (the first camera that opens, else the test pattern), `all` (every camera
-    /// there is, each under a name of its own), a camera number,
-    /// /dev/… (also /dev/v4l/by-id/…), `csi` (a Raspberry Pi camera module; csi:ID one of several), a
-    /// file, an http(s):// or rtsp:// address, gst:PIPELINE, or `test` (also test:1280x720@30); default
-    /// auto
-    #[argh(option, arg_name = "S")]
+    /// what to show
+    #[argh(option, arg_name = "SOURCE")]
     pub source: Option<Device>,
-
-    /// a camera below /NAME/, and what it shows, as for --source; addresses without a name are the first
-    /// one's; NAME is 1 to 32 of A-Z a-z 0-9 _ -; may be given several times; default none
+    /// cameras with names
     #[argh(option, arg_name = "NAME=SOURCE")]
     pub camera: Vec<ListedCamera>,
-
-    /// where to serve: ADDR:PORT, `[::]:PORT` or unix:/path; port 0 takes a free one;
-    /// default 0.0.0.0:8080
-    #[argh(option, default = "Listen::default()", arg_name = "A")]
+    /// where to serve
+    #[argh(option, default = "Listen::default()", arg_name = "ADDR:PORT")]
     pub listen: Listen,
-
-    /// what this camera is called, or all of several together, on the page, in file names, /state and
-    /// /metrics, 1 to 64 letters; default the name of the only --camera, else NAME where the service is
-    /// camfeed@NAME, else this machine's host name
+    /// what this camera is called
     #[argh(option, arg_name = "NAME")]
     pub name: Option<CameraName>,
-
-    /// picture size to ask of the camera or the test pattern; default the source's own, of a camera
-    /// module 1280x720, or 1280x960 where its sensor is 4:3
+    /// of the pictures, asked of the source
     #[argh(option, arg_name = "WxH")]
     pub size: Option<Size>,
-
-    /// frames a second to ask of the camera or the test pattern, or to play a file at;
-    /// default the source's own, of a camera module 30
+    /// frames a second, asked of the source
     #[argh(option, arg_name = "N")]
     pub fps: Option<Fps>,
-
-    /// pixel format to ask of the camera: auto (its JPEGs, else raw pixels), mjpg, yuyv, uyvy,
-    /// nv12, grey or another V4L2 code; default auto
-    #[argh(option, default = "PixelFormat::Auto", arg_name = "F")]
+    /// pixel format, asked of the camera
+    #[argh(option, default = "PixelFormat::Auto", arg_name = "CODE")]
     pub format: PixelFormat,
-
-    /// auto passes JPEGs of the camera through untouched, always decodes and encodes them;
-    /// default auto
+    /// whether JPEGs are encoded again
     #[argh(option, default = "EncodeMode::Auto", arg_name = "auto|always")]
     pub encode: EncodeMode,
-
-    /// JPEG quality, 1 to 100; default 80
+    /// of JPEGs that are encoded here
     #[argh(option, default = "80", from_str_fn(number::<_, 1, 100>), arg_name = "N")]
     pub quality: i32,
-
-    /// encoder threads, 1 to 64, which all cameras share in turn; default one per core, at most 4
+    /// encoder threads
     #[argh(option, default = "default_workers()", from_str_fn(number::<_, 1, 64>), arg_name = "N")]
     pub workers: usize,
-
-    /// turn the picture clockwise by 0, 90, 180 or 270 degrees; default 0
+    /// degrees, clockwise
     #[argh(option, default = "Rotate::None", arg_name = "0|90|180|270")]
     pub rotate: Rotate,
-
-    /// mirror the picture: h (left to right), v (top to bottom) or hv; default none
+    /// mirror
     #[argh(option, default = "Flip::None", arg_name = "h|v|hv")]
     pub flip: Flip,
-
-    /// text to burn into the picture: time (date and time) or any text with strftime fields and
-    /// {name}, such as "{name} %H:%M"; decodes and encodes the camera's JPEGs; default none
+    /// text in the picture
     #[argh(option, from_str_fn(overlay), arg_name = "TEXT")]
     pub overlay: Option<String>,
-
-    /// camera controls to set whenever the camera is opened, such as brightness=128,exposure=auto or
-    /// af_mode=manual,lens_position=2.5; may be given several times; default none
+    /// camera controls
     #[argh(option, from_str_fn(control_settings), arg_name = "NAME=VALUE,…")]
     pub set: Vec<Vec<(String, String)>>,
-
-    /// no /controls: nobody changes the camera's controls over the network; default off
+    /// no controls over the network
     #[argh(switch)]
     pub no_controls: bool,
-
-    /// seconds without a picture after which the camera counts as hanging, 1 to 3600; default 5
+    /// without a picture
     #[argh(
         option,
         default = "Duration::from_secs(5)",
         from_str_fn(seconds),
-        arg_name = "S"
+        arg_name = "SECONDS"
     )]
     pub camera_timeout: Duration,
-
-    /// seconds without a viewer or snapshot after which the camera is released until somebody
-    /// looks again, 1 to 3600; default never
-    #[argh(option, from_str_fn(seconds), arg_name = "S")]
+    /// without a viewer
+    #[argh(option, from_str_fn(seconds), arg_name = "SECONDS")]
     pub idle_timeout: Option<Duration>,
-
-    /// pictures not shown after such a release, while the camera finds its exposure, 0 to 300;
-    /// default 5
+    /// pictures not shown
     #[argh(option, default = "5", from_str_fn(number::<_, 0, 300>), arg_name = "N")]
     pub warmup: u32,
-
-    /// streams served at once, 1 to 10000; one more gets 503; default 100, or what the system's
-    /// limits hold
+    /// streams at once
     #[argh(option, from_str_fn(number::<_, 1, 10_000>), arg_name = "N")]
     pub max_viewers: Option<usize>,
-
-    /// connections at once, viewers included, 8 to 20000; for one more the oldest that asks for
-    /// nothing is closed; default 512, or what the system's limits hold
+    /// at once
     #[argh(option, from_str_fn(number::<_, 8, 20_000>), arg_name = "N")]
     pub max_connections: Option<usize>,
-
-    /// connections of one address at once, 1 to 20000; a browser needs 6, a proxy is one address; default no limit
+    /// at once, of one address
     #[argh(option, from_str_fn(number::<_, 1, 20_000>), arg_name = "N")]
     pub max_per_address: Option<usize>,
-
-    /// seconds after which a viewer that takes no byte is let go, 1 to 3600; default 10
+    /// of a viewer that takes no byte
     #[argh(
         option,
         default = "Duration::from_secs(10)",
         from_str_fn(seconds),
-        arg_name = "S"
+        arg_name = "SECONDS"
     )]
     pub client_timeout: Duration,
-
-    /// origin whose pages may read the feed from a browser (CORS), such as
-    /// `http://mainsail.local`, or *; default off
-    #[argh(option, arg_name = "O")]
+    /// who may read the feed
+    #[argh(option, arg_name = "ORIGIN")]
     pub allow_origin: Option<Origin>,
-
-    /// who may show the page in a frame: origins such as `https://ha.example:8123` with commas
-    /// between them, *, self or none; default self
+    /// who may show the page
     #[argh(option, default = "FrameAncestors::default()", arg_name = "SOURCES")]
     pub frame_ancestors: FrameAncestors,
-
-    /// file with user:password, or only a password, that everybody is asked for; default
-    /// $CREDENTIALS_DIRECTORY/password, else the variable CAMFEED_PASSWORD, else none
+    /// holds the password
     #[argh(option, arg_name = "PATH")]
     pub password_file: Option<PathBuf>,
-
-    /// file with a token that lets look at every address with ?token=… behind it; default
-    /// $CREDENTIALS_DIRECTORY/token, else the variable CAMFEED_TOKEN, else none
+    /// holds the token
     #[argh(option, arg_name = "PATH")]
     pub token_file: Option<PathBuf>,
-
-    /// name this machine is reached by, when neither password nor token is set: a name,
-    /// *.example.org or * for any; may be given several times; default every name without a dot,
-    /// its host name, also with .local, .lan and the like, and every IP address
+    /// names of this machine
     #[argh(option, arg_name = "NAME")]
     pub allow_host: Vec<HostPattern>,
-
-    /// file of more options, one a line, as typed here, with # comments: those typed here win; a line
-    /// `[NAME]` begins the options of a camera of that name, what stands before the first is for the server
-    /// and all cameras; SIGHUP reads it again, and a new quality counts at once; default none
+    /// holds more options
     #[argh(option, arg_name = "FILE")]
     pub config: Option<PathBuf>,
-
-    /// list the cameras with their formats, mark what auto chooses, and exit
+    /// say what there is
     #[argh(switch)]
     pub list: bool,
-
-    /// open the source, read it for three seconds, say what it really gives, and exit: 0 well,
-    /// 3 missing, 4 busy, 5 forbidden, 6 no usable picture, 7 not a camera, 1 anything else
+    /// say what the source gives
     #[argh(switch)]
     pub check: bool,
-
-    /// print the version and exit
+    /// say it
     #[argh(switch)]
     pub version: bool,
 }
@@ -203,29 +142,36 @@ pub fn from_env() -> Result<(Vec<Given>, Args), u8> {
         .skip(1)
         .map(|word| word.into_string())
         .collect();
-    let Ok(words) = words else {
-        eprintln!("an option is no UTF-8: allowed are letters in UTF-8, and %XX in addresses");
-        return Err(1);
+    let read = match words {
+        Ok(words) => read(&words),
+        Err(_) => Err(
+            "an option is no UTF-8: allowed are letters in UTF-8, and %XX in addresses"
+                .to_owned()
+                .into(),
+        ),
     };
-    match read(&words) {
-        Ok(read) => Ok(read),
-        Err(EarlyExit {
-            output,
-            status: Ok(()),
-        }) => {
-            println!("{output}");
-            Err(0)
+    read.map_err(|EarlyExit { output, status }| {
+        let output = output.trim_end();
+        if status.is_ok() {
+            say!("{output}");
+            return 0;
         }
-        Err(EarlyExit { output, .. }) => {
-            eprintln!("{output}\nRun camfeed --help for more information.");
-            Err(1)
-        }
-    }
+        output::complain(format_args!(
+            "{output}\n`camfeed --help` shows what is allowed"
+        ));
+        1
+    })
 }
 
 /// The options of a whole command line, and what they say.
 pub fn read(words: &[String]) -> Result<(Vec<Given>, Args), EarlyExit> {
     let given = given::read(words)?;
+    if given.iter().any(|given| given.name == "--help") {
+        return Err(EarlyExit {
+            output: options::help(),
+            status: Ok(()),
+        });
+    }
     let args = parse(&given.iter().flat_map(Given::words).collect::<Vec<_>>())?;
     listed::check(args.source.as_ref(), &args.camera)?;
     Ok((given, args))
@@ -234,6 +180,9 @@ pub fn read(words: &[String]) -> Result<(Vec<Given>, Args), EarlyExit> {
 /// What `words` say. An error quotes the word that is wrong, without secrets that it may hold.
 pub fn parse(words: &[&str]) -> Result<Args, EarlyExit> {
     Args::from_args(&["camfeed"], words).map_err(|mut exit| {
+        let twice = "duplicate values provided";
+        let allowed = format!("{twice}, and it is allowed once");
+        exit.output = exit.output.replace(twice, &allowed);
         let before = [""].iter().chain(words);
         let mut quoted: Vec<(&str, Cow<str>)> = before
             .zip(words)
@@ -254,7 +203,8 @@ pub fn parse(words: &[&str]) -> Result<Args, EarlyExit> {
 
 /// True for what may be meant as a source, behind the word `before`.
 fn is_source(before: &str, word: &str) -> bool {
-    let is_others =
-        before.starts_with("--") && !SOURCES.contains(&before) && !SWITCHES.contains(&before);
+    let takes_other =
+        |option: &CommandOption| option.value().is_some() && !SOURCES.contains(&before);
+    let is_others = options::find(before).is_some_and(takes_other);
     !word.is_empty() && (!is_others || word.contains("://") || word.contains("gst:"))
 }

@@ -1,7 +1,7 @@
 //! What `--source` names.
 
 use crate::config::{
-    Fps, Size,
+    CameraName, Fps, Size,
     source_text::{GST, SourceText, looks_like_address},
 };
 use argh::FromArgValue;
@@ -89,7 +89,7 @@ impl FromArgValue for Device {
         if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
             return match value.parse() {
                 Ok(number @ 0..=255) => Ok(Device::Number(number)),
-                _ => Err("a camera number is 0 to 255".to_owned()),
+                _ => Err("a camera number is 0 to 255 (a port is for `--listen`)".to_owned()),
             };
         }
         if let Some((scheme, rest)) = value.split_once("://") {
@@ -121,10 +121,28 @@ impl FromArgValue for Device {
 /// is a slip of the finger: as a path it would be shown with its password.
 fn file(path: &str) -> Result<Device, String> {
     let file = PathBuf::from(path);
-    if looks_like_address(path) && !file.exists() {
-        Err(NO_SCHEME.to_owned())
-    } else {
-        Ok(Device::File(file))
+    if !looks_like_address(path) || file.exists() {
+        return Ok(Device::File(file));
+    }
+    let named = path.split_once('=').map(|(name, _)| name);
+    if named.is_some_and(|name| CameraName::of_address(name).is_ok()) {
+        return Err(
+            "a camera with a name is `--camera NAME=SOURCE`; a file of such a name begins with ./"
+                .to_owned(),
+        );
+    }
+    // Its host is shown where that is sure.
+    let host = path.split('/').next().unwrap_or_default();
+    let is_host = host.contains(['.', ':'])
+        && (host.bytes()).all(|byte| byte.is_ascii_alphanumeric() || b".:-".contains(&byte));
+    let scheme = match host.rsplit_once(':') {
+        Some((_, "554" | "8554")) => "rtsp",
+        _ => "http",
+    };
+    let meant = SourceText::url(&format!("{scheme}://{path}")).to_string();
+    match is_host && !meant.ends_with("//…") {
+        true => Err(format!("did you mean {meant}? {NO_SCHEME}")),
+        false => Err(NO_SCHEME.to_owned()),
     }
 }
 

@@ -115,8 +115,8 @@ impl ConfigFile {
     /// The camera of `section`.
     fn camera(&self, section: &Section) -> Result<Listed, WrongLine> {
         let of_all = self.effective(&self.lines.top).filter(|line| {
-            let name = &line.option.name;
-            let is_overruled = || section.lines.iter().any(|own| own.option.name == *name);
+            let name = line.option.name;
+            let is_overruled = || section.lines.iter().any(|own| own.option.name == name);
             name != "--camera" && (adds_up(name) || !is_overruled())
         });
         let own = self.effective(&section.lines);
@@ -190,11 +190,11 @@ impl ConfigFile {
             options.map(|option| option.value.clone()).collect()
         };
         let all = options.iter().chain(&others);
-        let names: BTreeSet<&String> = all.map(|option| &option.name).collect();
+        let names: BTreeSet<&str> = all.map(|option| option.name).collect();
         names
             .into_iter()
             .filter(|name| values(&options, name) != values(&others, name))
-            .cloned()
+            .map(str::to_owned)
             .collect()
     }
 
@@ -207,7 +207,7 @@ impl ConfigFile {
     fn effective<'a>(&'a self, lines: &'a [Line]) -> impl Iterator<Item = &'a Line> {
         let is_typed = |name: &str| self.typed.iter().any(|given| given.name == name);
         lines.iter().filter(move |line| {
-            let name = line.option.name.as_str();
+            let name = line.option.name;
             adds_up(name) || !is_typed(name)
         })
     }

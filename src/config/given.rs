@@ -1,73 +1,119 @@
-//! Options with their values, as `--x y` or as `--x=y`; the parser behind it knows the first only.
+//! The command line as words: options with their values, as `--x y` or as `--x=y`, and a source without an
+//! option. The parser behind it knows `--x y` only.
 
-use crate::config::shown_word;
-use std::iter;
+use crate::config::{
+    options::{self, CommandOption},
+    other_programs, shown_word,
+};
+use std::{borrow::Cow, iter};
 
-/// Options behind which no value stands.
-pub const SWITCHES: [&str; 5] = ["--no-controls", "--list", "--check", "--version", "--help"];
-
-/// An option, or a word that is none where one belongs. The value may be a secret.
+/// An option of the table, with its value. That may be a secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Given {
     /// With its dashes.
-    pub name: String,
-    /// What stands behind it.
+    pub name: &'static str,
+    /// What stands behind it; a switch has none.
     pub value: Option<String>,
 }
 
 impl Given {
-    /// What `--x=y` says; the error where `--x` takes no value. `None` for any other word.
-    pub fn of_word(word: &str) -> Option<Result<Given, String>> {
-        let (name, value) = word.split_once('=')?;
-        let given = Given {
-            name: name.to_owned(),
-            value: Some(value.to_owned()),
-        };
-        name.starts_with("--").then(|| given.checked())
-    }
-
-    /// This, unless it is a switch with a value.
-    pub fn checked(self) -> Result<Given, String> {
-        match &self.value {
-            Some(value) if self.is_switch() => Err(format!(
-                "`{}` takes no value: `{}` stands behind it",
-                self.name,
+    /// The option that `name` means, with `value`; the error where there is none, or where one of the two is
+    /// missing or too much.
+    pub fn of(name: &str, value: Option<String>) -> Result<Given, String> {
+        let option = options::find(name).ok_or_else(|| unknown(name, value.as_deref()))?;
+        let name = option.name();
+        match (option.value(), &value) {
+            (None, Some(value)) => Err(format!(
+                "`{name}` takes no value: `{}` stands behind it",
                 shown_word(value)
             )),
-            _ => Ok(self),
+            (Some(form), None) => Err(format!(
+                "`{name}` needs a value: {name} {form}, {}",
+                option.meaning()
+            )),
+            _ => Ok(Given { name, value }),
         }
-    }
-
-    fn is_switch(&self) -> bool {
-        SWITCHES.contains(&self.name.as_str())
     }
 
     /// It as the parser takes it.
     pub fn words(&self) -> impl Iterator<Item = &str> {
-        iter::once(self.name.as_str()).chain(self.value.as_deref())
+        iter::once(self.name).chain(self.value.as_deref())
     }
+}
+
+/// Why the word `name`, which is no option, is refused, with what may be meant.
+pub fn unknown(name: &str, value: Option<&str>) -> String {
+    let meant = other_programs::meant(name, value);
+    // `-pSECRET`: what stands behind the letter may be a value.
+    let letter = name
+        .char_indices()
+        .nth(2)
+        .filter(|_| meant.is_none() && name.starts_with('-') && !name.starts_with("--"));
+    let (shown, meant): (Cow<str>, _) = match letter {
+        Some((at, _)) => {
+            let (name, value) = name.split_at(at);
+            let meant = other_programs::meant(name, Some(value));
+            (format!("{name}…").into(), meant)
+        }
+        None => (shown_word(name), meant),
+    };
+    let meant = meant.map_or_else(String::new, |meant| format!(": {meant}"));
+    format!("there is no option `{shown}`{meant}")
 }
 
 /// The options of a command line.
 pub fn read(words: &[String]) -> Result<Vec<Given>, String> {
-    let mut options = Vec::new();
+    let mut options: Vec<Given> = Vec::new();
     let mut words = words.iter();
+    let mut source: Option<&str> = None;
+    let mut is_over = false;
     while let Some(word) = words.next() {
-        let option = match Given::of_word(word) {
-            Some(option) => option?,
-            None => {
-                let mut option = Given {
-                    name: word.clone(),
-                    value: None,
-                };
-                if word.starts_with("--") && !option.is_switch() {
-                    option.value = words.next().cloned();
+        if word == "--" && !is_over {
+            is_over = true;
+        } else if word.starts_with('-') && word != "-" && !is_over {
+            options.push(match word.split_once('=') {
+                Some((name, value)) => Given::of(name, Some(value.to_owned()))?,
+                None => {
+                    let is_switch =
+                        options::find(word).is_some_and(|option| option.value().is_none());
+                    let value = if is_switch {
+                        None
+                    } else {
+                        words.next().cloned()
+                    };
+                    Given::of(word, value)?
                 }
-                option
+            });
+        } else {
+            if let Some(before) = source {
+                return Err(format!(
+                    "`{}`: one source stands without an option, and it is `{}` (several cameras are \
+                     --camera NAME=SOURCE each)",
+                    shown_word(word),
+                    shown_word(before)
+                ));
             }
-        };
-        options.push(option);
+            let switch = options::find(&format!("--{word}"));
+            match switch
+                .filter(|option| option.value().is_none())
+                .map(CommandOption::name)
+            {
+                Some("--help") => options.push(Given::of("--help", None)?),
+                Some(name) => return Err(format!("`{word}` is no source: did you mean `{name}`?")),
+                None => source = Some(word),
+            }
+        }
     }
+    let Some(source) = source else {
+        return Ok(options);
+    };
+    if options.iter().any(|option| option.name == "--source") {
+        return Err(format!(
+            "`{}` stands without an option, which is a source as `--source` is: one of them is allowed",
+            shown_word(source)
+        ));
+    }
+    options.push(Given::of("--source", Some(source.to_owned()))?);
     Ok(options)
 }
 
@@ -94,15 +140,19 @@ mod tests {
             (&["--overlay", "--fps=5"], "--overlay|--fps=5"),
             (&["--list", "--overlay=--list"], "--list|--overlay|--list"),
             (&["--overlay="], "--overlay|"),
-            (&["--fps"], "--fps"),
-            (&["a=b", "-x=y", "--"], "a=b|-x=y|--"),
+            (&["-V", "-h"], "--version|--help"),
+            (&["help"], "--help"),
+            (&["test", "--fps", "5"], "--fps|5|--source|test"),
+            (&["--list", "--", "-x"], "--list|--source|-x"),
+            (&["--"], ""),
+            (&["http://host/?a=b"], "--source|http://host/?a=b"),
         ] {
             assert_eq!(said(words).as_deref(), Ok(parsed));
         }
     }
 
     #[test]
-    fn a_switch_takes_no_value() {
+    fn a_wrong_word_is_named_with_what_is_allowed_and_without_secrets() {
         for (word, reason) in [
             (
                 "--no-controls=yes",
@@ -113,6 +163,18 @@ mod tests {
                 "--list=http://ann:SECRET@cam/SECRET",
                 "`--list` takes no value: `http://cam/…` stands behind it",
             ),
+            (
+                "--quality",
+                "`--quality` needs a value: --quality N, JPEG quality of what is encoded here, 1 to 100; \
+                 default 80",
+            ),
+            ("--nonsense=SECRET", "there is no option `--nonsense`"),
+            ("-xSECRET", "there is no option `-x…`"),
+            (
+                "-p8081",
+                "there is no option `-p…`: the port is `--listen 8081`",
+            ),
+            ("list", "`list` is no source: did you mean `--list`?"),
         ] {
             assert_eq!(said(&["--fps", "5", word]).expect_err(word), reason);
         }

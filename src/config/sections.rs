@@ -3,29 +3,12 @@
 //! Every line is judged by the same parser as the command line, so that both take the same and refuse the
 //! same; the parser knows nothing of lines, so it is asked for ever longer beginnings of a section.
 
-use crate::config::{CameraName, args, given::Given, shown_word};
-
-/// What is asked for at a terminal, never for good.
-const ONLY_TYPED: [&str; 5] = ["--config", "--list", "--check", "--version", "--help"];
-
-/// What a section takes; all else is the server's.
-const OF_CAMERA: [&str; 15] = [
-    "--source",
-    "--size",
-    "--fps",
-    "--format",
-    "--encode",
-    "--quality",
-    "--workers",
-    "--rotate",
-    "--flip",
-    "--overlay",
-    "--set",
-    "--no-controls",
-    "--camera-timeout",
-    "--idle-timeout",
-    "--warmup",
-];
+use crate::config::{
+    CameraName, args,
+    given::Given,
+    options::{self, CommandOption, Scope},
+    other_programs, shown_word,
+};
 
 /// What a file says, in its order.
 pub struct Lines {
@@ -102,11 +85,13 @@ impl Section {
         let Some(Line { option, .. }) = self.lines.last() else {
             return Ok(());
         };
-        let name = option.name.as_str();
-        if !OF_CAMERA.contains(&name) {
+        let name = option.name;
+        let of_camera = options::all().filter(|option| option.scope == Scope::Camera);
+        let of_camera: Vec<_> = of_camera.map(CommandOption::name).collect();
+        if !of_camera.contains(&name) {
             return Err(format!(
                 "`{name}` is for the server: allowed before the first section (for a camera are {})",
-                OF_CAMERA.join(", ")
+                of_camera.join(", ")
             ));
         }
         if name == "--source" && option.value.as_deref() == Some("all") {
@@ -136,25 +121,29 @@ fn option(line: &str) -> Result<Given, String> {
         Some((word, rest)) => (word, Some(rest.trim())),
         None => (line, None),
     };
-    if !word.starts_with("--") {
-        let shown = shown_word(word);
-        return Err(format!(
-            "`{shown}` is no option: allowed is one a line, as on the command line, such as \
-             --quality 70, [NAME] for a section, and lines that begin with #"
-        ));
-    }
     let (name, value) = match word.split_once('=') {
         Some((name, _)) => (name, Some(line[name.len() + 1..].trim())),
         None => (word, rest),
     };
-    if ONLY_TYPED.contains(&name) {
+    if !word.starts_with('-') {
+        let shown = shown_word(word);
+        let meant = other_programs::meant(name, value);
+        let meant = meant.map_or_else(String::new, |meant| format!("{meant} "));
+        return Err(format!(
+            "`{shown}` is no option: {meant}allowed is one a line, as on the command line, such as \
+             --quality 70, [NAME] for a section, and lines that begin with #"
+        ));
+    }
+    let known = options::find(name);
+    if known.is_some_and(|option| option.scope == Scope::Terminal) {
         return Err(format!("`{name}` is for the command line only"));
     }
-    let option = Given {
-        name: name.to_owned(),
-        value: value.map(|value| unquote(value).to_owned()),
+    let hint = match known {
+        Some(_) => "",
+        None => " (`camfeed --help` shows what is allowed)",
     };
-    option.checked()
+    let value = value.map(|value| unquote(value).to_owned());
+    Given::of(name, value).map_err(|reason| format!("{reason}{hint}"))
 }
 
 /// Removes quotes around a value. None are needed, because a value ends with its line.
@@ -171,9 +160,7 @@ fn judge(lines: &[Line]) -> Result<(), String> {
     };
     let reason = exit.output.trim_end();
     let value = lines.last().and_then(|line| line.option.value.as_deref());
-    let hint = if reason.contains("Unrecognized") {
-        " (`camfeed --help` shows what is allowed)"
-    } else if value.is_some_and(|value| value.contains(" --")) {
+    let hint = if value.is_some_and(|value| value.contains(" --")) {
         " (allowed is one option a line)"
     } else if value.is_some_and(|value| value.contains(" #")) {
         " (a comment stands in a line of its own)"

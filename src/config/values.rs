@@ -4,7 +4,7 @@
 
 use argh::FromArgValue;
 use jiff::{Zoned, fmt::strtime};
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, time::Duration};
 
 /// A picture size in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -258,53 +258,6 @@ impl FromArgValue for Flip {
     }
 }
 
-/// Where to listen: the value of `--listen`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Listen {
-    /// `ADDR:PORT` or `NAME:PORT`; resolved when bound.
-    Tcp(String),
-    /// A Unix socket at a path.
-    Unix(PathBuf),
-}
-
-impl Default for Listen {
-    fn default() -> Listen {
-        Listen::Tcp("0.0.0.0:8080".to_owned())
-    }
-}
-
-impl FromArgValue for Listen {
-    fn from_arg_value(value: &str) -> Result<Listen, String> {
-        let allowed = || "allowed are ADDR:PORT, [::]:PORT and unix:/path".to_owned();
-        if let Some(path) = value.strip_prefix("unix:") {
-            return if path.starts_with('/') {
-                Ok(Listen::Unix(PathBuf::from(path)))
-            } else {
-                Err(allowed())
-            };
-        }
-        match value.rsplit_once(':') {
-            Some((host, port))
-                if !host.is_empty()
-                    && port.parse::<u16>().is_ok()
-                    && (!host.contains(':') || (host.starts_with('[') && host.ends_with(']'))) =>
-            {
-                Ok(Listen::Tcp(value.to_owned()))
-            }
-            _ => Err(allowed()),
-        }
-    }
-}
-
-impl fmt::Display for Listen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Listen::Tcp(address) => f.write_str(address),
-            Listen::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
-}
-
 /// A value for `Access-Control-Allow-Origin`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin(pub String);
@@ -328,29 +281,6 @@ impl FromArgValue for Origin {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn listen_takes_addresses_names_and_unix_paths() {
-        for good in [
-            "0.0.0.0:8080",
-            "[::]:0",
-            "localhost:80",
-            "unix:/run/camfeed.sock",
-        ] {
-            assert!(Listen::from_arg_value(good).is_ok(), "{good}");
-        }
-        for wrong in [
-            "",
-            "8080",
-            ":8080",
-            "::1:80",
-            "0.0.0.0:70000",
-            "unix:relative",
-            "host",
-        ] {
-            assert!(Listen::from_arg_value(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn numbers_out_of_range_are_refused_with_the_range() {

@@ -76,6 +76,8 @@ pub struct SourceInfo {
     pub node: Option<PathBuf>,
     /// That node's name which does not change with its number.
     pub stable: Option<PathBuf>,
+    /// What the camera calls itself, such as `HD Pro Webcam C920`.
+    pub card: Option<String>,
     /// The sensor of a camera module, such as `imx708`.
     pub sensor: Option<String>,
     /// Who reads it: V4L2, FFMPEG, GSTREAMER or built-in.

@@ -100,9 +100,9 @@ impl Server {
         self.listening.address()
     }
 
-    /// The address to open on other machines, where there is one.
-    pub fn address_elsewhere(&self) -> Option<String> {
-        self.listening.address_elsewhere()
+    /// What to open on other machines; empty where they do not reach it.
+    pub fn urls_elsewhere(&self) -> Vec<String> {
+        self.listening.urls_elsewhere()
     }
 
     /// The path of a Unix socket of our own, to be taken away in the end.

@@ -6,13 +6,13 @@
 //! `RUST_BACKTRACE=1` adds the backtrace.
 
 use env_logger::Logger;
-use log::{Level, LevelFilter, Log, Metadata, Record, error};
+use log::{Level, LevelFilter, Log, Metadata, Record, error, warn};
 use rustix::fs::fstat;
 use std::{
     any::Any,
     cell::RefCell,
     env,
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     panic,
     sync::Arc,
     thread,
@@ -32,10 +32,19 @@ pub fn set_label(label: Option<Arc<str>>) {
     LABEL.set(label);
 }
 
+/// What is logged where `RUST_LOG` does not say.
+const DEFAULT: &str = "info";
+
 /// Starts the log, which `RUST_LOG` sets; from then on panics go there too.
 pub fn start() {
-    let mut builder =
-        env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info"));
+    let asked = env::var("RUST_LOG").unwrap_or_else(|_| DEFAULT.to_owned());
+    let (known, unknown): (Vec<_>, Vec<_>) =
+        asked.split(',').partition(|part| names_something(part));
+    let filters = known.join(",");
+    let filters = if known.is_empty() { DEFAULT } else { &filters };
+    let mut builder = env_logger::Builder::new();
+    builder.parse_filters(filters);
+    builder.parse_write_style(&env::var("RUST_LOG_STYLE").unwrap_or_default());
     builder.filter_module("tiny_http", LevelFilter::Off);
     if is_read_by_journal() {
         builder.format(|out, record| {
@@ -50,6 +59,26 @@ pub fn start() {
     log::set_max_level(logger.filter());
     log::set_boxed_logger(Box::new(LabelledLogger(logger))).expect("called once");
     log_panics();
+    for part in unknown {
+        warn!(
+            "RUST_LOG: `{part}` names nothing: allowed are error, warn, info, debug, trace and off, and such a \
+             level for a part, as in camfeed::http=debug; the log is as with `{filters}`"
+        );
+    }
+}
+
+/// True for a part of `RUST_LOG` that is a level, or a part of this program with or without one.
+fn names_something(part: &str) -> bool {
+    let part = part.trim();
+    let is_level = |text: &str| text.parse::<LevelFilter>().is_ok();
+    let (target, level) = part.split_once('=').unwrap_or((part, "trace"));
+    let target = target.split("::").next().unwrap_or_default();
+    part.is_empty() || is_level(part) || target == env!("CARGO_CRATE_NAME") && is_level(level)
+}
+
+/// True when people read the log as it comes.
+pub fn is_at_terminal() -> bool {
+    io::stderr().is_terminal()
 }
 
 /// Puts the present thread's label before what it says.
@@ -128,6 +157,32 @@ fn describe(at: Option<&panic::Location<'_>>, payload: &dyn Any) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_of_rust_log_is_a_level_or_names_this_program() {
+        for known in [
+            "debug",
+            "WARN",
+            "off",
+            "camfeed",
+            "camfeed=debug",
+            "camfeed::http=trace",
+            "",
+            " info ",
+        ] {
+            assert!(names_something(known), "{known}");
+        }
+        for unknown in [
+            "verbose",
+            "camfed=debug",
+            "camfeed=loud",
+            "2",
+            "=debug",
+            "hyper=info",
+        ] {
+            assert!(!names_something(unknown), "{unknown}");
+        }
+    }
 
     #[test]
     fn a_panic_is_one_line_with_thread_place_and_message() {

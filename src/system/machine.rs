@@ -68,6 +68,15 @@ pub fn start(stop: &Arc<ShutdownFlag>) -> Arc<LatestHealth> {
     health
 }
 
+/// The name by which the local network knows this machine, where Avahi tells it: `raspberrypi.local`.
+pub fn local_name() -> Option<String> {
+    let is_told = root().join("run/avahi-daemon/socket").exists();
+    let uname = rustix::system::uname();
+    let host = uname.nodename().to_str().ok()?;
+    let host = host.split('.').next().filter(|host| !host.is_empty())?;
+    is_told.then(|| format!("{host}.local"))
+}
+
 /// Where the kernel's files are: tests have their own.
 pub fn root() -> PathBuf {
     env::var_os("CAMFEED_SYSFS")

@@ -5,6 +5,7 @@ pub mod limits;
 pub mod log_limit;
 pub mod logging;
 pub mod machine;
+pub mod output;
 pub mod process_stats;
 pub mod shutdown;
 pub mod signals;

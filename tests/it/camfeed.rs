@@ -88,10 +88,11 @@ impl Camfeed {
         };
         let line = camfeed.wait_log("listening on ");
         if let Some((_, rest)) = line.split_once("listening on http://") {
-            camfeed.address = rest
-                .trim_end_matches('/')
-                .parse()
-                .expect("an address in the log");
+            let address = rest
+                .split('/')
+                .next()
+                .and_then(|address| address.parse().ok());
+            camfeed.address = address.expect("an address in the log");
         }
         camfeed
     }

@@ -248,6 +248,21 @@ fn the_page_names_every_option_and_no_other() {
 }
 
 #[test]
+fn the_tables_of_options_in_the_docs_are_made_of_help() {
+    let tables = text(&made_of_help("options-table", "").stdout);
+    let named = tables.lines().filter_map(|line| line.strip_prefix("| `--"));
+    let named: BTreeSet<String> = named
+        .map(|line| line.split([' ', '`']).next().unwrap().to_owned())
+        .collect();
+    assert_eq!(named, options());
+    let page = fs::read_to_string("docs/options.md").unwrap();
+    assert!(
+        page.contains(&format!("\n\n{tables}\n")),
+        "docs/options.md has not what `camfeed --help | scripts/package/options-table` makes:\n{tables}"
+    );
+}
+
+#[test]
 fn the_page_renders_without_a_warning() {
     let folder = Folder::new();
     let path = folder.file("camfeed.1");
@@ -306,6 +321,8 @@ fn bash_completes_options_known_values_and_files() {
         ["Cargo.lock"]
     );
     assert_eq!(offered(&["camfeed", "--quality", ""]), [""]);
+    assert_eq!(offered(&["camfeed", "--fps", "5", "te"]), ["test"]);
+    assert_eq!(offered(&["camfeed", "--list", "--sour"]), ["--source"]);
 }
 
 #[test]

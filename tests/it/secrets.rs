@@ -471,12 +471,15 @@ fn a_mistake_in_the_options_is_said_without_the_secret() {
         ("--camera garden=cam/x?pwd=MARK", "'garden=…'"),
         ("--camera=MARK:MARK@cam/x", "'…'"),
         ("--sorce http://cam/MARK", "--sorce"),
-        ("http://cam/MARK", "http://cam/…"),
+        ("test http://cam/MARK", "http://cam/…"),
         ("MARK:MARK@cam/x", "…"),
         ("pwd=MARK", "pwd=…"),
-        ("gst:souphttpsrc", "gst:souphttpsrc"),
+        ("test gst:souphttpsrc", "gst:souphttpsrc"),
         ("--listen http://cam/MARK", "http://cam/…"),
-        ("--no-controls http://cam/MARK", "http://cam/…"),
+        ("--no-controls test http://cam/MARK", "http://cam/…"),
+        ("--passwd MARK", "--password-file"),
+        ("-pMARK", "--listen 8080"),
+        ("-p MARK", "--listen 8080"),
     ] {
         let typed = words(line);
         let typed: Vec<&str> = typed.iter().map(String::as_str).collect();
@@ -521,7 +524,10 @@ fn a_reload_names_options_and_not_their_values() {
             format!("--source {url}\n--source {url}\n"),
             "everything stays as it was",
         ),
-        (format!("--sorce=\"{url}\"\n"), "`, line 1: Unrecognized"),
+        (
+            format!("--sorce=\"{url}\"\n"),
+            "`, line 1: there is no option `--sorce`: did you mean `--source`?",
+        ),
         (format!("source {url} --fps 5\n"), "`source` is no option"),
     ] {
         fs::write(&path, text).unwrap();

@@ -9,6 +9,7 @@ use crate::{
     },
     config::{CameraConfig, CamerasConfig, Device},
     error::{Cause, Error},
+    system::output::say,
 };
 use opencv::core::Mat;
 use parking_lot::Mutex;
@@ -33,10 +34,10 @@ pub fn check(cameras: &CamerasConfig) -> u8 {
     let all: Vec<_> = cameras.listed.iter().cloned().chain(found).collect();
     let codes = all.iter().enumerate().map(|(number, config)| {
         if number > 0 {
-            println!();
+            say!("");
         }
         if config.is_addressed {
-            println!("camera       {}", config.name);
+            say!("camera       {}", config.name);
         }
         check_one(config)
     });
@@ -68,8 +69,8 @@ fn check_one(config: &CameraConfig) -> u8 {
             if let Some(path) = v4l2_devices::cameras().into_iter().next() {
                 Device::Node(path)
             } else if let Err(none) = libcamera::modules() {
-                println!("no camera found; `camfeed` would show its test pattern");
-                println!("{}", none.reason);
+                say!("no camera found; `camfeed` would show its test pattern");
+                say!("{}", none.reason);
                 return none.cause.exit_code();
             } else {
                 Device::Csi(None)
@@ -77,7 +78,7 @@ fn check_one(config: &CameraConfig) -> u8 {
         }
         device => device.clone(),
     };
-    println!("opening {device} …");
+    say!("opening {device} …");
     let (sender, receiver) = mpsc::channel();
     let (timeout, asked) = (config.timeout, config.size);
     let (config, reading) = (config.clone(), device.clone());
@@ -88,7 +89,7 @@ fn check_one(config: &CameraConfig) -> u8 {
         .name("check".to_owned())
         .spawn(move || sender.send(read(&reading, &config, &counting)));
     if let Err(error) = spawned {
-        println!("cannot start thread `check`: {error}");
+        say!("cannot start thread `check`: {error}");
         return Cause::Other.exit_code();
     }
     let limit = match device {
@@ -109,7 +110,7 @@ fn check_one(config: &CameraConfig) -> u8 {
         ))
     });
     if let Err(error) = &outcome {
-        println!("{error}");
+        say!("{error}");
     }
     advise(&device);
     outcome.map_or_else(|error| error.cause().exit_code(), |()| 0)
@@ -126,7 +127,7 @@ fn read(device: &Device, config: &CameraConfig, tally: &Mutex<Tally>) -> Result<
     let Opened {
         mut source, facts, ..
     } = source::open::open_device(device, &context)?;
-    println!(
+    say!(
         "opened by {}, reading for {} s …",
         facts.backend,
         READING.as_secs()
@@ -168,14 +169,14 @@ fn advise(device: &Device) {
     if let Device::Number(_) | Device::Node(_) = device {
         let path = device.to_string();
         if let Ok(node) = std::fs::metadata(&path) {
-            println!(
+            say!(
                 "permission   {path} has mode {:o}, group {}",
                 node.mode() & 0o777,
                 group_name(node.gid())
             );
         }
         if let Some(stable) = v4l2_devices::stable_name(Path::new(&path)) {
-            println!(
+            say!(
                 "stable name  {} (keeps when the number changes)",
                 stable.display()
             );

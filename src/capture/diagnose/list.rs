@@ -13,6 +13,7 @@ use crate::{
     },
     config::{CameraConfig, CameraName, Device, PixelFormat},
     error::Error,
+    system::output::say,
 };
 
 /// Prints every camera with what it offers; the exit code.
@@ -29,7 +30,7 @@ pub fn list(config: &CameraConfig) -> u8 {
             Ok(camera) => print_camera(&camera, number == 0, name, &config.format),
             Err(_) => {
                 let (cause, reason) = v4l2_errors::diagnose(path, || no_bandwidth_for("it"));
-                println!("{}", Error::open(&path.display(), cause, reason));
+                say!("{}", Error::open(&path.display(), cause, reason));
                 print_name(name);
             }
         }
@@ -48,9 +49,9 @@ pub fn list(config: &CameraConfig) -> u8 {
         Err(_) if !cameras.is_empty() && libcamera::seen_by_kernel().is_none() => 0,
         Err(none) => {
             if cameras.is_empty() {
-                println!("no camera found (is it plugged in? `ls /dev/video*` shows the nodes)");
+                say!("no camera found (is it plugged in? `ls /dev/video*` shows the nodes)");
             }
-            println!("{}", none.reason);
+            say!("{}", none.reason);
             if cameras.is_empty() {
                 none.cause.exit_code()
             } else {
@@ -81,7 +82,7 @@ fn name_of(
 /// Under which name `--source all` serves it.
 fn print_name(name: Option<&str>) {
     if let Some(name) = name {
-        println!("    name         {name} (of `--source all`)");
+        say!("    name         {name} (of `--source all`)");
     }
 }
 
@@ -93,18 +94,18 @@ fn print_module(
     config: &CameraConfig,
 ) {
     let (own, mark) = (module.name(all), mark(is_chosen));
-    println!("csi:{own}  {} ({}){mark}", module.sensor, module.id);
+    say!("csi:{own}  {} ({}){mark}", module.sensor, module.id);
     print_name(name);
-    println!("    formats  {}", module.formats.join(", "));
-    println!("    sizes    {}", module.sizes_in_words());
+    say!("    formats  {}", module.formats.join(", "));
+    say!("    sizes    {}", module.sizes_in_words());
     match Request::new(module, config) {
         Ok(Request {
             format, size, fps, ..
-        }) => println!(
+        }) => say!(
             "    asked for {format}, {size}, {} fps, full colour range",
             rate(fps.0)
         ),
-        Err(reason) => println!("    {reason}"),
+        Err(reason) => say!("    {reason}"),
     }
 }
 
@@ -115,7 +116,7 @@ fn print_camera(
     format: &PixelFormat,
 ) {
     let mark = mark(is_chosen);
-    println!(
+    say!(
         "{}  {} ({}){mark}",
         camera.path.display(),
         camera.name,
@@ -123,7 +124,7 @@ fn print_camera(
     );
     print_name(name);
     if let Some(stable) = &camera.stable {
-        println!("    stable name  {}", stable.display());
+        say!("    stable name  {}", stable.display());
     }
     let offered: Vec<_> = camera
         .formats
@@ -140,10 +141,10 @@ fn print_camera(
         } else {
             ""
         };
-        println!("    {}  {}{mark}", offer.fourcc, offer.description);
+        say!("    {}  {}{mark}", offer.fourcc, offer.description);
         for (size, rates) in &offer.modes {
             let rates: Vec<_> = rates.iter().map(|&fps| rate(fps)).collect();
-            println!("        {:<10} {} fps", size.to_string(), rates.join(", "));
+            say!("        {:<10} {} fps", size.to_string(), rates.join(", "));
         }
     }
 }

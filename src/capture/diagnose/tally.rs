@@ -7,6 +7,7 @@ use crate::{
     encode::{Picture, Pixels, as_it_is, decodes_cleanly},
     feed::{camera::SourceInfo, frame::placeholder_reason},
     jpeg::JpegError,
+    system::output::say,
 };
 use opencv::prelude::*;
 use std::{cmp::Reverse, collections::BTreeMap, time::Instant};
@@ -136,11 +137,11 @@ impl Tally {
             return;
         }
         if let Some(sensor) = &facts.sensor {
-            println!("camera       {sensor} ({})", facts.source);
+            say!("camera       {sensor} ({})", facts.source);
         }
         let asked = &facts.asked;
         let or_own = |text: Option<String>| text.unwrap_or_else(|| "its own".to_owned());
-        println!(
+        say!(
             "asked for    format {}, size {}, rate {}",
             or_own(asked.format.clone()),
             or_own(asked.size.map(|size| size.to_string())),
@@ -152,7 +153,7 @@ impl Tally {
             "" => "raw pixels",
             format => format,
         };
-        println!(
+        say!(
             "it gives     format {format}, size {}, rate {}{}",
             or_own(self.size.or(facts.size).map(|size| size.to_string())),
             facts.fps.map_or_else(|| "unsaid".to_owned(), rate),
@@ -161,19 +162,19 @@ impl Tally {
                 range.name()
             )),
         );
-        println!("measured     {} frames a second", rate(self.rate()));
+        say!("measured     {} frames a second", rate(self.rate()));
         self.print_counts();
         if self.repaired > 0 {
-            println!(
+            say!(
                 "repaired     {} with a wrong length, or behind other bytes",
                 self.repaired
             );
         }
         if self.jpegs > 0 {
             let average = self.bytes / self.jpegs as usize;
-            println!("JPEG size    {} kB on average", average / 1000);
+            say!("JPEG size    {} kB on average", average / 1000);
         }
-        println!("processing   {}", self.processing(facts, config));
+        say!("processing   {}", self.processing(facts, config));
     }
 
     /// Prints how many were whole, how many broken, and how.
@@ -185,7 +186,7 @@ impl Tally {
             .collect();
         let colon = if defects.is_empty() { "" } else { ": " };
         let (whole, broken) = (self.whole, self.broken());
-        println!(
+        say!(
             "pictures     {whole} whole, {broken} broken{colon}{}",
             defects.join("; ")
         );

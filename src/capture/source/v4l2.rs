@@ -211,6 +211,7 @@ fn read_back(
         source: node.display().to_string(),
         node: Some(node),
         stable: v4l2_devices::stable_name(path),
+        card: v4l2_devices::card(path),
         backend: "V4L2".to_owned(),
         format,
         size: Some(size),

@@ -105,6 +105,12 @@ fn has_driver(node: &Node, drivers: &[&str]) -> bool {
     })
 }
 
+/// What the camera at `path` calls itself.
+pub fn card(path: &Path) -> Option<String> {
+    let capabilities = Node::open(path).ok()?.capabilities().ok()?;
+    Some(capabilities.card().to_owned()).filter(|card| !card.is_empty())
+}
+
 /// The camera at `path` with everything it offers.
 pub fn describe(path: &Path) -> io::Result<CameraDevice> {
     let node = Node::open(path)?;

@@ -6,6 +6,7 @@
 use crate::{
     config::Listen,
     http::net::{local_addresses::local_addresses, tcp_info},
+    system::machine,
 };
 use rustix::{
     io::Errno,
@@ -203,12 +204,17 @@ impl Listener {
         }
     }
 
-    /// The address to open on other machines, when every interface is served.
-    pub fn address_elsewhere(&self) -> Option<String> {
-        let is_everywhere = self.ip()?.to_canonical().is_unspecified();
+    /// What to open on other machines, when every interface is served: the best address, and the one with the
+    /// name of this machine.
+    pub fn urls_elsewhere(&self) -> Vec<String> {
+        let address = self.address.as_socket();
+        let Some(address) = address.filter(|own| own.ip().to_canonical().is_unspecified()) else {
+            return Vec::new();
+        };
         let best = self.addresses_elsewhere().into_iter().next();
-        best.filter(|_| is_everywhere)
-            .map(|address| format!("http://{address}/"))
+        let named = machine::local_name().map(|name| format!("http://{name}:{}/", address.port()));
+        let best = best.map(|address| format!("http://{address}/"));
+        best.into_iter().chain(named).collect()
     }
 
     /// By which addresses other machines reach it, best first.

@@ -249,7 +249,7 @@ pages! {
         }
     }
     options: "docs/options.md" {
-        options: "Options" {
+        tools: "Tools" {
             "RUST_LOG=debug camfeed …" => machine::logs_each_request,
         }
     }
