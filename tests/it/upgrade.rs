@@ -143,6 +143,11 @@ fn an_upgrade_loses_nothing() {
     let system = System::new();
     let said = system.install("last.deb");
     assert!(said.contains("camfeed: the feed is at http://"), "{said}");
+    // Where a password is explained.
+    let page = said
+        .lines()
+        .find_map(|line| line.strip_prefix("camfeed:   /"));
+    assert!(system.path(page.expect("a page")).exists(), "{said}");
     assert!(
         system.path(WANTS).is_symlink(),
         "it starts with the machine"
@@ -177,6 +182,25 @@ fn an_upgrade_changes_options_that_nobody_changed() {
     system.install("new.deb");
     let new = fs::read_to_string(system.path("etc/camfeed.conf")).unwrap();
     assert_eq!(new, fs::read_to_string("scripts/camfeed.conf").unwrap());
+}
+
+#[test]
+fn the_port_of_the_options_is_said() {
+    for (option, port) in [
+        ("--listen 0.0.0.0:9001", 9001),
+        ("--listen=[::]:9002", 9002),
+        ("  --listen 9003 ", 9003),
+        ("--listen :9004", 9004),
+        ("# --listen 0.0.0.0:9005", 8080),
+    ] {
+        let system = System::new();
+        system.write("etc/camfeed.conf", &format!("{option}\n"));
+        let said = system.install("last.deb");
+        assert!(
+            said.contains(&format!(":{port}/snapshot.jpg")),
+            "{option}: {said}"
+        );
+    }
 }
 
 #[test]

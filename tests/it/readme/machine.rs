@@ -163,7 +163,10 @@ pub fn begins_with_debootstrap(desk: &mut Desk, line: &str, suite: &str) {
     let ended = desk.command(line).output().unwrap();
     assert_eq!(ended.status.code(), Some(1), "{ended:?}");
     let root = desk.path("camfeed/target/release-roots").join(suite);
-    desk.noted(&format!("debootstrap --variant=minbase {suite} {}", root.display()));
+    desk.noted(&format!(
+        "debootstrap --variant=minbase {suite} {}",
+        root.display()
+    ));
 }
 
 /// Serves the camera that is there under the name of its model.
