@@ -93,6 +93,7 @@ mod trial;
 mod troubleshooting;
 mod turns;
 mod units;
+mod upgrade;
 mod upstreams;
 mod view;
 mod view_touch;

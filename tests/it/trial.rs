@@ -1,6 +1,5 @@
 //! `scripts/package/trial`, which tries a program before it is given away, and what goes before it in
-//! `scripts/build-arm64`, as far as that comes without another machine's compiler; `scripts/try-libcamera`,
-//! as far as that comes without another Debian.
+//! `scripts/release`, as far as that comes without other Debians, and so `scripts/try-libcamera`.
 
 use crate::{
     camfeed::{Folder, SOON, eventually},
@@ -16,6 +15,13 @@ use std::{
 const BINARY: &str = env!("CARGO_BIN_EXE_camfeed");
 
 const STANDINS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/standins");
+
+/// This machine, as Debian calls it.
+const NATIVE: &str = if cfg!(target_arch = "x86_64") {
+    "amd64"
+} else {
+    "arm64"
+};
 
 /// The trial of a program that notes its id in `pid` and then is `program`, in `folder`.
 fn trial(folder: &Folder, program: &str) -> Command {
@@ -79,24 +85,91 @@ fn a_trial_that_is_ended_ends_its_program() {
     assert!(is_ended(&folder));
 }
 
+/// `scripts/release` with stand-ins: that for debootstrap fails, so that it goes no further.
+fn release(folder: &Folder, args: &[&str]) -> Output {
+    Command::new(format!("{SCRIPTS}/release"))
+        .args(["--out", &folder.file("out")])
+        .args(["--roots", &folder.file("roots")])
+        .args(args)
+        .env("PATH", format!("{STANDINS}:{}", env::var("PATH").unwrap()))
+        .env("STAND_ROOT", &folder.0)
+        .env("MIRROR", "http://127.0.0.1:1/debian")
+        .output()
+        .unwrap()
+}
+
 #[test]
 fn a_root_that_debootstrap_did_not_finish_is_made_again() {
     let folder = Folder::new();
-    let root = folder.file("root");
-    fs::create_dir_all(folder.0.join("root/debootstrap")).unwrap();
-    fs::create_dir_all(folder.0.join("root/etc")).unwrap();
-    fs::write(folder.0.join("root/etc/debian_version"), "13.0\n").unwrap();
-    let output = Command::new(format!("{SCRIPTS}/build-arm64"))
-        .arg(&root)
-        .env("PATH", format!("{STANDINS}:{}", env::var("PATH").unwrap()))
-        .env("STAND_ROOT", &folder.0)
-        .env_remove("MIRROR")
-        .output()
-        .unwrap();
-    // That of the stand-in.
-    assert_eq!(output.status.code(), Some(64), "{output:?}");
+    let root = folder.file("roots/trixie");
+    for path in ["debootstrap", "etc"] {
+        fs::create_dir_all(format!("{root}/{path}")).unwrap();
+    }
+    fs::write(format!("{root}/etc/debian_version"), "13.0\n").unwrap();
+    let output = release(&folder, &[&format!("trixie-{NATIVE}")]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let words = "stand-in for debootstrap: no half an hour for that";
+    assert!(said(&output).contains(words), "{output:?}");
     let notes = fs::read_to_string(folder.file("notes")).unwrap();
-    assert!(notes.starts_with("debootstrap "), "{notes}");
+    let asked = format!("debootstrap --variant=minbase trixie {root} http://127.0.0.1:1/debian\n");
+    assert_eq!(notes, asked);
+}
+
+#[test]
+fn a_release_says_what_it_takes_before_it_begins() {
+    let folder = Folder::new();
+    let bookworm = format!("bookworm-{NATIVE}");
+    let trixie = format!("trixie-{NATIVE}");
+    for (args, words) in [
+        (&[][..], format!("release: {bookworm} ")),
+        (
+            &[bookworm.as_str(), &trixie],
+            "release: needs 10 GB in ".to_owned(),
+        ),
+        (&[&bookworm], format!("release: {bookworm}\n")),
+        (&[&bookworm], "release: needs 6 GB in ".to_owned()),
+        (&[&bookworm], " GB are free, and about ".to_owned()),
+    ] {
+        let said = said(&release(&folder, args));
+        let before = said.split("bookworm-debootstrap: ").next().unwrap();
+        assert!(before.contains(&words), "{args:?}: {said}");
+    }
+    // What is made already is not counted.
+    let made = folder.0.join(format!("roots/{bookworm}/var/lib"));
+    fs::create_dir_all(&made).unwrap();
+    fs::write(made.join("camfeed-packages"), "all").unwrap();
+    let said = said(&release(&folder, &[&bookworm]));
+    assert!(said.contains("release: needs 2 GB in "), "{said}");
+}
+
+#[test]
+fn a_release_refuses_what_it_cannot_make() {
+    let folder = Folder::new();
+    for (args, words) in [
+        (
+            &["trixie"][..],
+            "release: `trixie`: allowed on this machine are bookworm-",
+        ),
+        (
+            &["--outt"],
+            "release: --outt: there is no such option (--help says which there are)\n",
+        ),
+        (&["--roots"], "release: --roots: a folder is missing\n"),
+        (
+            &["--roots", SCRIPTS],
+            ": in the checkout it must be below target, ",
+        ),
+    ] {
+        let output = release(&folder, args);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let said = said(&output);
+        assert!(
+            said.contains(words) && said.lines().count() == 1,
+            "{args:?}: {said}"
+        );
+    }
+    assert!(!folder.0.join("roots").exists());
+    assert!(!folder.0.join("notes").exists());
 }
 
 /// `scripts/try-libcamera`, with the stand-in for debootstrap and the one for who runs it.

@@ -160,13 +160,15 @@ pub fn gives_service(desk: &mut Desk, line: &str, name: &str) {
     assert_eq!(mode & 0o777, 0o600);
 }
 
-/// The script gets as far as the stand-in, which fails.
-pub fn begins_with_debootstrap(desk: &mut Desk, line: &str) {
+/// The script gets as far as the stand-in, which is asked for that Debian, and fails.
+pub fn begins_with_debootstrap(desk: &mut Desk, line: &str, suite: &str) {
     let ended = desk.command(line).output().unwrap();
-    assert_eq!(ended.status.code(), Some(64), "{ended:?}");
-    desk.noted(
-        "debootstrap --variant=minbase trixie target/arm64-root http://deb.debian.org/debian",
-    );
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    let root = desk.path("camfeed/target/release-roots").join(suite);
+    desk.noted(&format!(
+        "debootstrap --variant=minbase {suite} {}",
+        root.display()
+    ));
 }
 
 /// Serves the camera that is there under the name of its model.

@@ -16,7 +16,7 @@
 //! - `apt`: the real one simulates; the package that was made is unpacked into a folder.
 //! - `cargo`: a build gives the binary that is tested, tests and benches are only noted.
 //! - `logger` (the real one with `--no-act`), `usermod` (group and user must exist).
-//! - `debootstrap`: its words are noted; `scripts/build-arm64` goes no further.
+//! - `debootstrap`: its words are noted; `scripts/release` goes no further.
 //! - `reboot`, `docker`, `v4l2-ctl`: they would end the machine, fetch an image, or switch a sensor that is not
 //!   here. `dmesg`, `fuser`, `lsusb`, `media-ctl`, `ping`: what they tell of is the machine's, or they are not
 //!   installed. Their words are judged, and noted.

@@ -190,8 +190,7 @@ pages! {
     }
     building: "docs/building.md" {
         from_source: "From source" {
-            "sudo apt install git make" => steps::ends,
-            "git clone ADDRESS-OF-THIS-PAGE camfeed && cd camfeed" => steps::clones,
+            "sudo apt install make" => steps::ends,
             "make run" => steps::make_run,
             r#"make run ARGS="--source /dev/video0 --size 1280x720""# => steps::serves_720p,
         }
@@ -207,7 +206,10 @@ pages! {
             },
         }
         on_a_pc: "On a PC for a Raspberry Pi" {
-            "sudo scripts/build-arm64" => machine::begins_with_debootstrap,
+            "sudo scripts/release trixie-arm64"
+                => |desk, line| machine::begins_with_debootstrap(desk, line, "trixie"),
+            "sudo scripts/release"
+                => |desk, line| machine::begins_with_debootstrap(desk, line, "bookworm"),
         }
     }
     cameras: "docs/cameras.md" {
