@@ -40,7 +40,6 @@ fn wait_camera(address: SocketAddr, what: &str, expected: impl Into<Value>) {
     assert!(is_so, "{what} is never {expected}: {camera:#}");
 }
 
-/// Who has cloned stands where `make` is.
 pub fn make_run(desk: &mut Desk, line: &str) {
     serves(desk, line);
     desk.noted("cargo build --release --locked");
