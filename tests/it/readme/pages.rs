@@ -285,7 +285,7 @@ pages! {
         }
     }
     options: "docs/options.md" {
-        tools: "Tools" {
+        options: "Options" {
             "RUST_LOG=debug camfeed …" => machine::logs_each_request,
         }
     }
