@@ -124,9 +124,3 @@ fn every_command_is_run_by_a_test_and_every_one_that_is_run_stands_there() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
-
-#[test]
-fn the_readme_is_read_in_minutes() {
-    let lines = crate::manual::page("README.md").lines().count();
-    assert!(lines <= 200, "{lines} lines: the rest belongs below docs/");
-}
