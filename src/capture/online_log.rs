@@ -8,18 +8,21 @@ use log::{debug, info, warn};
 pub fn log_online(facts: &SourceInfo, is_known: bool, is_chosen: bool) {
     let size = facts
         .size
-        .map_or_else(|| "unknown".to_owned(), |size| size.to_string());
+        .map_or_else(|| "unknown size".to_owned(), |size| size.to_string());
     let fps = facts.fps.map_or_else(|| "unknown".to_owned(), rate);
     let way = if facts.pass_through {
         "passed through"
     } else {
         "encoded"
     };
-    let card = facts.card.as_deref();
-    let card = card.map_or_else(String::new, |card| format!(" camera=\"{card}\""));
+    let source = &facts.source;
+    let called = match &facts.card {
+        Some(card) => format!("{card} ({source})"),
+        None => source.to_string(),
+    };
     let mut line = format!(
-        "camera online: source={}{card} backend={} format={} size={size} fps={fps} {way}",
-        facts.source, facts.backend, facts.format
+        "camera online: {called}, {size} at {fps} fps, {} {way} (backend={}",
+        facts.format, facts.backend
     );
     if let Some(sensor) = &facts.sensor {
         line.push_str(&format!(" sensor={sensor}"));
@@ -30,6 +33,7 @@ pub fn log_online(facts: &SourceInfo, is_known: bool, is_chosen: bool) {
     if let Some(stable) = &facts.stable {
         line.push_str(&format!(" stable={}", stable.display()));
     }
+    line.push(')');
     let asked = &facts.asked;
     let size = asked.size.filter(|asked| Some(*asked) != facts.size);
     let is_other = |asked: &f64| facts.fps.is_some_and(|fps| (fps - asked).abs() > 0.5);

@@ -59,7 +59,7 @@ fn jpegs_of_the_camera_pass_through_bit_for_bit() {
     let camera = FakeCamera::new("");
     let camfeed = camera.online(&["--source", "/dev/video0", "--size", "1280x720"]);
     let line = camfeed.wait_log("camera online");
-    for word in ["format=MJPG", "size=1280x720", "fps=30", "passed through"] {
+    for word in ["Fake Camera", "1280x720 at 30 fps", "MJPG passed through"] {
         assert!(line.contains(word), "{word}: {line}");
     }
     let mut parts = Parts::open(camfeed.address, "/stream");
@@ -122,7 +122,7 @@ fn raw_pixels_are_encoded_and_dated_by_the_camera() {
     let camera = FakeCamera::new(&format!("format yuyv\n{LATENCY}"));
     let camfeed = camera.online(&["--source", "/dev/video0", "--size", "1280x720"]);
     let line = camfeed.wait_log("camera online");
-    assert!(line.contains("format=YUYV size=1280x720"), "{line}");
+    assert!(line.contains("1280x720 at 30 fps, YUYV encoded"), "{line}");
     let mut parts = Parts::open(camfeed.address, "/stream");
     let (mut numbers, mut errors) = (Vec::new(), Vec::new());
     for _ in 0..8 {
@@ -149,10 +149,7 @@ fn the_format_asked_for_is_taken() {
     let camera = FakeCamera::new("");
     let camfeed = camera.online(&["--source", "0", "--format", "yuyv"]);
     let line = camfeed.wait_log("camera online");
-    assert!(
-        line.contains("format=YUYV") && line.contains("encoded"),
-        "{line}"
-    );
+    assert!(line.contains("YUYV encoded"), "{line}");
     assert!(!line.contains("asked for"), "{line}");
     let part = Parts::open(camfeed.address, "/stream").next_part();
     let mat = decoded(&part.jpeg).expect("a JPEG");
@@ -173,7 +170,7 @@ fn what_the_camera_lacks_is_said_with_what_it_gave_instead() {
     ];
     let camfeed = camera.online(&options);
     let line = camfeed.wait_log("camera online");
-    assert!(line.contains("format=YUYV size=640x480"), "{line}");
+    assert!(line.contains("640x480 at 30 fps, YUYV encoded"), "{line}");
     assert!(line.contains("asked for MJPG, 800x600"), "{line}");
     let state = state(camfeed.address);
     assert_eq!(state["camera"]["width"], 640);
@@ -629,10 +626,7 @@ fn turning_a_jpeg_camera_decodes_and_says_so() {
     let camera = FakeCamera::new("");
     let camfeed = camera.online(&["--source", "/dev/video0", "--rotate", "270"]);
     let line = camfeed.wait_log("camera online");
-    assert!(
-        line.contains("format=MJPG") && line.contains("encoded"),
-        "{line}"
-    );
+    assert!(line.contains("MJPG encoded"), "{line}");
     let part = Parts::open(camfeed.address, "/stream").next_part();
     assert_eq!(size_of(&decoded(&part.jpeg).expect("a JPEG")), (480, 640));
     assert_eq!(state(camfeed.address)["encoder"]["pass_through"], false);

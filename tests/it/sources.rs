@@ -55,7 +55,7 @@ fn fps_overrides_the_pace_of_a_file() {
     let path = folder.file("clip.avi");
     film(&path, "mjpeg", "320x240", 30, 1);
     let camfeed = Camfeed::online(&["--source", &path, "--fps", "10"]);
-    assert!(camfeed.wait_log("camera online").contains("fps=10"));
+    assert!(camfeed.wait_log("camera online").contains(" at 10 fps"));
     assert!(eventually(SOON, || {
         let fps = state(camfeed.address)["camera"]["fps"].as_f64().unwrap();
         (fps - 10.0).abs() < 0.5
