@@ -209,6 +209,8 @@ pages! {
         on_a_pc: "On a PC for a Raspberry Pi" {
             "sudo scripts/release trixie-arm64"
                 => |desk, line| machine::begins_with_debootstrap(desk, line, "trixie"),
+            "scripts/release --help"
+                => |desk, line| steps::says(desk, line, "\n  --roots FOLDER  "),
             "sudo scripts/release"
                 => |desk, line| machine::begins_with_debootstrap(desk, line, "bookworm"),
         }
