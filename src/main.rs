@@ -12,17 +12,8 @@
 //! socket <─ http/answers/stream.rs: wait for newer, write <──┘   (streams.rs: of several cameras)
 //! ```
 //!
-//! The path of a request: `http/accept.rs` accepts and starts a thread, `http/serve.rs` reads and
-//! answers on it, `http/routes.rs` chooses the answer, `http/answers/` makes it.
-//!
-//! `config` holds the options, `jpeg` reads and repairs JPEGs, `system` talks with systemd, the kernel and
-//! the log; `watchdog` asks the server and the camera for signs of life, `reload` takes over what SIGHUP
-//! changes. A `Camera` holds the slot and everything about one camera; `capture` and `encode` fill it,
-//! `http` reads it. `feed/cameras.rs` holds all of them, each with a supervisor, capture threads and a queue
-//! to the encoders of its own; `http/scope.rs` says which one an address means. What holds by absence: OpenCV is named only in `capture/` and `encode/`, `tiny_http`
-//! only in `http/`; no thread holds a lock while it reads a device, encodes or writes;
-//! every wait has a deadline or somebody who ends it; every thread has a name; `main` ends the process, and
-//! besides it only a second signal and the watchdog, when `main` hangs.
+//! `docs/how-it-works.md` has the modules, the paths of a frame and of a request, the threads, the rules,
+//! and how a source, an encoder or an answer is added.
 
 mod capture;
 mod config;

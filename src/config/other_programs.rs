@@ -52,7 +52,8 @@ const OTHERS: &[(&str, &str)] = &[
     ("rot rotation", "to turn the picture is `--rotate <180>`"),
     ("hf hflip flip-horizontal", "to mirror the picture left to right is `--flip h`"),
     ("vf vflip flip-vertical", "to mirror the picture top to bottom is `--flip v`"),
-    ("flip-axis mirror", "to mirror the picture is `--flip h`, v or hv"),
+    ("flip-axis", "to mirror the picture is `--flip v` for motion's h, `--flip h` for its v"),
+    ("mirror", "to mirror the picture is `--flip h`, v or hv"),
     ("br co sa sh gain ex wb brightness contrast saturation hue gamma sharpness exposure white-balance \
       backlight-compensation focus zoom video-params image-default",
      "controls of the camera are `--set NAME=VALUE,…`, such as --set brightness=128"),

@@ -127,12 +127,12 @@ fn option(line: &str) -> Result<Given, String> {
     };
     if !word.starts_with('-') {
         let shown = shown_word(word);
-        let meant = other_programs::meant(name, value);
-        let meant = meant.map_or_else(String::new, |meant| format!("{meant} "));
-        return Err(format!(
-            "`{shown}` is no option: {meant}allowed is one a line, as on the command line, such as \
-             --quality 70, [NAME] for a section, and lines that begin with #"
-        ));
+        let allowed = "allowed is one a line, as on the command line, such as --quality 70, [NAME] for a \
+             section, and lines that begin with #";
+        return Err(match other_programs::meant(name, value) {
+            Some(meant) => format!("`{shown}` is no option: {meant} ({allowed})"),
+            None => format!("`{shown}` is no option: {allowed}"),
+        });
     }
     let known = options::find(name);
     if known.is_some_and(|option| option.scope == Scope::Terminal) {

@@ -10,7 +10,8 @@ use rustix::process::Signal;
 use socket2::SockRef;
 use std::{
     fs::{self, File},
-    net::{TcpListener, UdpSocket},
+    io::Write,
+    net::{TcpListener, TcpStream, UdpSocket},
     os::{
         fd::OwnedFd,
         unix::{
@@ -308,17 +309,19 @@ fn priorities_are_for_the_journal_alone_and_times_for_everybody_else() {
 
 #[test]
 fn a_panic_is_one_line_of_the_log() {
-    let output = Command::new(env!("CARGO_BIN_EXE_camfeed"))
-        .arg("--list")
-        .env_remove("RUST_BACKTRACE")
-        // A list that cannot be printed.
-        .stdout(File::create("/dev/full").unwrap())
-        .output()
-        .unwrap();
-    let log = String::from_utf8_lossy(&output.stderr);
+    let environment = [("CAMFEED_FAULT", "client"), ("RUST_BACKTRACE", "0")];
+    let camfeed = Camfeed::start_with("127.0.0.1:0", &["--source", SMALL], &environment);
+    let mut socket = TcpStream::connect(camfeed.address).unwrap();
+    socket.write_all(b"GET /fault HTTP/1.0\r\n\r\n").unwrap();
+    let line = camfeed.wait_log("a thread panicked");
     assert!(
-        log.contains("ERROR] a thread panicked thread=main at="),
-        "{log}"
+        line.contains("ERROR] a thread panicked thread=client-")
+            && line.contains(" at=src/")
+            && line.ends_with(": a fault on purpose"),
+        "{line}"
     );
-    assert_eq!(log.lines().count(), 1, "{log}");
+    // What is said after it stands in lines of its own.
+    camfeed.wait_log("camera online");
+    let log = camfeed.log();
+    assert!(log.lines().all(|line| line.starts_with('[')), "{log}");
 }

@@ -121,6 +121,72 @@ const OWNERS: &[(&str, &str, &str, &str)] = &[
         "Modules of other makers",
         "",
     ),
+    (
+        "text",
+        "docs/how-it-works.md",
+        "The whole",
+        "tests/it/readme/how_it_works.rs",
+    ),
+    (
+        "rust",
+        "docs/how-it-works.md",
+        "Add a source",
+        "tests/it/readme/how_it_works.rs",
+    ),
+    (
+        "rust",
+        "docs/how-it-works.md",
+        "Add an answer",
+        "tests/it/readme/how_it_works.rs",
+    ),
+    (
+        "text",
+        "docs/migrating.md",
+        "ustreamer",
+        "tests/it/readme/migrating.rs",
+    ),
+    (
+        "text",
+        "docs/migrating.md",
+        "mjpg-streamer",
+        "tests/it/readme/migrating.rs",
+    ),
+    (
+        "text",
+        "docs/migrating.md",
+        "crowsnest",
+        "tests/it/readme/migrating.rs",
+    ),
+    (
+        "conf",
+        "docs/migrating.md",
+        "crowsnest",
+        "tests/it/readme/migrating.rs",
+    ),
+    (
+        "text",
+        "docs/migrating.md",
+        "motion",
+        "tests/it/readme/migrating.rs",
+    ),
+    (
+        "conf",
+        "docs/migrating.md",
+        "motion",
+        "tests/it/readme/migrating.rs",
+    ),
+    (
+        "text",
+        "docs/migrating.md",
+        "Two cameras of motion",
+        "tests/it/readme/migrating.rs",
+    ),
+    (
+        "conf",
+        "docs/migrating.md",
+        "Two cameras of motion",
+        "tests/it/readme/migrating.rs",
+    ),
     // A drawing.
     ("", "docs/relay.md", "Fan out through a relay", ""),
     (

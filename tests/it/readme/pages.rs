@@ -1,6 +1,6 @@
 //! The commands of each page, with what is done with each; see the module above.
 
-use super::{Sections, blocks, machine, pictures, steps, trouble};
+use super::{Sections, blocks, how_it_works, machine, migrating, pictures, steps, trouble};
 use crate::manual::page;
 
 const README: &str = "README.md";
@@ -190,8 +190,7 @@ pages! {
     }
     building: "docs/building.md" {
         from_source: "From source" {
-            "sudo apt install git make" => steps::ends,
-            "git clone ADDRESS-OF-THIS-PAGE camfeed && cd camfeed" => steps::clones,
+            "sudo apt install make" => steps::ends,
             "make run" => steps::make_run,
             r#"make run ARGS="--source /dev/video0 --size 1280x720""# => steps::serves_720p,
         }
@@ -209,8 +208,6 @@ pages! {
         on_a_pc: "On a PC for a Raspberry Pi" {
             "sudo scripts/release trixie-arm64"
                 => |desk, line| machine::begins_with_debootstrap(desk, line, "trixie"),
-            "scripts/release --help"
-                => |desk, line| steps::says(desk, line, "\n  --roots FOLDER  "),
             "sudo scripts/release"
                 => |desk, line| machine::begins_with_debootstrap(desk, line, "bookworm"),
         }
@@ -235,6 +232,8 @@ pages! {
         several_cameras: "Several cameras" {
             "camfeed --camera garden=/dev/v4l/by-id/NAME-OF-IT --camera shed=http://pi-zero.local:8080/stream"
                 => machine::serves_two,
+        }
+        all_that_are_plugged_in: "All that are plugged in" {
             "camfeed --source all" => machine::serves_all,
         }
         a_process_for_each: "A process for each camera" {
@@ -244,26 +243,68 @@ pages! {
             "sudo systemctl enable --now camfeed@garden" => machine::enables_another,
         }
     }
+    working_on_it: "docs/how-it-works.md" {
+        build_and_try: "Build and try" {
+            "cargo build --locked" => how_it_works::builds,
+            "cc -shared -fPIC -O2 -o libfakecam.so tests/fakecam/fakecam.c -ldl -lpthread" => steps::ends,
+            "echo plugged yes > control" => steps::ends,
+            "FAKECAM_CONTROL=control LD_PRELOAD=./libfakecam.so target/debug/camfeed --source /dev/video0"
+                => how_it_works::sees_the_fake_camera,
+        }
+        tests: "Tests" {
+            "cargo test --locked --test it a_file_loops_at_its_own_pace" => how_it_works::tests_one,
+            "cargo test --locked --test it sources::" => how_it_works::tests_one,
+            "cargo test --locked --bin camfeed late_frame_is_dropped" => how_it_works::tests_one,
+            "make test" => |desk, line| {
+                desk.well(line);
+                desk.noted("cargo test --locked");
+            },
+            "make check" => |desk, line| {
+                let said = desk.well(&format!("{line} -n"));
+                assert!(said.contains("cargo clippy"), "{said}");
+            },
+        }
+    }
     limits: "docs/limits.md" {
         many_clients: "Many clients, slow ones and bad ones" {
             "ulimit -n" => steps::is_limit,
             "ulimit -u" => steps::is_limit,
         }
     }
+    from_another_program: "docs/migrating.md" {
+        ustreamer: "ustreamer" {
+            "camfeed --source /dev/video1 --size 640x480 --listen 0.0.0.0:80" => migrating::serves_the_second,
+        }
+        mjpg_streamer: "mjpg-streamer" {
+            "camfeed --source /dev/video0 --size 640x480 --fps 30" => migrating::serves_as_asked,
+            "camfeed --size 640x480 --camera first=/dev/video0 --camera second=/dev/video1"
+                => migrating::serves_both_by_number,
+        }
+        crowsnest: "crowsnest" {
+            "camfeed --source /dev/video0 --set focus=manual,focus_absolute=30" => migrating::sets_focus,
+        }
+    }
     options: "docs/options.md" {
-        tools: "Tools" {
+        options: "Options" {
             "RUST_LOG=debug camfeed …" => machine::logs_each_request,
         }
     }
     performance: "docs/performance.md" {
-        measure: "Performance" {
+        has_numbers: "Performance" {
             "make bench" => |desk, line| machine::benches(desk, line, ""),
-            r#"make bench ARGS="--help""# => |desk, line| machine::benches(desk, line, "--help"),
-            r#"make bench ARGS="--module""# => |desk, line| machine::benches(desk, line, "--module"),
-            r#"make bench ARGS="--page""# => |desk, line| machine::benches(desk, line, "--page"),
         }
         on_a_pi: "On a Raspberry Pi" {
             r#"make bench ARGS="--json FILE""# => |desk, line| machine::benches(desk, line, "--json FILE"),
+        }
+        measure: "Measure it yourself" {
+            "make bench" => |desk, line| machine::benches(desk, line, ""),
+            r#"make bench ARGS="--help""# => |desk, line| machine::benches(desk, line, "--help"),
+        }
+        a_module: "A camera module" {
+            r#"make bench ARGS="--module""# => |desk, line| machine::benches(desk, line, "--module"),
+        }
+        the_page: "The page" {
+            r#"make bench ARGS="--page""# => |desk, line| machine::benches(desk, line, "--page"),
         }
     }
     pictures_and_films: "docs/pictures.md" {

@@ -40,18 +40,6 @@ fn wait_camera(address: SocketAddr, what: &str, expected: impl Into<Value>) {
     assert!(is_so, "{what} is never {expected}: {camera:#}");
 }
 
-/// Who has cloned stands where `make` is.
-pub fn clones(desk: &mut Desk, line: &str) {
-    desk.well(
-        "mkdir ../page && cp Makefile ../page && cd ../page && git init --quiet && git add . \
-         && git -c user.name=ann -c user.email=ann@example.org commit --quiet -m all",
-    );
-    let page = desk.path("page");
-    desk.mean("ADDRESS-OF-THIS-PAGE", page.to_str().unwrap());
-    let said = desk.well(&format!("cd ../home; {line}; make"));
-    assert!(said.contains("make run "), "{said}");
-}
-
 pub fn make_run(desk: &mut Desk, line: &str) {
     serves(desk, line);
     desk.noted("cargo build --release --locked");
