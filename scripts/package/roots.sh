@@ -72,7 +72,7 @@ show() {
 
 # A step that the others need.
 need() {
-	step "$@" || fail 1 "$1 failed, so nothing more can be tried"
+	step "$@" || fail 1 "$1 failed, and the rest needs it"
 }
 
 # Runs a command in the root, without what this shell has set.
@@ -97,8 +97,10 @@ find_mirror() {
 }
 
 make_root() {
-	# debootstrap takes its own folder away at its end: one that was interrupted is done again.
+	# debootstrap takes its own folder away at its end: one that was interrupted is done again, from nothing,
+	# as it does not write over its own files.
 	[ ! -e "$root/etc/debian_version" ] || [ -e "$root/debootstrap" ] || return 0
+	rm -rf --one-file-system "$root" || return
 	debootstrap --variant=minbase "$suite" "$root" ${mirror:+"$mirror"}
 }
 

@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, test_kill_process};
 use std::{
     env, fs,
     os::unix::fs::PermissionsExt,
+    path::Path,
     process::{Command, Output},
 };
 
@@ -113,6 +114,8 @@ fn a_root_that_debootstrap_did_not_finish_is_made_again() {
     let notes = fs::read_to_string(folder.file("notes")).unwrap();
     let asked = format!("debootstrap --variant=minbase trixie {root} http://127.0.0.1:1/debian\n");
     assert_eq!(notes, asked);
+    // It does not write over what it has left there.
+    assert!(!Path::new(&root).exists());
 }
 
 #[test]
