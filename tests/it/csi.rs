@@ -294,7 +294,7 @@ fn what_the_kernel_sees_and_libcamera_does_not_is_told() {
         ),
     ] {
         let camfeed = module.serve(&[]);
-        let line = camfeed.wait_log("no camera found");
+        let line = camfeed.wait_log("no camera opens");
         assert!(line.contains(words), "{line}");
         wait_state(&camfeed, "online");
         let now = camera_state(&camfeed);
@@ -319,7 +319,7 @@ fn what_the_kernel_sees_and_libcamera_does_not_is_told() {
     // Nobody is told of what nobody has.
     missing.set_sensor(None);
     let camfeed = missing.serve(&[]);
-    let line = camfeed.wait_log("no camera found");
+    let line = camfeed.wait_log("no camera opens");
     assert!(!line.contains("apt install"), "{line}");
     assert_eq!(camera_state(&camfeed)["hint"], Value::Null);
 }
