@@ -154,41 +154,48 @@ pub fn gives_service(desk: &mut Desk, line: &str, name: &str) {
     desk.well("make build");
     installs(desk, "make install", true);
     desk.well(line);
-    let unit = desk.read("root/usr/local/lib/systemd/system/camfeed.service");
-    let start = format!("LoadCredential={name}:/");
-    let place = unit.lines().find_map(|line| line.strip_prefix(&start));
-    let place = format!("root/{}", place.expect("a place"));
+    let place = is_given(desk, name);
     assert_eq!(desk.read(&place), desk.read(&format!("camfeed/{name}")));
-    let mode = fs::metadata(desk.path(&place))
-        .unwrap()
-        .permissions()
-        .mode();
-    assert_eq!(mode & 0o777, 0o600);
 }
 
 /// It prints the one that the service takes, which is root's alone.
 pub fn makes_password_of_service(desk: &mut Desk, line: &str) {
+    let said = makes_secret_of_service(desk, line, "password");
+    let password = said.trim().strip_prefix("ann:").expect("a user");
+    assert_eq!(password.len(), 24, "{said}");
+}
+
+/// The same.
+pub fn makes_token_of_service(desk: &mut Desk, line: &str) {
+    let said = makes_secret_of_service(desk, line, "token");
+    assert_eq!(said.trim().len(), 32, "{said}");
+}
+
+/// What it prints is given to the service.
+fn makes_secret_of_service(desk: &mut Desk, line: &str, name: &str) -> String {
     desk.well("make build");
     installs(desk, "make install", true);
     let said = desk.well(line);
-    let password = said.trim().strip_prefix("ann:").expect("a user");
-    assert_eq!(password.len(), 24, "{said}");
-    let unit = desk.read("root/usr/local/lib/systemd/system/camfeed.service");
-    assert!(
-        unit.contains("LoadCredential=password:/etc/camfeed/password"),
-        "{unit}"
-    );
-    assert_eq!(said, desk.read("root/etc/camfeed/password"));
-    let mode = |place: &str| {
-        let metadata = fs::metadata(desk.path(place)).unwrap();
-        metadata.permissions().mode() & 0o777
-    };
-    assert_eq!(mode("root/etc/camfeed/password"), 0o600);
+    let place = is_given(desk, name);
+    assert_eq!(said, desk.read(&place));
+    let folder = fs::metadata(desk.path("root/etc/camfeed")).unwrap();
     assert_ne!(
-        mode("root/etc/camfeed") & 0o005,
+        folder.permissions().mode() & 0o005,
         0,
         "others' options are there"
     );
+    said
+}
+
+/// Where the service's unit looks for this secret, and it is, for root alone.
+fn is_given(desk: &Desk, name: &str) -> String {
+    let unit = desk.read("root/usr/local/lib/systemd/system/camfeed.service");
+    let start = format!("LoadCredential={name}:/");
+    let place = unit.lines().find_map(|line| line.strip_prefix(&start));
+    let place = format!("root/{}", place.expect("a place"));
+    let metadata = fs::metadata(desk.path(&place)).unwrap();
+    assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+    place
 }
 
 /// The script gets as far as the stand-in, which is asked for that Debian, and fails.

@@ -364,9 +364,14 @@ pages! {
         }
     }
     camera_modules: "docs/raspberry-pi.md" {
+        top: "Camera modules of a Raspberry Pi" {
+            "sudo systemctl stop camfeed" => trouble::of_service,
+            "sudo systemctl start camfeed" => steps::ends,
+        }
         show_it: "Show it" {
             "sudo apt install gstreamer1.0-libcamera libcamera-ipa" => steps::ends,
             "camfeed --list" => trouble::lists_module,
+            "camfeed --check --source csi" => |desk, line| steps::says(desk, line, "csi:"),
             "make setup" => machine::asks_for_libcamera,
         }
         size_and_rate: "Size and rate" {
@@ -376,8 +381,16 @@ pages! {
             r#"curl -H 'Content-Type: application/json' -d '{"lens_position": 2.5}' http://pi.local:8080/controls"# => trouble::sets_control,
             r#"curl -H 'Content-Type: application/json' -d '{"af_mode": "continuous"}' http://pi.local:8080/controls"# => trouble::sets_control,
         }
+        upside_down: "Upside down" {
+            "sudo nano /boot/firmware/config.txt" => steps::ends,
+            "sudo reboot" => steps::ends,
+        }
         memory: "Memory" {
             "grep Cma /proc/meminfo" => trouble::may_find,
+            "sudo reboot" => steps::ends,
+        }
+        other_makers: "Modules of other makers" {
+            "sudo reboot" => steps::ends,
         }
         plain_debian: "Plain Debian" {
             r#"echo 'SUBSYSTEM=="dma_heap", GROUP="video", MODE="0660"' | sudo tee /etc/udev/rules.d/60-dma-heap.rules"# => |desk, line| {
@@ -392,8 +405,9 @@ pages! {
         messages: "Messages" {
             "sudo dmesg" => steps::ends,
             "sudo apt install libcamera-ipa" => steps::ends,
+            "sudo systemctl stop camfeed" => trouble::of_service,
             "sudo fuser -v /dev/media*" => steps::ends,
-            "journalctl -u camfeed" => trouble::of_service,
+            "journalctl -u camfeed" => steps::ends,
             "media-ctl -p" => steps::ends,
         }
     }
@@ -421,17 +435,29 @@ pages! {
                 desk.well(line);
                 steps::is_picture(desk, "camfeed", "snapshot.jpg");
             },
+            "* * * * * wget -q -T 10 -t 1 --user=ann --password=PASSWORD -O cam.tmp http://127.0.0.1:8080/snapshot.jpg && mv cam.tmp cam.jpg"
+                => |desk, line| pictures::cron_takes(desk, line, "cam.jpg"),
             "http://ann:PASSWORD@pi.local:8080/stream" => steps::ffmpeg_reads,
             "kill -HUP" => steps::reads_password_again,
-            "sudo install -D -m 600 -t /etc/camfeed password"
-                => |desk, line| machine::gives_service(desk, line, "password"),
+            r#"sudo sh -c 'mkdir -p /etc/camfeed; umask 077; echo "ann:$(openssl rand -hex 12)" >/etc/camfeed/password; cat /etc/camfeed/password'"#
+                => machine::makes_password_of_service,
             "sudo systemctl restart camfeed" => steps::ends,
+            "sudo nano /etc/camfeed/password" => steps::ends,
+            r#"sudo install -m 600 -o "$USER" /etc/camfeed/password ~/camfeed-password"#
+                => pictures::copies_password,
+            "camfeed-snapshot -p ~/camfeed-password http://127.0.0.1:8080 cam.jpg"
+                => pictures::takes_with_password,
+            "camfeed-timelapse run -p ~/camfeed-password -e 10 -b 4000 http://127.0.0.1:8080 ~/timelapse"
+                => pictures::installed_time_lapse,
+            "sudo rm /etc/camfeed/password" => steps::ends,
         }
         a_token: "For pictures in other pages: a token" {
             "(umask 077; openssl rand -hex 16 > token); cat token" => steps::makes_token,
             "camfeed --password-file password --token-file token" => steps::shows_in_other_pages,
-            "sudo install -D -m 600 -t /etc/camfeed token"
-                => |desk, line| machine::gives_service(desk, line, "token"),
+            "sudo sh -c 'mkdir -p /etc/camfeed; umask 077; openssl rand -hex 16 >/etc/camfeed/token; cat /etc/camfeed/token'"
+                => machine::makes_token_of_service,
+            "sudo systemctl restart camfeed" => steps::ends,
+            "sudo rm /etc/camfeed/token" => steps::ends,
         }
         tls_in_front: "TLS: nginx or Caddy in front" {
             "camfeed --listen 127.0.0.1:8080 --password-file password" => |desk, line| {
@@ -465,25 +491,33 @@ pages! {
                 steps::is_enabled(desk, "multi-user.target.wants/camfeed.service");
             },
             "systemctl status camfeed" => steps::ends,
-            "sudo systemctl stop camfeed" => steps::ends,
-            "sudo camfeed --config /etc/camfeed.conf --check"
-                => |desk, line| steps::says(desk, line, "/dev/video0"),
-            "sudo systemctl start camfeed" => steps::ends,
-            "sudo chown root:video /etc/camfeed.conf && sudo chmod 640 /etc/camfeed.conf"
-                => machine::hides_options,
-            "sudo systemctl reload camfeed" => steps::ends,
-            "sudo systemctl edit camfeed.socket" => steps::ends,
-            "sudo systemctl enable --now camfeed.socket camfeed.service" => |desk, line| {
-                desk.well(line);
-                steps::is_enabled(desk, "sockets.target.wants/camfeed.socket");
-            },
-            "sudo systemctl stop camfeed.socket camfeed.service" => steps::ends,
             "journalctl -u camfeed" => |desk, line| {
                 desk.well(line);
                 desk.well(&format!("{line} -p warning"));
             },
             "systemd-analyze security camfeed"
                 => |desk, line| steps::says(desk, line, "Overall exposure level for camfeed.service"),
+        }
+        options: "Options" {
+            "sudo nano /etc/camfeed.conf" => trouble::of_service,
+            "sudo systemctl restart camfeed" => steps::ends,
+            "journalctl -u camfeed -n 20" => steps::ends,
+            "sudo systemctl stop camfeed" => steps::ends,
+            "sudo camfeed --config /etc/camfeed.conf --check"
+                => |desk, line| steps::says(desk, line, "/dev/video0"),
+            "sudo systemctl start camfeed" => steps::ends,
+            "sudo systemctl reload camfeed" => steps::ends,
+            "sudo chown root:video /etc/camfeed.conf && sudo chmod 640 /etc/camfeed.conf"
+                => machine::hides_options,
+        }
+        a_restart: "A restart that refuses nobody" {
+            "sudo systemctl stop camfeed" => trouble::of_service,
+            "sudo systemctl enable --now camfeed.socket camfeed.service" => |desk, line| {
+                desk.well(line);
+                steps::is_enabled(desk, "sockets.target.wants/camfeed.socket");
+            },
+            "sudo systemctl edit camfeed.socket" => steps::ends,
+            "sudo systemctl stop camfeed.socket camfeed.service" => steps::ends,
         }
     }
     troubleshooting: "docs/troubleshooting.md" {
@@ -493,6 +527,7 @@ pages! {
             "sudo systemctl stop camfeed" => trouble::frees_camera,
             "sudo camfeed --config /etc/camfeed.conf --check" => |desk, line| steps::says(desk, line, "/dev/video0"),
             "sudo systemctl start camfeed" => steps::ends,
+            "sudo nano /etc/camfeed.conf" => steps::ends,
             "sudo systemctl restart camfeed" => steps::ends,
         }
         usb: "A camera on USB" {

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     camfeed::{Camfeed, SOON, eventually, run},
     fakecam::picture,
+    http::get,
     shell::Running,
 };
 use rustix::process::Signal;
@@ -142,6 +143,24 @@ pub fn installed_time_lapse(desk: &mut Desk, line: &str) {
     desk.start(&format!("exec {line}"));
     is_picture(desk, "home/timelapse", "Z.jpg");
     desk.end_last();
+}
+
+/// The service's password, which a server here asks for from now on, in a file for the scripts.
+pub fn copies_password(desk: &mut Desk, line: &str) {
+    desk.well(line);
+    desk.leave();
+    let address =
+        desk.serve("camfeed --listen 127.0.0.1:8080 --password-file /etc/camfeed/password");
+    desk.mean("//127.0.0.1:8080", &format!("//{address}"));
+    assert_eq!(get(address, "/snapshot.jpg").status, 401);
+}
+
+/// With the script's name after an installation.
+pub fn takes_with_password(desk: &mut Desk, line: &str) {
+    let program = desk.path("root/usr/local/bin/camfeed-snapshot");
+    desk.mean("camfeed-snapshot", program.to_str().unwrap());
+    desk.well(line);
+    is_picture(desk, "camfeed", "cam.jpg");
 }
 
 /// Waits until the stand-in of logger has noted as many such lines.
