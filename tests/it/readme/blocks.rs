@@ -43,7 +43,7 @@ const OWNERS: &[(&str, &str, &str, &str)] = &[
     (
         "conf",
         "docs/cameras.md",
-        "Several cameras",
+        "By sections",
         "tests/it/readme/machine.rs",
     ),
     (
@@ -57,6 +57,12 @@ const OWNERS: &[(&str, &str, &str, &str)] = &[
         "docs/monitoring.md",
         "Is the Pi well?",
         "tests/it/readme/blocks.rs",
+    ),
+    (
+        "ini",
+        "docs/pictures.md",
+        "Time-lapse",
+        "tests/it/readme/pictures.rs",
     ),
     (
         "html",

@@ -223,7 +223,7 @@ pub fn serves_two(desk: &mut Desk, line: &str) {
     desk.mean("http://pi-zero.local:8080/stream", "test");
     let address = desk.serve(line);
     are_both(desk, address);
-    let options = &block("docs/cameras.md", "Several cameras", "conf").text;
+    let options = &block("docs/cameras.md", "By sections", "conf").text;
     serve_both(desk, options);
 }
 

@@ -215,6 +215,7 @@ pages! {
                 => |desk, line| machine::begins_with_debootstrap(desk, line, "trixie"),
             "sudo scripts/release"
                 => |desk, line| machine::begins_with_debootstrap(desk, line, "bookworm"),
+            "sudo scripts/release --help" => |desk, line| steps::says(desk, line, "trixie-arm64"),
         }
     }
     cameras: "docs/cameras.md" {
@@ -226,6 +227,7 @@ pages! {
                 desk.well(line);
                 desk.noted("usermod -aG video root");
             },
+            "sudo systemctl stop camfeed" => trouble::of_service,
         }
         a_camera_module: "A Raspberry Pi camera module" {
             "camfeed --source csi" => machine::shows_camera_module,
@@ -234,12 +236,19 @@ pages! {
             r#"camfeed --source "gst:libcamerasrc ! video/x-raw,format=NV12,width=1280,height=720,framerate=30/1""#
                 => machine::opens_pipeline,
         }
-        several_cameras: "Several cameras" {
+        by_lines: "By lines" {
             "camfeed --camera garden=/dev/v4l/by-id/NAME-OF-IT --camera shed=http://pi-zero.local:8080/stream"
                 => machine::serves_two,
         }
+        by_sections: "By sections" {
+            "sudo systemctl restart camfeed" => trouble::of_service,
+        }
         all_that_are_plugged_in: "All that are plugged in" {
             "camfeed --source all" => machine::serves_all,
+            "camfeed --list" => |desk, line| {
+                desk.leave();
+                steps::says(desk, line, "(of `--source all`)");
+            },
         }
         a_process_for_each: "A process for each camera" {
             "sudo mkdir -p /etc/camfeed" => steps::ends,
@@ -318,6 +327,7 @@ pages! {
                 desk.well(line);
                 steps::is_picture(desk, "camfeed", "Z.jpg");
             },
+            "crontab -e" => steps::ends,
             "* * * * * wget -q -T 10 -t 1 -O cam.tmp http://pi.local:8080/snapshot.jpg && mv cam.tmp cam.jpg"
                 => |desk, line| pictures::cron_takes(desk, line, "cam.jpg"),
             "sudo install -D -t /usr/local/lib/camfeed scripts/snapshot scripts/timelapse scripts/watch scripts/*.sh"
@@ -346,7 +356,7 @@ pages! {
             "sudo install -m 644 -t /etc/systemd/system scripts/camfeed-timelapse@.service"
                 => steps::ends,
             "sudo systemctl enable --now camfeed-timelapse@pi" => pictures::enables_time_lapse,
-            "systemctl edit camfeed-timelapse@pi" => steps::ends,
+            "sudo systemctl edit camfeed-timelapse@pi" => steps::ends,
             "@reboot /usr/local/lib/camfeed/timelapse run -e 10 -b 4000 http://pi.local:8080 timelapse"
                 => pictures::cron_starts_time_lapse,
         }

@@ -1,6 +1,7 @@
 //! Commands of the pages that take pictures, make films of them, and tell when there are none.
 
 use super::{
+    blocks::block,
     desk::Desk,
     machine::installs,
     steps::{is_enabled, is_picture},
@@ -132,6 +133,23 @@ pub fn cron_starts_time_lapse(desk: &mut Desk, line: &str) {
     let mut running = Running::start(desk.cron(line));
     is_picture(desk, "home/timelapse", "Z.jpg");
     assert_eq!(running.end(Signal::TERM).code(), Some(0));
+}
+
+/// The settings that the page writes for a unit are ones that it has.
+#[test]
+fn a_time_lapse_is_changed_by_what_its_unit_has() {
+    let shown = block("docs/pictures.md", "Time-lapse", "ini").text;
+    let unit = fs::read_to_string("scripts/camfeed-timelapse@.service").unwrap();
+    let (section, settings) = shown.split_once('\n').unwrap();
+    assert!(unit.lines().any(|line| line == section), "{section}");
+    for setting in settings.lines() {
+        let end = setting
+            .rfind("=-")
+            .or(setting.find("=http"))
+            .expect(setting);
+        let is_there = unit.lines().any(|line| line.starts_with(&setting[..=end]));
+        assert!(is_there, "{setting}");
+    }
 }
 
 /// By its name after an installation.
