@@ -244,6 +244,18 @@ pages! {
         }
     }
     working_on_it: "docs/how-it-works.md" {
+        add_a_source: "Add a source" {
+            "cargo build --locked" => how_it_works::builds,
+            "target/debug/camfeed --help | scripts/package/options-table" => |desk, line| {
+                steps::says(desk, line, "| `--source SOURCE` |");
+            },
+            "cargo test --locked --bin camfeed config::" => how_it_works::tests_some,
+            "cargo test --locked --test it -- layout:: install:: sources::" => how_it_works::tests_some,
+        }
+        add_an_answer: "Add an answer" {
+            "cargo test --locked --bin camfeed -- http:: camera_name::" => how_it_works::tests_some,
+            "cargo test --locked --test it -- layout:: status:: auth::" => how_it_works::tests_some,
+        }
         build_and_try: "Build and try" {
             "cargo build --locked" => how_it_works::builds,
             "cc -shared -fPIC -O2 -o libfakecam.so tests/fakecam/fakecam.c -ldl -lpthread" => steps::ends,
@@ -252,9 +264,9 @@ pages! {
                 => how_it_works::sees_the_fake_camera,
         }
         tests: "Tests" {
-            "cargo test --locked --test it a_file_loops_at_its_own_pace" => how_it_works::tests_one,
-            "cargo test --locked --test it sources::" => how_it_works::tests_one,
-            "cargo test --locked --bin camfeed late_frame_is_dropped" => how_it_works::tests_one,
+            "cargo test --locked --test it a_file_loops_at_its_own_pace" => how_it_works::tests_some,
+            "cargo test --locked --test it sources::" => how_it_works::tests_some,
+            "cargo test --locked --bin camfeed late_frame_is_dropped" => how_it_works::tests_some,
             "make test" => |desk, line| {
                 desk.well(line);
                 desk.noted("cargo test --locked");
