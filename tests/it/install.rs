@@ -359,7 +359,9 @@ fn every_shell_completes_the_words_that_are_sources() {
     let refusal = text(&refusal);
     let (_, allowed) = refusal.split_once("allowed are ").expect(&refusal);
     let allowed = allowed
-        .trim()
+        .lines()
+        .next()
+        .unwrap_or_default()
         .split(", ")
         .flat_map(|part| part.split(" or "));
     let words: BTreeSet<&str> = allowed.filter(|part| is_word(part)).collect();
