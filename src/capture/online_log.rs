@@ -60,13 +60,15 @@ pub fn log_online(facts: &SourceInfo, is_known: bool, is_chosen: bool) {
 
 /// One line on why there is the test pattern instead of a camera; `hint` is what may bring one.
 pub fn warn_of_fallback(hint: Option<&str>) {
-    let hint = hint.map_or_else(
-        || " (a Raspberry Pi camera module: see `camfeed --list`)".to_owned(),
-        |hint| format!(": {hint}"),
-    );
-    warn!(
-        "no camera found: showing the built-in test pattern; a camera plugged in later takes over{hint}"
-    );
+    match hint {
+        Some(hint) => warn!(
+            "no camera opens: showing the built-in test pattern; a camera plugged in later takes over: {hint}"
+        ),
+        None => warn!(
+            "no camera found: showing the built-in test pattern; a camera plugged in later takes over \
+             (a Raspberry Pi camera module: see `camfeed --list`)"
+        ),
+    }
 }
 
 /// A rate as people write it: 30, 7.5.

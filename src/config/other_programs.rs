@@ -91,6 +91,9 @@ pub fn meant(name: &str, value: Option<&str>) -> Option<String> {
     if let Some(own) = own().find(|own| own[2..] == bare) {
         return Some(asked(own));
     }
+    if value.is_some_and(|value| value.starts_with("/dev/")) {
+        return Some(filled("the camera is `--source </dev/video0>`", value));
+    }
     let mut others = OTHERS.iter();
     let is_known = |names: &str| names.split(' ').any(|known| known == bare);
     if let Some((_, instead)) = others.find(|(names, _)| is_known(names)) {
@@ -130,6 +133,7 @@ mod tests {
             ("--port", None, "`--listen 8080`"),
             ("stream_port", Some("8082"), "`--listen 8082`"),
             ("-d", Some("/dev/video2"), "`--source /dev/video2`"),
+            ("-s", Some("/dev/video2"), "`--source /dev/video2`"),
             ("-d", Some("http://SECRET"), "`--source /dev/video0`"),
             ("--Resolution", Some("640x480"), "`--size 640x480`"),
             ("--passwd", Some("12345"), "`--password-file PATH`"),

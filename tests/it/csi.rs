@@ -294,7 +294,7 @@ fn what_the_kernel_sees_and_libcamera_does_not_is_told() {
         ),
     ] {
         let camfeed = module.serve(&[]);
-        let line = camfeed.wait_log("no camera found");
+        let line = camfeed.wait_log("no camera opens");
         assert!(line.contains(words), "{line}");
         wait_state(&camfeed, "online");
         let now = camera_state(&camfeed);
@@ -328,7 +328,7 @@ fn what_the_kernel_sees_and_libcamera_does_not_is_told() {
 fn what_keeps_a_module_away_says_that_it_is_one() {
     let module = CameraModule::new("busy");
     let camfeed = module.serve(&[]);
-    let line = camfeed.wait_log("no camera found");
+    let line = camfeed.wait_log("no camera opens");
     let words =
         format!("later takes over: camera module csi:{MODULE}: another program is using it");
     assert!(line.contains(&words), "{line}");

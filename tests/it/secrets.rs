@@ -567,7 +567,7 @@ fn healthz_names_no_source_and_says_why() {
         ("/none/such.avi", "no such file or directory\n"),
         (
             "/dev/video-none",
-            "no such device (is the camera plugged in?)\n",
+            "no such device (is the camera plugged in? `camfeed --list` shows those that are)\n",
         ),
         (
             "http://127.0.0.1:1/x",

@@ -146,7 +146,7 @@ fn an_upgrade_loses_nothing() {
     // Where a password is explained.
     let page = said
         .lines()
-        .find_map(|line| line.strip_prefix("camfeed:   /"));
+        .find_map(|line| line.strip_prefix("camfeed:   zless /"));
     assert!(system.path(page.expect("a page")).exists(), "{said}");
     assert!(
         system.path(WANTS).is_symlink(),

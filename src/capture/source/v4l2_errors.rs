@@ -42,9 +42,11 @@ const NOT_A_CAMERA: &str =
     "it is no camera that captures pictures (`camfeed --list` names those that do)";
 
 /// Said of a camera that is unplugged, or was never there.
-pub const NO_DEVICE: &str = "no such device (is the camera plugged in?)";
+pub const NO_DEVICE: &str =
+    "no such device (is the camera plugged in? `camfeed --list` shows those that are)";
 
-const BUSY: &str = "another program is using it (`sudo fuser -v /dev/video*` names it)";
+const BUSY: &str = "another program is using it (`sudo fuser -v /dev/video*` names it; \
+    `sudo systemctl stop camfeed` ends camfeed's service)";
 
 /// Asks for pictures as OpenCV does, and ends that at once.
 fn start(node: Node) -> io::Result<()> {
@@ -126,7 +128,7 @@ mod tests {
     fn a_missing_device_is_named_as_such() {
         let path = Path::new("/dev/video-of-nobody");
         let (cause, reason) = diagnose(path, general);
-        assert_eq!(reason, "no such device (is the camera plugged in?)");
+        assert_eq!(reason, NO_DEVICE);
         assert_eq!(cause, Cause::Missing);
     }
 

@@ -99,6 +99,12 @@ impl Desk {
             self.mean("pi.local:8080", &pi.address.to_string());
             self.pi = Some(pi);
         }
+        // What is typed on the machine itself.
+        let own = "//127.0.0.1:8080";
+        if text.contains(own) && !self.is_meant(own) {
+            let address = self.translate("//pi.local:8080");
+            self.mean(own, &address);
+        }
         let mut out = String::new();
         let mut rest = text;
         while let Some(next) = rest.chars().next() {

@@ -6,6 +6,7 @@ use super::{
     migrating,
     steps::{is_enabled, serves},
     text::{Command, options},
+    trouble,
 };
 use crate::{
     camfeed::{SOON, eventually, run},
@@ -90,7 +91,7 @@ pub fn installs_offered_package(desk: &mut Desk, line: &str) {
 /// What Debian is here: that of the machine, not of the desk.
 pub fn tells_the_file(desk: &mut Desk, line: &str) {
     desk.mean("/etc/os-release", "/etc/os-release");
-    let end = format!("~{}`", desk.well(line).trim());
+    let end = format!("~{}.deb`", desk.well(line).trim());
     assert!(
         page("README.md").contains(&end),
         "no package ends so: {end}"
@@ -117,12 +118,17 @@ pub fn checks_as_shown(desk: &mut Desk, line: &str) {
     assert_eq!(shape(&said), shape(&shown));
 }
 
-/// The options that the README writes then are good ones.
-pub fn serves_what_was_chosen(desk: &mut Desk, line: &str) {
-    desk.well(line);
+/// The file of options is there, and gets those that the README writes then.
+pub fn writes_what_was_chosen(desk: &mut Desk, line: &str) {
+    trouble::of_service(desk, line);
     let options = block("README.md", "Choose the camera", "conf").text;
     let options = format!("{options}--listen 127.0.0.1:0\n");
     fs::write(desk.path("root/etc/camfeed.conf"), options).unwrap();
+}
+
+/// They are good ones.
+pub fn serves_what_was_chosen(desk: &mut Desk, line: &str) {
+    desk.well(line);
     let address = desk.serve("camfeed --config /etc/camfeed.conf");
     desk.last().wait_said("1280x720 at ", 1);
     assert_eq!(get(address, "/snapshot.jpg").status, 200);
@@ -158,6 +164,31 @@ pub fn gives_service(desk: &mut Desk, line: &str, name: &str) {
         .permissions()
         .mode();
     assert_eq!(mode & 0o777, 0o600);
+}
+
+/// It prints the one that the service takes, which is root's alone.
+pub fn makes_password_of_service(desk: &mut Desk, line: &str) {
+    desk.well("make build");
+    installs(desk, "make install", true);
+    let said = desk.well(line);
+    let password = said.trim().strip_prefix("ann:").expect("a user");
+    assert_eq!(password.len(), 24, "{said}");
+    let unit = desk.read("root/usr/local/lib/systemd/system/camfeed.service");
+    assert!(
+        unit.contains("LoadCredential=password:/etc/camfeed/password"),
+        "{unit}"
+    );
+    assert_eq!(said, desk.read("root/etc/camfeed/password"));
+    let mode = |place: &str| {
+        let metadata = fs::metadata(desk.path(place)).unwrap();
+        metadata.permissions().mode() & 0o777
+    };
+    assert_eq!(mode("root/etc/camfeed/password"), 0o600);
+    assert_ne!(
+        mode("root/etc/camfeed") & 0o005,
+        0,
+        "others' options are there"
+    );
 }
 
 /// The script gets as far as the stand-in, which is asked for that Debian, and fails.

@@ -116,7 +116,7 @@ macro_rules! pages {
 pages! {
     readme: "README.md" {
         see_it: "See it" {
-            r#". /etc/os-release; echo "deb${VERSION_ID}_$(dpkg --print-architecture).deb""#
+            r#". /etc/os-release; echo deb${VERSION_ID}_$(dpkg --print-architecture)"#
                 => machine::tells_the_file,
             "make run" => steps::make_run,
             r#"make run ARGS="--size 1280x720""# => steps::make_run_again,
@@ -128,9 +128,11 @@ pages! {
                 let said = desk.well(line);
                 assert_eq!(said, blocks::shown(README, "Choose the camera", "text", 0));
             },
-            "sudo systemctl stop camfeed" => trouble::of_service,
+            "sudo nano /etc/camfeed.conf" => machine::writes_what_was_chosen,
+            "sudo systemctl restart camfeed" => machine::serves_what_was_chosen,
+            "sudo systemctl stop camfeed" => trouble::frees_camera,
             "camfeed --check --source /dev/video0 --size 1280x720" => machine::checks_as_shown,
-            "sudo systemctl start camfeed" => machine::serves_what_was_chosen,
+            "sudo systemctl start camfeed" => steps::ends,
         }
         keep_it_running: "Keep it running" {
             "make run" => |desk, line| {
@@ -144,7 +146,6 @@ pages! {
             },
             "systemctl status camfeed" => steps::ends,
             "journalctl -u camfeed" => steps::ends,
-            "sudo systemctl restart camfeed" => steps::ends,
             "sudo systemctl stop camfeed" => steps::ends,
             "sudo systemctl disable --now camfeed" => |desk, line| {
                 desk.well(line);
@@ -156,36 +157,40 @@ pages! {
             "sudo apt remove camfeed" => steps::ends,
             "sudo apt purge camfeed" => steps::ends,
         }
+        a_password: "A password" {
+            r#"sudo sh -c 'mkdir -p /etc/camfeed; umask 077; echo "ann:$(openssl rand -hex 12)" >/etc/camfeed/password; cat /etc/camfeed/password'"#
+                => machine::makes_password_of_service,
+            "sudo systemctl restart camfeed" => steps::ends,
+            "sudo rm /etc/camfeed/password" => steps::ends,
+        }
         use_it: "Use it" {
             "hostname -I" => steps::ends,
-            "wget --content-disposition http://pi.local:8080/snapshot.jpg" => |desk, line| {
+            "wget --content-disposition http://127.0.0.1:8080/snapshot.jpg" => |desk, line| {
                 desk.well(line);
                 steps::is_picture(desk, "camfeed", "Z.jpg");
             },
-            "* * * * * wget -q -T 10 -t 1 -O cam.tmp http://pi.local:8080/snapshot.jpg && mv cam.tmp cam.jpg"
+            "crontab -e" => steps::ends,
+            "* * * * * wget -q -T 10 -t 1 -O cam.tmp http://127.0.0.1:8080/snapshot.jpg && mv cam.tmp cam.jpg"
                 => |desk, line| pictures::cron_takes(desk, line, "cam.jpg"),
-            "camfeed-timelapse run -e 10 -b 4000 http://pi.local:8080 ~/timelapse"
+            "camfeed-timelapse run -e 10 -b 4000 http://127.0.0.1:8080 ~/timelapse"
                 => pictures::installed_time_lapse,
+            "sudo apt install ffmpeg" => steps::ends,
             "camfeed-timelapse film ~/timelapse garden.mp4"
                 => |desk, line| pictures::films(desk, line, "garden.mp4", "25/1"),
-            "crontab -e" => steps::ends,
-            r#"(umask 077; echo "ann:$(openssl rand -hex 12)" > password); cat password"#
-                => steps::makes_password,
-            "sudo install -D -m 600 -t /etc/camfeed password"
-                => |desk, line| machine::gives_service(desk, line, "password"),
-            "sudo systemctl restart camfeed" => steps::ends,
+            "camfeed --list" => |desk, line| steps::says(desk, line, "/dev/v4l/by-id/"),
         }
         when_something_is_wrong: "When something is wrong" {
             "systemctl status camfeed" => trouble::of_service,
+            "journalctl -u camfeed -n 20" => steps::ends,
             "journalctl -u camfeed -n 50" => steps::ends,
             "camfeed --list" => trouble::finds_no_camera,
             "sudo usermod -aG video $USER" => steps::ends,
+            "sudo systemctl stop camfeed" => steps::ends,
             "sudo fuser -v /dev/video*" => steps::ends,
             "sudo ss -ltnp" => steps::ends,
             "camfeed --check --source /dev/video0"
                 => |desk, line| steps::says(desk, line, " whole, 0 broken"),
-            "curl -s http://pi.local:8080/state"
-                => |desk, line| steps::says(desk, line, "\"camera\":"),
+            "journalctl -u camfeed -p warning" => steps::ends,
         }
     }
     building: "docs/building.md" {

@@ -22,7 +22,8 @@ pub struct Command {
 }
 
 /// What has the shape of a command and is something else: words of files, answers and logs.
-const QUOTES: [&str; 8] = [
+const QUOTES: [&str; 9] = [
+    "no camera opens",
     "active (running)",
     "no camera found",
     "location /garden/",

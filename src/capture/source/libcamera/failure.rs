@@ -46,7 +46,9 @@ pub fn explain(
     ]) {
         (
             Cause::Busy,
-            "another program is using it (`sudo fuser -v /dev/media*` names it)".to_owned(),
+            "another program is using it (`sudo fuser -v /dev/media*` names it; \
+             `sudo systemctl stop camfeed` ends camfeed's service)"
+                .to_owned(),
         )
     } else if has(&[
         "Permission denied",
