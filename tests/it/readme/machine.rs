@@ -91,7 +91,7 @@ pub fn installs_offered_package(desk: &mut Desk, line: &str) {
 /// What Debian is here: that of the machine, not of the desk.
 pub fn tells_the_file(desk: &mut Desk, line: &str) {
     desk.mean("/etc/os-release", "/etc/os-release");
-    let end = format!("~{}.deb`", desk.well(line).trim());
+    let end = format!("~{}`", desk.well(line).trim());
     assert!(
         page("README.md").contains(&end),
         "no package ends so: {end}"

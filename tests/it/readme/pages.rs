@@ -116,8 +116,9 @@ macro_rules! pages {
 pages! {
     readme: "README.md" {
         see_it: "See it" {
-            r#". /etc/os-release; echo deb${VERSION_ID}_$(dpkg --print-architecture)"#
+            r#". /etc/os-release; echo deb${VERSION_ID}_$(dpkg --print-architecture).deb"#
                 => machine::tells_the_file,
+            "hostname -I" => steps::ends,
             "make run" => steps::make_run,
             r#"make run ARGS="--size 1280x720""# => steps::make_run_again,
             "sudo apt install ./camfeed_*.deb" => machine::installs_offered_package,
@@ -164,7 +165,6 @@ pages! {
             "sudo rm /etc/camfeed/password" => steps::ends,
         }
         use_it: "Use it" {
-            "hostname -I" => steps::ends,
             "wget --content-disposition http://127.0.0.1:8080/snapshot.jpg" => |desk, line| {
                 desk.well(line);
                 steps::is_picture(desk, "camfeed", "Z.jpg");
