@@ -4,7 +4,7 @@ use super::{
     blocks::{block, shown},
     desk::Desk,
     migrating,
-    steps::{is_enabled, serves},
+    steps::{is_enabled, is_picture, serves},
     text::{Command, options},
     trouble,
 };
@@ -173,6 +173,7 @@ pub fn makes_password_of_service(desk: &mut Desk, line: &str) {
     let said = desk.well(line);
     let password = said.trim().strip_prefix("ann:").expect("a user");
     assert_eq!(password.len(), 24, "{said}");
+    desk.mean("PASSWORD", password);
     let unit = desk.read("root/usr/local/lib/systemd/system/camfeed.service");
     assert!(
         unit.contains("LoadCredential=password:/etc/camfeed/password"),
@@ -189,6 +190,14 @@ pub fn makes_password_of_service(desk: &mut Desk, line: &str) {
         0,
         "others' options are there"
     );
+}
+
+/// Nobody gets a picture without it.
+pub fn takes_password_of_service(desk: &mut Desk, line: &str) {
+    let address = desk.serve("camfeed --password-file /etc/camfeed/password");
+    assert_eq!(get(address, "/snapshot.jpg").status, 401);
+    desk.well(line);
+    is_picture(desk, "camfeed", "snapshot.jpg");
 }
 
 /// The script gets as far as the stand-in, which is asked for that Debian, and fails.
