@@ -1,11 +1,10 @@
 // The viewer page: its newest picture, how old that is, and what can be done with it. Here are the buttons of the bar and
 // the keys that press them, and here the modules are put together; player.js has begun before. Imports go one way:
-// parts <- server <- page <- player <- view <- panels <- controls <- main; verdict (pure) has the words.
+// parts <- server <- page <- player <- view <- panels, stage <- main; verdict (pure) has the words.
 // Written in ES2018 on purpose: old tablets are good wall displays.
 
-import { onHold, resetControls, whyNoControls } from './controls.js';
 import { $, fileName, newestPicture, saveBlob, toast, toggleFullScreen, watchSight, whileBusy } from './page.js';
-import { PANELS, showPanel, togglePanel } from './panels.js';
+import { PANELS, onHold, resetControls, showPanel, togglePanel, whyNoControls } from './panels.js';
 import { link, painter, setPaused } from './player.js';
 import { address, cameraNow, now, pollState, remember, server } from './server.js';
 import { hasPip, isZoomed, mirror, panBy, showWhole, togglePip, turn, zoomBy } from './stage.js';

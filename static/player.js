@@ -1,7 +1,7 @@
 // Plays the stream: reads it, paints its newest frame, and makes a new connection when one ends.
 // An <img> cannot do that: it shows a part only when the next one begins, and never tells that the
 // stream has died. Where reading fails, an <img> is what remains.
-// Loaded before the rest and starts by itself, so that the first picture is on its way early.
+// begin.js loads it before the rest; it starts by itself, so that the first picture is on its way early.
 
 import { Rate, isPlaceholder } from './parts.js';
 import { Link, SILENCE_MS, address, ageOf, canRead, clockJump, isCamera, now, remembered, server } from './server.js';

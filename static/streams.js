@@ -1,5 +1,5 @@
 // The pictures of the cameras in sight, over one connection, which is made anew when others come into sight.
-// Loaded before the rest and starts by itself, so that the first pictures are on their way early.
+// begin-all.js loads it before the rest; it starts by itself, so that the first pictures are on their way early.
 
 import { isPlaceholder } from './parts.js';
 import { Link, address, canRead, now, remembered } from './server.js';

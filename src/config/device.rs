@@ -240,6 +240,19 @@ mod tests {
     }
 
     #[test]
+    fn every_word_that_is_allowed_is_a_source() {
+        let parts = SOURCES.trim_start_matches("allowed are ").split(", ");
+        let words = parts.flat_map(|part| part.split(" or "));
+        let is_word = |word: &&str| word.bytes().all(|byte| byte.is_ascii_lowercase());
+        let mut count = 0;
+        for word in words.filter(is_word) {
+            assert!(device(word).is_some(), "{word}");
+            count += 1;
+        }
+        assert!(count >= 4, "only {count}");
+    }
+
+    #[test]
     fn a_source_is_named_without_its_secrets() {
         for (value, shown) in [
             ("rtsp://me:p@ss@host:554/a", "rtsp://host:554/…"),

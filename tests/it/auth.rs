@@ -31,8 +31,8 @@ fn with_password(folder: &Folder, more: &[&str]) -> Camfeed {
     Camfeed::online(&[&args, more].concat())
 }
 
-/// Every address that the pages name, and what else may lead somewhere.
-fn paths() -> Vec<String> {
+/// Every address in the table of docs/options.md.
+fn named() -> Vec<&'static str> {
     let table = page("docs/options.md")
         .split("\n## Addresses")
         .nth(1)
@@ -40,6 +40,11 @@ fn paths() -> Vec<String> {
     let table = table.split("\n## ").next().expect("its text");
     let rows = table.lines().filter_map(|row| row.split('|').nth(1));
     let named = rows.flat_map(|cell| cell.split('`').filter(|word| word.starts_with('/')));
+    named.collect()
+}
+
+/// Every address that the pages name, and what else may lead somewhere.
+fn paths() -> Vec<String> {
     let more = [
         "/index.html",
         "/static/main.js",
@@ -62,9 +67,29 @@ fn paths() -> Vec<String> {
         "healthz",
         "*",
     ];
-    let all: Vec<_> = named.chain(more).map(ToOwned::to_owned).collect();
+    let all = named().into_iter().chain(more);
+    let all: Vec<_> = all.map(ToOwned::to_owned).collect();
     assert!(all.len() > more.len() + 8, "{all:?}");
     all.into_iter().filter(|path| path != "/healthz").collect()
+}
+
+/// So that none is missed below.
+#[test]
+fn every_address_that_is_answered_stands_in_the_table() {
+    let routes = include_str!("../../src/http/routes.rs");
+    let (_, arms) = routes
+        .split_once("    match &*scope.path {\n        \"")
+        .expect("the routes");
+    let (arms, _) = arms.split_once("        path => ").expect("the last one");
+    let (named, mut count) = (named(), 0);
+    for address in arms.split('"').filter(|text| text.starts_with('/')) {
+        assert!(
+            named.contains(&address),
+            "{address} is not in docs/options.md"
+        );
+        count += 1;
+    }
+    assert!(count >= 9, "only {count}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::{
     auth::{TOKEN, secret},
-    browser::{Browser, Chromium, Driver, Firefox, Scripts, WebKit, page},
+    browser::{Browser, Chromium, Driver, Firefox, Scripts, WebKit, host, page},
     camfeed::{Camfeed, Folder, SMALL, SOON, eventually},
     fakecam::{FakeCamera, decoded},
 };
@@ -33,6 +33,7 @@ engines! {
         the_page_says_when_the_camera_is_gone,
         without_javascript_the_picture_still_shows,
         a_token_alone_loads_all_of_the_page,
+        a_page_with_a_user_in_its_address_is_one_viewer,
     }
 }
 
@@ -121,6 +122,26 @@ fn a_token_alone_loads_all_of_the_page<D: Driver>() {
     browser.wait("document.getElementById('addresses').open");
     assert_eq!(browser.eval("document.cookie"), "");
     assert_eq!(camfeed.count_log("wrong password"), 0);
+}
+
+fn a_page_with_a_user_in_its_address_is_one_viewer<D: Driver>() {
+    let folder = Folder::new();
+    let path = secret(&folder, "password", "ann:secret");
+    for more in [&[][..], &["--password-file", &path]] {
+        let camfeed = Camfeed::online(&[&["--source", SMALL], more].concat());
+        is_one_viewer_with_a_user_in_its_address::<D>(&camfeed);
+    }
+}
+
+/// Opens the server's page as ann, once, and leaves it.
+pub fn is_one_viewer_with_a_user_in_its_address<D: Driver>(camfeed: &Camfeed) {
+    let url = format!("http://ann:secret@{}/", host(camfeed.address));
+    let mut browser = Browser::<D>::open_in(&url);
+    browser.wait_state("live");
+    assert_eq!(camfeed.count_log("viewer joined"), 1);
+    browser.go("about:blank");
+    camfeed.wait_log("viewer left");
+    assert_eq!(camfeed.count_log("viewer joined"), 1);
 }
 
 /// How many pixels of a picture have the colour of each coloured bar of the test pattern.

@@ -5,7 +5,7 @@ use crate::{
     auth::{TOKEN, secret},
     browser::{Browser, Chromium, Driver, Firefox, Scripts, WebKit, page},
     camfeed::{Camfeed, Folder, SOON, eventually},
-    engines::engines,
+    engines::{engines, is_one_viewer_with_a_user_in_its_address},
     fakecam::FakeCamera,
     http::get,
 };
@@ -22,6 +22,7 @@ engines! {
         a_camera_that_is_gone_says_why_in_its_tile,
         without_javascript_five_cameras_show_and_all_are_linked,
         a_token_alone_loads_the_page_of_all,
+        the_page_of_all_with_a_user_in_its_address_is_one_viewer,
     }
 }
 
@@ -229,6 +230,17 @@ fn a_token_alone_loads_the_page_of_all<D: Driver>() {
     wait_large(&mut browser, "b");
     browser.wait_state("live");
     assert_eq!(camfeed.count_log("wrong password"), 0);
+}
+
+fn the_page_of_all_with_a_user_in_its_address_is_one_viewer<D: Driver>() {
+    let folder = Folder::new();
+    let path = secret(&folder, "password", "ann:secret");
+    for more in [&[][..], &["--password-file".to_owned(), path]] {
+        let arguments = [&arguments(&["a", "b"]), more].concat();
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        let camfeed = Camfeed::start(&arguments);
+        is_one_viewer_with_a_user_in_its_address::<D>(&camfeed);
+    }
 }
 
 #[test]

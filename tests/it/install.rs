@@ -347,6 +347,55 @@ fn completions_for_zsh_and_fish_name_every_option() {
     }
 }
 
+/// What a word is that is a source by itself, such as `auto`: no path, address or form with a value.
+fn is_word(text: &str) -> bool {
+    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    !text.is_empty() && text.bytes().all(is_inner)
+}
+
+#[test]
+fn every_shell_completes_the_words_that_are_sources() {
+    let refusal = run(BINARY, &["--source", "tset"]).stderr;
+    let refusal = text(&refusal);
+    let (_, allowed) = refusal.split_once("allowed are ").expect(&refusal);
+    let allowed = allowed
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .split(", ")
+        .flat_map(|part| part.split(" or "));
+    let words: BTreeSet<&str> = allowed.filter(|part| is_word(part)).collect();
+    for word in ["auto", "all", "csi", "test"] {
+        assert!(words.contains(word), "{word} in {refusal}");
+    }
+
+    let help = text(&run(BINARY, &["--help"]).stdout);
+    let (_, told) = help.split_once("--source SOURCE ").expect("an option");
+    let (told, _) = told.split_once("\n  --").expect("an option behind it");
+    let told = told.split('`').skip(1).step_by(2);
+    let told: BTreeSet<&str> = told.filter(|word| is_word(word)).collect();
+    assert_eq!(told, words, "--help and the refusal");
+
+    let of_option = offered(&["camfeed", "--source", ""]);
+    let alone = offered(&["camfeed", ""]);
+    let of_file = |shell, before: &str, after: &str| {
+        let made = text(&made_of_help("completions", shell).stdout);
+        let (_, list) = made.split_once(before).expect(shell);
+        let (list, _) = list.split_once(after).expect(shell);
+        list.split(' ').map(str::to_owned).collect()
+    };
+    for (shell, offered) in [
+        ("bash, of --source", of_option),
+        ("bash, without an option", alone),
+        ("zsh", of_file("zsh", "sources=(", ")\n")),
+        ("fish", of_file("fish", "set -l sources ", "\n")),
+    ] {
+        let offered: BTreeSet<&str> = offered.iter().map(String::as_str).collect();
+        let offered: BTreeSet<&str> = offered.into_iter().filter(|word| is_word(word)).collect();
+        assert_eq!(offered, words, "{shell}");
+    }
+}
+
 #[test]
 fn the_debian_package_is_as_debian_wants_it() {
     let folder = Folder::new();

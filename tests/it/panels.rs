@@ -103,7 +103,7 @@ fn the_key_for_controls_says_why_there_are_none() {
         (off, "Camera controls are switched off here"),
     ] {
         let mut browser = opened(&camfeed);
-        browser.import(&["controls"]);
+        browser.import(&["panels"]);
         browser.wait("!controls.isDue && !controls.isBusy");
         browser.key("c");
         assert_eq!(browser.eval(toast), words);

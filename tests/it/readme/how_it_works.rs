@@ -35,22 +35,26 @@ pub fn sees_the_fake_camera(desk: &mut Desk, line: &str) {
     desk.last().wait_said("the camera was unplugged", 1);
 }
 
-/// There is such a test.
-pub fn tests_one(_: &mut Desk, line: &str) {
-    let words: Vec<_> = line.split(' ').collect();
-    let (name, of_program) = (words[words.len() - 1], words.contains(&"--bin"));
-    let (folder, wanted) = match name.strip_suffix("::") {
-        Some(file) => (format!("{ROOT}/tests/it"), format!("//! in {file}.rs")),
-        None => match of_program {
-            true => (format!("{ROOT}/src"), format!("fn {name}()")),
-            false => (format!("{ROOT}/tests/it"), format!("fn {name}()")),
-        },
+/// There are such tests: each name is one, or with `::` behind it a file or a folder of them.
+pub fn tests_some(_: &mut Desk, line: &str) {
+    let (options, names) = line
+        .split_once(" -- ")
+        .unwrap_or_else(|| line.rsplit_once(' ').unwrap());
+    let folder = match options {
+        "cargo test --locked --bin camfeed" => format!("{ROOT}/src"),
+        "cargo test --locked --test it" => format!("{ROOT}/tests/it"),
+        other => panic!("{other}: what is tested?"),
     };
-    let is_there = sources(&folder).any(|(path, text)| {
-        let own = format!("//! in {path}");
-        own == wanted || text.contains(&wanted)
-    });
-    assert!(is_there, "no test {name}");
+    for name in names.split(' ') {
+        let is_there = sources(&folder).any(|(path, text)| match name.strip_suffix("::") {
+            Some(module) => {
+                let mut place = path.trim_end_matches(".rs").split('/');
+                place.any(|part| part == module) && text.contains("#[test]")
+            }
+            None => text.contains(&format!("fn {name}()")),
+        });
+        assert!(is_there, "no test {name}");
+    }
 }
 
 /// The Rust files below `folder`, with their texts.
@@ -99,12 +103,17 @@ fn the_files_that_are_named_are_there() {
     assert!(looked > 70, "only {looked} were looked for");
 }
 
-/// `Type::name`: one file has both. A type alone: the program has it.
+/// `Type::name`, `file::name`: one file has both. A type alone: the program has it.
 #[test]
 fn the_names_that_are_named_are_there() {
     let all: Vec<BTreeSet<String>> = sources(&format!("{ROOT}/src"))
         .chain(sources(&format!("{ROOT}/tests/it")))
-        .map(|(_, text)| words(&text).map(str::to_owned).collect())
+        .map(|(path, text)| {
+            words(&text)
+                .chain(words(&path))
+                .map(str::to_owned)
+                .collect()
+        })
         .collect();
     let mut looked = 0;
     for code in codes() {

@@ -4,7 +4,7 @@ use super::{
     blocks::{block, shown},
     desk::Desk,
     migrating,
-    steps::{is_enabled, serves},
+    steps::{is_enabled, is_picture, serves},
     text::{Command, options},
     trouble,
 };
@@ -91,7 +91,7 @@ pub fn installs_offered_package(desk: &mut Desk, line: &str) {
 /// What Debian is here: that of the machine, not of the desk.
 pub fn tells_the_file(desk: &mut Desk, line: &str) {
     desk.mean("/etc/os-release", "/etc/os-release");
-    let end = format!("~{}.deb`", desk.well(line).trim());
+    let end = format!("~{}`", desk.well(line).trim());
     assert!(
         page("README.md").contains(&end),
         "no package ends so: {end}"
@@ -163,6 +163,7 @@ pub fn makes_password_of_service(desk: &mut Desk, line: &str) {
     let said = makes_secret_of_service(desk, line, "password");
     let password = said.trim().strip_prefix("ann:").expect("a user");
     assert_eq!(password.len(), 24, "{said}");
+    desk.mean("PASSWORD", password);
 }
 
 /// The same.
@@ -196,6 +197,14 @@ fn is_given(desk: &Desk, name: &str) -> String {
     let metadata = fs::metadata(desk.path(&place)).unwrap();
     assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
     place
+}
+
+/// Nobody gets a picture without it.
+pub fn takes_password_of_service(desk: &mut Desk, line: &str) {
+    let address = desk.serve("camfeed --password-file /etc/camfeed/password");
+    assert_eq!(get(address, "/snapshot.jpg").status, 401);
+    desk.well(line);
+    is_picture(desk, "camfeed", "snapshot.jpg");
 }
 
 /// The script gets as far as the stand-in, which is asked for that Debian, and fails.

@@ -116,8 +116,9 @@ macro_rules! pages {
 pages! {
     readme: "README.md" {
         see_it: "See it" {
-            r#". /etc/os-release; echo deb${VERSION_ID}_$(dpkg --print-architecture)"#
+            r#". /etc/os-release; echo deb${VERSION_ID}_$(dpkg --print-architecture).deb"#
                 => machine::tells_the_file,
+            "hostname -I" => steps::ends,
             "make run" => steps::make_run,
             r#"make run ARGS="--size 1280x720""# => steps::make_run_again,
             "sudo apt install ./camfeed_*.deb" => machine::installs_offered_package,
@@ -161,10 +162,11 @@ pages! {
             r#"sudo sh -c 'mkdir -p /etc/camfeed; umask 077; echo "ann:$(openssl rand -hex 12)" >/etc/camfeed/password; cat /etc/camfeed/password'"#
                 => machine::makes_password_of_service,
             "sudo systemctl restart camfeed" => steps::ends,
+            "wget --user=ann --password=PASSWORD http://127.0.0.1:8080/snapshot.jpg"
+                => machine::takes_password_of_service,
             "sudo rm /etc/camfeed/password" => steps::ends,
         }
         use_it: "Use it" {
-            "hostname -I" => steps::ends,
             "wget --content-disposition http://127.0.0.1:8080/snapshot.jpg" => |desk, line| {
                 desk.well(line);
                 steps::is_picture(desk, "camfeed", "Z.jpg");
@@ -258,6 +260,18 @@ pages! {
         }
     }
     working_on_it: "docs/how-it-works.md" {
+        add_a_source: "Add a source" {
+            "cargo build --locked" => how_it_works::builds,
+            "target/debug/camfeed --help | scripts/package/options-table" => |desk, line| {
+                steps::says(desk, line, "| `--source SOURCE` |");
+            },
+            "cargo test --locked --bin camfeed config::" => how_it_works::tests_some,
+            "cargo test --locked --test it -- layout:: install:: sources::" => how_it_works::tests_some,
+        }
+        add_an_answer: "Add an answer" {
+            "cargo test --locked --bin camfeed -- http:: camera_name::" => how_it_works::tests_some,
+            "cargo test --locked --test it -- layout:: status:: auth::" => how_it_works::tests_some,
+        }
         build_and_try: "Build and try" {
             "cargo build --locked" => how_it_works::builds,
             "cc -shared -fPIC -O2 -o libfakecam.so tests/fakecam/fakecam.c -ldl -lpthread" => steps::ends,
@@ -266,9 +280,9 @@ pages! {
                 => how_it_works::sees_the_fake_camera,
         }
         tests: "Tests" {
-            "cargo test --locked --test it a_file_loops_at_its_own_pace" => how_it_works::tests_one,
-            "cargo test --locked --test it sources::" => how_it_works::tests_one,
-            "cargo test --locked --bin camfeed late_frame_is_dropped" => how_it_works::tests_one,
+            "cargo test --locked --test it a_file_loops_at_its_own_pace" => how_it_works::tests_some,
+            "cargo test --locked --test it sources::" => how_it_works::tests_some,
+            "cargo test --locked --bin camfeed late_frame_is_dropped" => how_it_works::tests_some,
             "make test" => |desk, line| {
                 desk.well(line);
                 desk.noted("cargo test --locked");

@@ -78,9 +78,12 @@ fn every_link_and_import_carries_the_token_on() {
 #[test]
 fn every_script_is_loaded_ahead() {
     let mut loaded = Vec::new();
-    for (page, script) in [(PAGE, "main.js"), (GRID, "grid.js")] {
+    for (page, scripts) in [
+        (PAGE, ["begin.js", "main.js"]),
+        (GRID, ["begin-all.js", "grid.js"]),
+    ] {
         let html = text(named(page), None);
-        let scripts = with_imports(&[script]);
+        let scripts = with_imports(&scripts);
         for name in &scripts {
             let link = format!("<link rel=\"modulepreload\" href=\"static/{name}\">");
             assert!(html.contains(&link), "no {link} in {page}");
@@ -99,13 +102,32 @@ fn every_script_is_loaded_ahead() {
     }
 }
 
+/// With a user in the page's address, Chromium and WebKit take a script of the page and an import of the
+/// same file for two modules, and run both.
+#[test]
+fn no_script_of_a_page_is_imported() {
+    for page in [PAGE, GRID] {
+        let html = text(named(page), None);
+        let scripts: Vec<_> = PAGES
+            .iter()
+            .map(|page| page.name)
+            .filter(|name| html.contains(&format!("src=\"static/{name}\"")))
+            .collect();
+        assert_eq!(scripts.len(), html.matches("<script").count(), "{page}");
+        let imported = PAGES.iter().flat_map(|page| imports(&text(page, None)));
+        for name in imported {
+            assert!(!scripts.contains(&name), "{name} of {page}");
+        }
+    }
+}
+
 /// A browser has six connections. The first six files are all that the stream needs; five more
 /// leave a connection for it, which is then asked for.
 #[test]
 fn the_stream_is_asked_for_while_the_rest_loads() {
     for (page, needed) in [
-        (PAGE, &["style.css", "player.js"][..]),
-        (GRID, &["style.css", "streams.js"]),
+        (PAGE, &["style.css", "begin.js"][..]),
+        (GRID, &["style.css", "begin-all.js"]),
     ] {
         let html = text(named(page), None);
         let files: Vec<_> = html
@@ -120,6 +142,9 @@ fn the_stream_is_asked_for_while_the_rest_loads() {
             needed.iter().all(|name| files[..6].contains(name)),
             "{needed:?} {files:?}"
         );
+        // A browser that loads nothing ahead asks for all of them at once.
+        let at_once = imports(&text(named(needed[1]), None)).len();
+        assert_eq!(at_once, needed.len() - 2, "{needed:?}");
     }
 }
 
