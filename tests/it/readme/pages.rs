@@ -230,6 +230,7 @@ pages! {
                 desk.noted("usermod -aG video root");
             },
             "sudo systemctl stop camfeed" => trouble::of_service,
+            "sudo systemctl start camfeed" => steps::ends,
         }
         a_camera_module: "A Raspberry Pi camera module" {
             "camfeed --source csi" => machine::shows_camera_module,
