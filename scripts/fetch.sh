@@ -61,7 +61,7 @@ prepare_secret() {
 	line=''
 	[ ! -r "$passfile$tokenfile" ] || IFS= read -r line <"$passfile$tokenfile" || true
 	line=${line%"$return_key"}
-	[ -n "$line" ] || fail 1 "cannot read a line from \`$passfile$tokenfile\`"
+	[ -n "$line" ] || fail 1 "cannot read a line from \`$passfile$tokenfile\` (needed is a file that you may read)"
 	if [ -n "$passfile" ]; then
 		case $line in
 		*:*) ;;
