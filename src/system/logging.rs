@@ -38,12 +38,9 @@ const DEFAULT: &str = "info";
 /// Starts the log, which `RUST_LOG` sets; from then on panics go there too.
 pub fn start() {
     let asked = env::var("RUST_LOG").unwrap_or_else(|_| DEFAULT.to_owned());
-    let (known, unknown): (Vec<_>, Vec<_>) =
-        asked.split(',').partition(|part| names_something(part));
-    let filters = known.join(",");
-    let filters = if known.is_empty() { DEFAULT } else { &filters };
+    let (filters, unknown) = filters(&asked);
     let mut builder = env_logger::Builder::new();
-    builder.parse_filters(filters);
+    builder.parse_filters(&filters);
     builder.parse_write_style(&env::var("RUST_LOG_STYLE").unwrap_or_default());
     builder.filter_module("tiny_http", LevelFilter::Off);
     if is_read_by_journal() {
@@ -65,6 +62,18 @@ pub fn start() {
              level for a part, as in camfeed::http=debug; the log is as with `{filters}`"
         );
     }
+}
+
+/// What of `RUST_LOG` counts, with the `/text` at its end that lines must hold, and the parts that name nothing.
+fn filters(asked: &str) -> (String, Vec<&str>) {
+    let (parts, text) = asked.split_at(asked.find('/').unwrap_or(asked.len()));
+    let (known, unknown): (Vec<_>, Vec<_>) =
+        parts.split(',').partition(|part| names_something(part));
+    let known = match known.is_empty() {
+        true => DEFAULT.to_owned(),
+        false => known.join(","),
+    };
+    (known + text, unknown)
 }
 
 /// True for a part of `RUST_LOG` that is a level, or a part of this program with or without one.
@@ -157,6 +166,23 @@ fn describe(at: Option<&panic::Location<'_>>, payload: &dyn Any) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_names_nothing_is_told_and_the_rest_counts() {
+        for (asked, counts, told) in [
+            ("debug", "debug", &[][..]),
+            ("warn,camfed=debug", "warn", &["camfed=debug"]),
+            ("verbose", "info", &["verbose"]),
+            ("debug/viewer", "debug/viewer", &[]),
+            ("loud/viewer,joined", "info/viewer,joined", &["loud"]),
+        ] {
+            assert_eq!(
+                filters(asked),
+                (counts.to_owned(), told.to_vec()),
+                "{asked}"
+            );
+        }
+    }
 
     #[test]
     fn a_part_of_rust_log_is_a_level_or_names_this_program() {
