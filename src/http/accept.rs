@@ -1,9 +1,10 @@
 //! The accept loop: one thread that accepts every connection and starts a thread for each.
 //!
 //! It waits for connections, and never for a client. With all permits taken the connection that can best
-//! be done without makes room; when there is none, new ones wait in the kernel. When the system has no
-//! descriptor or thread, room is made the same way, and accepting pauses for a moment. An accept error is
-//! an outage that passes; a panic begins the loop again.
+//! be done without makes room; when there is none, new ones wait in the kernel. In a flood, those that have
+//! long waited and said nothing are closed before they cost a thread, so that who asks comes to its turn. When
+//! the system has no descriptor or thread, room is made the same way, and accepting pauses for a moment. An
+//! accept error is an outage that passes; a panic begins the loop again.
 
 use crate::{
     error::Error,
@@ -20,6 +21,7 @@ use rustix::{
     event::{EventfdFlags, PollFd, PollFlags, eventfd, poll},
     io::Errno,
 };
+use socket2::Socket;
 use std::{
     io,
     os::fd::OwnedFd,
@@ -46,8 +48,8 @@ const MOST_DISPLACED: u32 = 4;
 /// connection, and nothing tells when the system counts it no more.
 const SPAWN_PAUSE: Duration = Duration::from_millis(2);
 
-/// Connections that are displaced at once: one after the other the kernel's queue of those that wait would
-/// overflow in a flood, and whoever finds it full tries again after a second, then two.
+/// Connections that are displaced at once, and more than which are a flood: one after the other the kernel's
+/// queue of those that wait would overflow, and whoever finds it full tries again after a second, then two.
 const MOST_AT_ONCE: usize = 8;
 
 /// A pause before the loop is begun again after a panic.
@@ -115,13 +117,16 @@ impl Acceptor {
 
     fn accept_all(&self) {
         while self.wait_for_connection() {
-            if self.limit().is_full() {
+            if self.limit().is_full() && !self.is_flooded() {
                 self.make_room();
                 continue;
             }
             match self.listening.accept() {
                 Ok(Some((socket, peer))) => {
                     let app = &self.app;
+                    let Some(socket) = self.keep(socket) else {
+                        continue;
+                    };
                     let connection =
                         Connection::new(&app.connections, socket, peer, app.client_timeout);
                     assert!(
@@ -146,6 +151,20 @@ impl Acceptor {
         ];
         let _ = poll(&mut fds, None);
         !self.limit().is_ending()
+    }
+
+    /// True when more wait in the kernel than room is made for at once.
+    fn is_flooded(&self) -> bool {
+        self.listening.waiting() > MOST_AT_ONCE
+    }
+
+    /// A connection that was accepted, once there is a place for it; `None` when it can be done without.
+    fn keep(&self, mut socket: Socket) -> Option<Socket> {
+        while self.limit().is_full() && !self.limit().is_ending() {
+            socket = self.app.connections.turn_away_mute(socket)?;
+            self.make_room();
+        }
+        Some(socket)
     }
 
     /// Displaces connections for those that wait, and waits until one is closed.

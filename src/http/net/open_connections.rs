@@ -2,15 +2,19 @@
 
 use crate::{
     feed::stats::Counter,
-    http::net::{connection_limit::ConnectionLimit, listener::Peer},
+    http::net::{connection_limit::ConnectionLimit, listener::Peer, tcp_info::tcp_info},
     system::log_limit::LogLimiter,
 };
 use log::warn;
 use parking_lot::Mutex;
-use rustix::net::{Shutdown, shutdown};
+use rustix::{
+    io::Errno,
+    net::{RecvFlags, Shutdown, recv, shutdown},
+};
 use socket2::Socket;
 use std::{
     collections::HashMap,
+    os::fd::AsFd,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -86,6 +90,32 @@ impl OpenConnection {
             ConnectionPhase::Sending => now.saturating_duration_since(self.since) > STALLED,
             phase => phase < ConnectionPhase::Sending,
         }
+    }
+}
+
+/// What has come of a connection's first request, and is not read yet.
+#[derive(PartialEq)]
+enum Unread {
+    /// Nothing, or a part of its head.
+    Part,
+    /// Its head, or the beginning of a long one.
+    Head,
+    /// Nothing, and nothing will come: the client has left.
+    End,
+}
+
+fn unread(socket: &Socket) -> Unread {
+    let mut bytes = [0; 2048];
+    let count = match recv(socket, &mut bytes, RecvFlags::PEEK | RecvFlags::DONTWAIT) {
+        Ok((count, _)) if count > 0 => count,
+        Err(Errno::AGAIN | Errno::INTR) => 0,
+        Ok(_) | Err(_) => return Unread::End,
+    };
+    let is_whole = bytes[..count].windows(4).any(|four| four == b"\r\n\r\n");
+    if is_whole || count == bytes.len() {
+        Unread::Head
+    } else {
+        Unread::Part
     }
 }
 
@@ -165,13 +195,20 @@ impl OpenConnections {
     fn displace_one(&self, kept: Option<u64>, is_mute: bool) -> bool {
         let now = Instant::now();
         let mut by_id = self.by_id.lock();
-        let victim = by_id
-            .iter_mut()
-            .filter(|(id, connection)| Some(**id) != kept && connection.may_make_room(now))
-            .filter(|(_, connection)| !is_mute || connection.is_mute(now))
-            .min_by_key(|(_, connection)| (connection.phase, connection.since));
-        let Some((_, victim)) = victim else {
-            return false;
+        let victim = loop {
+            let victim = by_id
+                .iter_mut()
+                .filter(|(id, connection)| Some(**id) != kept && connection.may_make_room(now))
+                .filter(|(_, connection)| !is_mute || connection.is_mute(now))
+                .min_by_key(|(_, connection)| (connection.phase, connection.since));
+            let Some((_, victim)) = victim else {
+                return false;
+            };
+            if victim.phase != ConnectionPhase::Silent || unread(&victim.socket) != Unread::Head {
+                break victim;
+            }
+            // It has asked, and its thread has not come to it yet.
+            victim.phase = ConnectionPhase::Answering;
         };
         let is_closing = victim.phase == ConnectionPhase::Closing;
         victim.phase = ConnectionPhase::Displaced;
@@ -204,6 +241,21 @@ impl OpenConnections {
         silent.count() + leaving > 0 || first
     }
 
+    /// Closes a connection that has just been accepted and can be done without, before it takes a place;
+    /// gives back any other. Counts it as one that made room.
+    pub fn turn_away_mute(&self, socket: Socket) -> Option<Socket> {
+        let is_mute = || tcp_info(socket.as_fd()).is_some_and(|info| info.silent_for > MUTE);
+        match unread(&socket) {
+            Unread::Head => return Some(socket),
+            Unread::Part if !is_mute() => return Some(socket),
+            Unread::Part | Unread::End => {}
+        }
+        self.last_id.fetch_add(1, Ordering::Relaxed);
+        self.displaced.increment();
+        let _ = socket.set_linger(Some(Duration::ZERO));
+        None
+    }
+
     /// Lets those connections find their end that no request is coming from.
     pub fn close_unasking(&self) {
         for connection in self.by_id.lock().values() {
@@ -222,6 +274,12 @@ mod tests {
     use super::*;
     use crate::http::net::{connection::Connection, listener::Peer};
     use socket2::{Domain, Type};
+    use std::{
+        io::Write,
+        mem::MaybeUninit,
+        net::{TcpListener, TcpStream},
+        thread,
+    };
 
     #[test]
     fn the_longest_silent_one_goes_first_and_nobody_who_is_answered() {
@@ -255,6 +313,23 @@ mod tests {
     }
 
     #[test]
+    fn who_has_asked_stays_when_its_thread_has_not_come_to_it() {
+        let open = OpenConnections::new(4, None);
+        let add = |_| {
+            let (ours, theirs) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("sockets");
+            let connection = Connection::new(&open, ours, Peer::Unix, STALLED);
+            (connection, theirs)
+        };
+        let all: Vec<_> = (0..2).map(add).collect();
+        all[0].1.send(b"GET / HTTP/1.1\r\n\r\n").expect("sent");
+        assert!(open.displace(None));
+        let phase = |number: usize| open.by_id.lock()[&all[number].0.id()].phase;
+        assert_eq!(phase(0), ConnectionPhase::Answering);
+        assert_eq!(phase(1), ConnectionPhase::Displaced);
+        assert!(!open.displace(None));
+    }
+
+    #[test]
     fn room_is_made_for_as_many_as_wait_and_not_for_more() {
         let open = OpenConnections::new(8, None);
         let add = |_| {
@@ -276,5 +351,38 @@ mod tests {
         assert_eq!(open.displaced.get(), 4);
         all.clear();
         assert!(!open.make_room(1), "nobody is there");
+    }
+
+    #[test]
+    fn only_who_has_left_or_long_not_asked_is_turned_away() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
+        let address = listener.local_addr().expect("bound");
+        let connect = |text: &str| {
+            let mut client = TcpStream::connect(address).expect("connected");
+            client.write_all(text.as_bytes()).expect("sent");
+            let (ours, _) = listener.accept().expect("accepted");
+            (client, Socket::from(ours))
+        };
+        let open = OpenConnections::new(8, None);
+        let (silent, ours) = connect("");
+        let ours = open.turn_away_mute(ours).expect("it has just come");
+        let begun = connect("GET / HTTP/1.1\r\n");
+        let whole = connect("GET / HTTP/1.1\r\n\r\n");
+        let long = connect(&"a".repeat(4096));
+        while tcp_info(ours.as_fd()).expect("told").silent_for <= 2 * MUTE {
+            thread::yield_now();
+        }
+        assert!(open.turn_away_mute(ours).is_none());
+        assert!(open.turn_away_mute(begun.1).is_none());
+        assert!(open.turn_away_mute(whole.1).is_some());
+        assert!(open.turn_away_mute(long.1).is_some());
+        let (left, ours) = connect("");
+        drop(left);
+        while ours.peek(&mut [MaybeUninit::uninit()]).is_err() {
+            thread::yield_now();
+        }
+        assert!(open.turn_away_mute(ours).is_none());
+        assert_eq!((open.displaced.get(), open.accepted()), (3, 3));
+        drop(silent);
     }
 }

@@ -20,6 +20,8 @@ pub struct TcpInfo {
     pub least_round_trip: Duration,
     /// Bytes the peer has acknowledged since the beginning.
     pub acknowledged: u64,
+    /// Time since the peer last sent something, or since it connected.
+    pub silent_for: Duration,
 }
 
 impl TcpInfo {
@@ -83,6 +85,7 @@ pub fn tcp_info(socket: BorrowedFd<'_>) -> Option<TcpInfo> {
         round_trip: Duration::from_micros(word(68).into()),
         least_round_trip: Duration::from_micros(word(148).into()),
         acknowledged,
+        silent_for: Duration::from_millis(word(52).into()),
     })
 }
 

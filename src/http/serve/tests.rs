@@ -175,6 +175,24 @@ fn when_all_are_in_a_request_a_new_one_waits_for_a_place() {
 }
 
 #[test]
+fn in_a_flood_those_that_say_nothing_are_closed_before_they_have_a_place() {
+    let stand = Stand::new(1, None);
+    let mut waiting = stand.connect(SNAPSHOT);
+    while !stand.app.cameras.first().slot.is_watched() {
+        thread::yield_now();
+    }
+    let mut silent: Vec<_> = (0..20).map(|_| stand.connect("")).collect();
+    let mut next = stand.connect(&last(HEALTH));
+    // Eight that wait are no flood.
+    let displaced = &stand.app.connections.displaced;
+    stand.wait_until(|_| displaced.get() == 20 + 1 - 8);
+    assert_eq!(read_all(&mut silent[0]), "");
+    stand.publish(4);
+    assert!(read_all(&mut waiting).ends_with("\r\n\r\naaaa"));
+    assert!(read_all(&mut next).starts_with("HTTP/1.1 "));
+}
+
+#[test]
 fn an_address_with_as_many_as_it_may_have_is_told_so() {
     let stand = Stand::new(8, Some(1));
     let mut first = stand.connect(SNAPSHOT);

@@ -185,7 +185,7 @@ fn a_frame_has_arrived_when_no_byte_of_it_waits() {
             window: LARGEST,
             round_trip: Duration::from_millis(round_trip),
             least_round_trip: Duration::from_micros(u64::from(least).saturating_mul(1000)),
-            acknowledged: 0,
+            ..TcpInfo::default()
         };
         let (mut backlog, now) = blocked();
         assert_eq!(

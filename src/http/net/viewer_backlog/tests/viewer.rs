@@ -197,6 +197,7 @@ impl Viewer {
             round_trip: micros(smoothed),
             least_round_trip: micros(least),
             acknowledged: self.acknowledged as u64,
+            silent_for: Duration::ZERO,
         }
     }
 
