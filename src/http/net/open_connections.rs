@@ -2,7 +2,10 @@
 
 use crate::{
     feed::stats::Counter,
-    http::net::{connection_limit::ConnectionLimit, listener::Peer, tcp_info::tcp_info},
+    http::{
+        head::HEAD_BYTES,
+        net::{connection_limit::ConnectionLimit, listener::Peer, tcp_info::tcp_info},
+    },
     system::log_limit::LogLimiter,
 };
 use log::warn;
@@ -98,24 +101,19 @@ impl OpenConnection {
 enum Unread {
     /// Nothing, or a part of its head.
     Part,
-    /// Its head, or the beginning of a long one.
+    /// Its head.
     Head,
     /// Nothing, and nothing will come: the client has left.
     End,
 }
 
 fn unread(socket: &Socket) -> Unread {
-    let mut bytes = [0; 2048];
-    let count = match recv(socket, &mut bytes, RecvFlags::PEEK | RecvFlags::DONTWAIT) {
-        Ok((count, _)) if count > 0 => count,
-        Err(Errno::AGAIN | Errno::INTR) => 0,
-        Ok(_) | Err(_) => return Unread::End,
-    };
-    let is_whole = bytes[..count].windows(4).any(|four| four == b"\r\n\r\n");
-    if is_whole || count == bytes.len() {
-        Unread::Head
-    } else {
-        Unread::Part
+    let mut bytes = [0; HEAD_BYTES];
+    match recv(socket, &mut bytes, RecvFlags::PEEK | RecvFlags::DONTWAIT) {
+        Ok((count, _)) if bytes[..count].windows(4).any(|four| four == b"\r\n\r\n") => Unread::Head,
+        Ok((count, _)) if count > 0 => Unread::Part,
+        Err(Errno::AGAIN | Errno::INTR) => Unread::Part,
+        Ok(_) | Err(_) => Unread::End,
     }
 }
 
@@ -368,7 +366,10 @@ mod tests {
         let ours = open.turn_away_mute(ours).expect("it has just come");
         let begun = connect("GET / HTTP/1.1\r\n");
         let whole = connect("GET / HTTP/1.1\r\n\r\n");
-        let long = connect(&"a".repeat(4096));
+        let long = connect(&format!(
+            "GET / HTTP/1.1\r\nX: {}\r\n\r\n",
+            "a".repeat(10_000)
+        ));
         while tcp_info(ours.as_fd()).expect("told").silent_for <= 2 * MUTE {
             thread::yield_now();
         }
