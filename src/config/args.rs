@@ -11,7 +11,7 @@ use crate::{
         listed,
         options::{self, CommandOption},
         shown_word,
-        values::{control_settings, number, overlay, seconds},
+        values::{control_settings, number, overlay, quality, seconds, viewers, workers},
     },
     system::output::{self, say},
 };
@@ -47,10 +47,15 @@ pub struct Args {
     #[argh(option, default = "EncodeMode::Auto", arg_name = "auto|always")]
     pub encode: EncodeMode,
     /// of JPEGs that are encoded here
-    #[argh(option, default = "80", from_str_fn(number::<_, 1, 100>), arg_name = "N")]
+    #[argh(option, default = "80", from_str_fn(quality), arg_name = "N")]
     pub quality: i32,
     /// encoder threads
-    #[argh(option, default = "default_workers()", from_str_fn(number::<_, 1, 64>), arg_name = "N")]
+    #[argh(
+        option,
+        default = "default_workers()",
+        from_str_fn(workers),
+        arg_name = "N"
+    )]
     pub workers: usize,
     /// degrees, clockwise
     #[argh(option, default = "Rotate::None", arg_name = "0|90|180|270")]
@@ -82,7 +87,7 @@ pub struct Args {
     #[argh(option, default = "5", from_str_fn(number::<_, 0, 300>), arg_name = "N")]
     pub warmup: u32,
     /// streams at once
-    #[argh(option, from_str_fn(number::<_, 1, 10_000>), arg_name = "N")]
+    #[argh(option, from_str_fn(viewers), arg_name = "N")]
     pub max_viewers: Option<usize>,
     /// at once
     #[argh(option, from_str_fn(number::<_, 8, 20_000>), arg_name = "N")]

@@ -7,6 +7,9 @@ use crate::config::{
 };
 use std::{borrow::Cow, iter};
 
+/// Letters of a word, with its dash, that is too short for a letter with a secret behind it.
+const SHORT_WORD: usize = 4;
+
 /// An option of the table, with its value. That may be a secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Given {
@@ -43,28 +46,41 @@ impl Given {
 
 /// Why the word `name`, which is no option, is refused, with what may be meant.
 pub fn unknown(name: &str, value: Option<&str>) -> String {
+    let is_long = name.starts_with("--");
+    // `--source:test`
+    let colon = name
+        .split_once(':')
+        .filter(|(name, _)| is_long && shown_word(name) == *name);
+    let (name, value) = colon.map_or((name, value), |(name, value)| (name, Some(value)));
     let meant = other_programs::meant(name, value);
     // `-pSECRET`: what stands behind the letter may be a value.
-    let letter = name
-        .char_indices()
-        .nth(2)
-        .filter(|_| meant.is_none() && name.starts_with('-') && !name.starts_with("--"));
-    let (shown, meant): (Cow<str>, _) = match letter {
-        Some((at, _)) => {
-            let (name, value) = name.split_at(at);
-            let meant = other_programs::meant(name, Some(value));
-            (format!("{name}…").into(), meant)
+    let letter = name.char_indices().nth(2).map(|(at, _)| name.split_at(at));
+    let letter = letter.filter(|_| meant.is_none() && name.starts_with('-') && !is_long);
+    let by_letter = letter.and_then(|(name, value)| other_programs::meant_by_letter(name, value));
+    let shown: Cow<str> = match (letter, colon) {
+        _ if by_letter.is_none() && name.chars().count() <= SHORT_WORD => name.into(),
+        (Some((letter, _)), _) => format!("{letter}…").into(),
+        (None, Some((_, value))) => {
+            let value = options::find(name).map_or("…".into(), |_| shown_word(value));
+            format!("{name}:{value}").into()
         }
-        None => (shown_word(name), meant),
+        (None, None) => shown_word(name),
     };
+    let meant = meant.or(by_letter);
     let meant = meant.map_or_else(String::new, |meant| format!(": {meant}"));
     format!("there is no option `{shown}`{meant}")
+}
+
+/// The option that `word` is, alone or with its value behind `=`, as it is typed.
+fn option(word: &str) -> Option<&str> {
+    let name = word.split('=').next()?;
+    options::find(name).map(|_| name)
 }
 
 /// The options of a command line.
 pub fn read(words: &[String]) -> Result<Vec<Given>, String> {
     let mut options: Vec<Given> = Vec::new();
-    let mut words = words.iter();
+    let mut words = words.iter().peekable();
     let mut source: Option<&str> = None;
     let mut is_over = false;
     while let Some(word) = words.next() {
@@ -74,14 +90,14 @@ pub fn read(words: &[String]) -> Result<Vec<Given>, String> {
             options.push(match word.split_once('=') {
                 Some((name, value)) => Given::of(name, Some(value.to_owned()))?,
                 None => {
-                    let is_switch =
-                        options::find(word).is_some_and(|option| option.value().is_none());
-                    let value = if is_switch {
-                        None
-                    } else {
-                        words.next().cloned()
-                    };
-                    Given::of(word, value)?
+                    let takes = options::find(word).map(|option| option.value().is_some());
+                    let value =
+                        words.next_if(|next| takes != Some(false) && option(next).is_none());
+                    let next = words.peek().and_then(|next| option(next));
+                    if let (Some(true), None, Some(next)) = (takes, value, next) {
+                        return Err(format!("`{word}` needs a value: `{next}` stands behind it"));
+                    }
+                    Given::of(word, value.cloned())?
                 }
             });
         } else {
@@ -137,7 +153,11 @@ mod tests {
                 &["--camera=garden=http://host/?a=b"],
                 "--camera|garden=http://host/?a=b",
             ),
-            (&["--overlay", "--fps=5"], "--overlay|--fps=5"),
+            (&["--overlay=--fps=5", "--list"], "--overlay|--fps=5|--list"),
+            (
+                &["--overlay", "-x", "--set", "--y=1"],
+                "--overlay|-x|--set|--y=1",
+            ),
             (&["--list", "--overlay=--list"], "--list|--overlay|--list"),
             (&["--overlay="], "--overlay|"),
             (&["-V", "-h"], "--version|--help"),
@@ -174,9 +194,52 @@ mod tests {
                 "-p8081",
                 "there is no option `-p…`: the port is `--listen 8081`",
             ),
+            ("-pSECRET", "there is no option `-p…`"),
+            ("-p:SECRET", "there is no option `-p…`"),
+            (
+                "-ss",
+                "there is no option `-ss`: controls of the camera are `--set NAME=VALUE,…`, such as --set \
+              brightness=128",
+            ),
+            ("-hV", "there is no option `-hV`"),
+            ("-?", "there is no option `-?`"),
+            (
+                "--source:http://ann:SECRET@cam/SECRET",
+                "there is no option `--source:http://cam/…`: did you mean `--source`?",
+            ),
+            (
+                "--source:test",
+                "there is no option `--source:test`: did you mean `--source`?",
+            ),
+            ("--nonsense:SECRET", "there is no option `--nonsense:…`"),
+            ("--ann@SECRET:SECRET", "there is no option `…`"),
             ("list", "`list` is no source: did you mean `--list`?"),
         ] {
             assert_eq!(said(&["--fps", "5", word]).expect_err(word), reason);
+        }
+    }
+
+    #[test]
+    fn an_option_is_no_value_of_the_one_before_it() {
+        for (words, reason) in [
+            (
+                &["--name", "--no-controls", "test"][..],
+                "`--name` needs a value: `--no-controls` stands behind it",
+            ),
+            (
+                &["--overlay", "--listen=unix:SECRET"],
+                "`--overlay` needs a value: `--listen` stands behind it",
+            ),
+            (
+                &["--config", "-h"],
+                "`--config` needs a value: `-h` stands behind it",
+            ),
+            (
+                &["--port", "--fps", "5"],
+                "there is no option `--port`: the port is `--listen 8080`",
+            ),
+        ] {
+            assert_eq!(said(words).expect_err("no value"), reason);
         }
     }
 }

@@ -62,6 +62,21 @@ pub fn number<T: TryFrom<usize>, const LOW: usize, const HIGH: usize>(
         .ok_or_else(|| format!("allowed are {LOW} to {HIGH}"))
 }
 
+/// JPEG quality.
+pub fn quality(value: &str) -> Result<i32, String> {
+    number::<_, 1, 100>(value)
+}
+
+/// Encoder threads.
+pub fn workers(value: &str) -> Result<usize, String> {
+    number::<_, 1, 64>(value)
+}
+
+/// Streams at once.
+pub fn viewers(value: &str) -> Result<usize, String> {
+    number::<_, 1, 10_000>(value)
+}
+
 /// A time in seconds, 1 to 3600, fractions allowed.
 pub fn seconds(value: &str) -> Result<Duration, String> {
     match value.parse() {
@@ -90,7 +105,7 @@ impl FromArgValue for PixelFormat {
                 Ok(PixelFormat::Named(code.to_owned()))
             }
             _ => Err(
-                "allowed are auto, mjpg, yuyv, uyvy, grey and other V4L2 codes of three or \
+                "allowed are auto, mjpg, yuyv, uyvy, nv12, grey and other V4L2 codes of three or \
                  four letters (`camfeed --list` shows what the camera has)"
                     .to_owned(),
             ),
