@@ -102,7 +102,9 @@ impl FromArgValue for FrameAncestors {
                 "self" | "'self'" => Some("'self'"),
                 "none" | "'none'" => Some("'none'"),
                 "*" => Some("*"),
-                origin => is_origin(origin).then_some(origin),
+                origin => {
+                    Some(origin.strip_suffix('/').unwrap_or(origin)).filter(|it| is_origin(it))
+                }
             })
             .collect();
         match sources {
@@ -207,6 +209,10 @@ mod tests {
             ("'none'", "'none'"),
             ("*", "*"),
             ("https://ha.example:8123", "https://ha.example:8123"),
+            (
+                "https://ha.example/,http://a/",
+                "https://ha.example http://a",
+            ),
             (
                 "'self',http://a, https://*.b:*",
                 "'self' http://a https://*.b:*",

@@ -200,7 +200,13 @@ pub fn parse(words: &[&str]) -> Result<Args, EarlyExit> {
         // One may be a part of another.
         quoted.sort_by_key(|(word, _)| Reverse(word.len()));
         for (word, shown) in quoted {
-            exit.output = exit.output.replace(word, &shown);
+            // What is allowed may have the word in it, too.
+            let value = format!("with value '{word}': ");
+            exit.output = match exit.output.split_once(&value) {
+                Some((before, reason)) => format!("{before}with value '{shown}': {reason}"),
+                None if exit.output.starts_with("Error parsing") => continue,
+                None => exit.output.replace(word, &shown),
+            };
         }
         exit
     })

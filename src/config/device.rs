@@ -2,10 +2,13 @@
 
 use crate::config::{
     CameraName, Fps, Size,
-    source_text::{GST, SourceText, looks_like_address},
+    source_text::{GST, SCHEMES, SourceText, begins_with_host, looks_like_address, meant_address},
 };
 use argh::FromArgValue;
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 /// What is opened: the value of `--source`.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +53,6 @@ impl Pattern {
     pub const FPS: Fps = Fps(30.0);
 }
 
-const SCHEMES: [&str; 7] = ["http", "https", "rtsp", "rtsps", "rtmp", "udp", "tcp"];
 const SOURCES: &str = "allowed are auto, all, a camera number, /dev/…, csi or csi:ID, a file, an http(s):// \
     or rtsp:// address, gst:PIPELINE, test or test:WxH@FPS";
 
@@ -121,7 +123,10 @@ impl FromArgValue for Device {
 /// is a slip of the finger: as a path it would be shown with its password.
 fn file(path: &str) -> Result<Device, String> {
     let file = PathBuf::from(path);
-    if !looks_like_address(path) || file.exists() {
+    let first = path.split('/').next().unwrap_or_default();
+    let is_address =
+        looks_like_address(path) || begins_with_host(path) && !Path::new(first).exists();
+    if !is_address || file.exists() {
         return Ok(Device::File(file));
     }
     let named = path.split_once('=').map(|(name, _)| name);
@@ -131,19 +136,10 @@ fn file(path: &str) -> Result<Device, String> {
                 .to_owned(),
         );
     }
-    // Its host is shown where that is sure.
-    let host = path.split('/').next().unwrap_or_default();
-    let is_host = host.contains(['.', ':'])
-        && (host.bytes()).all(|byte| byte.is_ascii_alphanumeric() || b".:-".contains(&byte));
-    let scheme = match host.rsplit_once(':') {
-        Some((_, "554" | "8554")) => "rtsp",
-        _ => "http",
-    };
-    let meant = SourceText::url(&format!("{scheme}://{path}")).to_string();
-    match is_host && !meant.ends_with("//…") {
-        true => Err(format!("did you mean {meant}? {NO_SCHEME}")),
-        false => Err(NO_SCHEME.to_owned()),
-    }
+    Err(match meant_address(path) {
+        Some(meant) => format!("did you mean {meant}? {NO_SCHEME}"),
+        None => NO_SCHEME.to_owned(),
+    })
 }
 
 fn pattern(spec: &str) -> Result<Pattern, String> {
@@ -289,11 +285,44 @@ mod tests {
         ] {
             assert_eq!(device(value), None, "{value}");
         }
+        for (value, meant) in [
+            ("192.168.1.20", "http://192.168.1.20?"),
+            ("pi.local", "http://pi.local?"),
+            ("pi.LAN/stream", "http://pi.LAN/…?"),
+            ("cam.home", "http://cam.home?"),
+            ("localhost/stream", "http://localhost/…?"),
+            ("www.example.org", "http://www.example.org?"),
+            (
+                "cam.example.org/mjpg/video.mjpg",
+                "http://cam.example.org/…?",
+            ),
+            ("pi.local:8080", "http://pi.local:8080?"),
+            ("octopi:8554", "rtsp://octopi:8554?"),
+            ("pi.local:8080?token=secret", "http://pi.local:8080/…?"),
+            ("//cam.lan/secret", "http://cam.lan/…?"),
+            ("http:/cam/secret", "http://cam/…?"),
+            ("https:cam", "https://cam?"),
+            ("rtsp:/cam/1", "rtsp://cam/…?"),
+            ("rtsp//cam:99/1", "rtsp://cam:99/…?"),
+        ] {
+            let reason = Device::from_arg_value(value).expect_err(value);
+            let meant = format!("did you mean {meant} ");
+            assert!(reason.starts_with(&meant), "{value}: {reason}");
+        }
         for path in [
             "./a@b.avi",
             "/srv//a.avi",
             "./192.0.2.7/a.avi",
             "films/1.2.3/a b.avi",
+            "film.mp4",
+            "garden.mjpg",
+            "./pi.local/film",
+            "./x.y/film",
+            "../x.y/film",
+            ".x.y/film",
+            "films 1.2/film",
+            // What its first part names is there.
+            "Cargo.toml/film",
         ] {
             assert_eq!(device(path), Some(Device::File(path.into())), "{path}");
         }

@@ -32,8 +32,13 @@ impl FromArgValue for ListedCamera {
 impl ListedCamera {
     /// `value`, which was refused, as it may be said in an error.
     pub fn shown(value: &str) -> Cow<'_, str> {
+        // `Front Door`, `front.door`
+        let is_plain = |name: &str| {
+            let is_letter = |letter: char| letter.is_alphanumeric() || " ._-".contains(letter);
+            name.chars().all(is_letter)
+        };
         match value.split_once('=') {
-            Some((name, source)) if CameraName::of_address(name).is_ok() => {
+            Some((name, source)) if is_plain(name) => {
                 format!("{name}={}", shown_word(source)).into()
             }
             _ => shown_word(value),
@@ -166,6 +171,10 @@ mod tests {
             ("http://ann:SECRET@cam/SECRET", "http://cam/…"),
             ("ann:SECRET@cam=SECRET", "…"),
             ("1=http:cam/SECRET", "1=…"),
+            ("Front Door=cam/x?pwd=SECRET", "Front Door=…"),
+            ("front.door=/dev/video0", "front.door=/dev/video0"),
+            ("ann:SECRET=test", "…"),
+            ("pi.local:8080", "pi.local:8080"),
         ] {
             for words in [&["--camera", value][..], &["--kamera", value], &[value]] {
                 let Err(exit) = args::parse(words) else {

@@ -14,6 +14,9 @@ use std::{
 /// Stands for what is not shown.
 const HIDDEN: &str = "…";
 
+/// What the address of a stream begins with, before its `://`.
+pub const SCHEMES: [&str; 7] = ["http", "https", "rtsp", "rtsps", "rtmp", "udp", "tcp"];
+
 /// What a pipeline's source begins with.
 pub const GST: &str = "gst:";
 
@@ -227,13 +230,74 @@ pub fn shown_word(word: &str) -> Cow<'_, str> {
         return format!("{name}={}", shown_word(value)).into();
     }
     if word.contains("://") {
-        return shown_url(word.trim()).into();
+        let shown = shown_url(word.trim());
+        let is_whole = shown.trim_end_matches(['/', '…']) == word.trim_end_matches('/');
+        return if is_whole { word.into() } else { shown.into() };
     }
     match word.split_once('=') {
         Some((name, _)) if is_name(name) => format!("{name}={HIDDEN}").into(),
-        None if !looks_like_address(word) => word.into(),
-        _ => HIDDEN.into(),
+        None if is_pattern(word) || !looks_like_address(word) && !begins_with_host(word) => {
+            word.into()
+        }
+        _ => shown_host(word).map_or(HIDDEN.into(), Cow::Owned),
     }
+}
+
+/// Of an address without a scheme its host and port, where that is sure.
+fn shown_host(word: &str) -> Option<String> {
+    let meant = meant_address(word)?;
+    let (_, shown) = meant.split_once("://")?;
+    let place = shown.trim_end_matches(['/', '…']);
+    (!word.contains('@') && word.starts_with(place)).then(|| shown.to_owned())
+}
+
+/// `test:WxH@FPS`, with any numbers.
+fn is_pattern(word: &str) -> bool {
+    let Some(spec) = word.strip_prefix("test:") else {
+        return false;
+    };
+    let (size, fps) = spec.split_once('@').unwrap_or((spec, ""));
+    let is_number = |text: &str| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.')
+    };
+    let mut sides = size.splitn(2, ['x', 'X']);
+    sides.all(is_number) && is_number(fps) && (size.is_empty() || size.contains(['x', 'X']))
+}
+
+/// The address that is meant by one without `://`, as it is shown; `None` where its host is not sure.
+pub fn meant_address(text: &str) -> Option<String> {
+    let scheme = text.split([':', '/']).next().unwrap_or_default();
+    let is_scheme = SCHEMES.contains(&&*scheme.to_ascii_lowercase());
+    let rest = match is_scheme {
+        true => text[scheme.len()..].trim_start_matches([':', '/']),
+        // `//cam.lan/…`
+        false => text.trim_start_matches('/'),
+    };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let is_host = (is_scheme || host.contains(['.', ':']) || host == "localhost")
+        && (host.bytes()).all(|byte| byte.is_ascii_alphanumeric() || b".:-".contains(&byte));
+    let scheme = match host.rsplit_once(':') {
+        _ if is_scheme => scheme,
+        Some((_, "554" | "8554")) => "rtsp",
+        _ => "http",
+    };
+    let shown = shown_url(&format!("{scheme}://{rest}"));
+    (is_host && !shown.ends_with("//…")).then_some(shown)
+}
+
+/// True for what begins as addresses of cameras do, and can be a file as well.
+pub fn begins_with_host(text: &str) -> bool {
+    let host = text.split('/').next().unwrap_or_default();
+    let ends = [".local", ".lan", ".home"];
+    let is_sure = host.parse::<Ipv4Addr>().is_ok()
+        || host.eq_ignore_ascii_case("localhost")
+        || ends
+            .iter()
+            .any(|end| host.to_ascii_lowercase().ends_with(end))
+        || host.starts_with("www.")
+        || host.contains('.') && host.len() < text.len();
+    is_sure && !host.starts_with('.') && meant_address(text).is_some()
 }
 
 /// True for what is no path and looks like an address whose scheme, or its `//`, was forgotten.

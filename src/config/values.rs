@@ -279,6 +279,8 @@ pub struct Origin(pub String);
 
 impl FromArgValue for Origin {
     fn from_arg_value(value: &str) -> Result<Origin, String> {
+        // As browsers show it, with a slash.
+        let value = value.strip_suffix('/').unwrap_or(value);
         let is_origin = value.split_once("://").is_some_and(|(scheme, host)| {
             !scheme.is_empty()
                 && !host.is_empty()
@@ -317,6 +319,10 @@ mod tests {
         assert!(control_settings("brightness").is_err());
         assert!(Origin::from_arg_value("mainsail.local").is_err());
         assert!(Origin::from_arg_value("http://a\r\nb").is_err());
+        assert!(Origin::from_arg_value("http://a//").is_err());
+        assert!(Origin::from_arg_value("http:///").is_err());
+        let origin = Origin("http://mainsail.local".to_owned());
+        assert_eq!(Origin::from_arg_value("http://mainsail.local/"), Ok(origin));
     }
 
     #[test]

@@ -255,6 +255,42 @@ const MISTAKES: &[(&str, &[&str])] = &[
         &["'--source'", "did you mean rtsp://cam.lan:8554/…?"],
     ),
     ("ann:hunter2@cam.lan/x", &["'--source'", "http://cam/…"]),
+    ("pi.local", &["'pi.local'", "did you mean http://pi.local?"]),
+    (
+        "192.168.1.20:8080",
+        &[
+            "'192.168.1.20:8080'",
+            "did you mean http://192.168.1.20:8080?",
+        ],
+    ),
+    (
+        "octopi:80",
+        &["'octopi:80'", "did you mean http://octopi:80?"],
+    ),
+    (
+        "www.example.org/mjpg/video.mjpg",
+        &["did you mean http://www.example.org/…?"],
+    ),
+    ("http:/cam/hunter2", &["did you mean http://cam/…?"]),
+    (
+        "rtsp://",
+        &["'rtsp://'", "an http(s):// or rtsp:// address"],
+    ),
+    (
+        "test:640x480@1000",
+        &["'test:640x480@1000'", "test:1280x720@30"],
+    ),
+    (
+        "--camera front.door=test",
+        &["'--camera'", "'front.door=test'", "1 to 32"],
+    ),
+    (
+        "--allow-origin http://mainsail.local//",
+        &["'--allow-origin'", "'http://mainsail.local//'"],
+    ),
+    // Each word of the reason stands as it is.
+    ("@", &["'…'", "http://cam/… or rtsp://cam/…"]),
+    ("test:@", &["'test:@'", "test:1280x720@30"]),
     (
         "ftp://cam.lan/hunter2",
         &["'--source'", "'ftp://cam.lan/…'", "http(s)://"],

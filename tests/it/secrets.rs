@@ -478,8 +478,16 @@ fn a_mistake_in_the_options_is_said_without_the_secret() {
         ("--listen http://cam/MARK", "http://cam/…"),
         ("--no-controls test http://cam/MARK", "http://cam/…"),
         ("--passwd MARK", "--password-file"),
-        ("-pMARK", "--listen 8080"),
-        ("-p MARK", "--listen 8080"),
+        ("-pMARK", "there is no option `-p…`\n"),
+        ("-p MARK", "--listen ADDR:PORT"),
+        ("--host MARK", "--listen ADDR:PORT"),
+        ("-d http://MARK@cam/MARK", "--source SOURCE"),
+        ("--width=MARK", "--size WxH"),
+        ("--source:http://cam/MARK", "`--source:http://cam/…`"),
+        ("--passwd:MARK", "`--passwd:…`"),
+        ("--source http:/MARK:MARK@cam/MARK", "'…'"),
+        ("--source cam.lan/MARK", "did you mean http://cam.lan/…?"),
+        ("--source pi.local:80?token=MARK", "'pi.local:80/…'"),
     ] {
         let typed = words(line);
         let typed: Vec<&str> = typed.iter().map(String::as_str).collect();
