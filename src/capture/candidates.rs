@@ -4,10 +4,7 @@
 //! another one that got its number meanwhile is taken only when the first stays away.
 
 use crate::{
-    capture::{
-        environment::Environment,
-        source::{libcamera::seen_by_kernel, v4l2_errors::NO_DEVICE},
-    },
+    capture::{environment::Environment, source::v4l2_errors::NO_DEVICE},
     config::Device,
     error::{Cause, Error},
     feed::{camera::SourceInfo, place::Place},
@@ -30,20 +27,6 @@ pub fn of_found(device: &Device, place: &Place) -> Result<Vec<Device>, Error> {
     let gone = || Error::open(device, Cause::Missing, NO_DEVICE);
     let node = place.node().ok_or_else(gone)?;
     Ok(vec![Device::Node(node.path)])
-}
-
-/// Why a camera that is there did not open; `None` where none is there.
-pub fn hint(error: &Error) -> Option<String> {
-    let is_found = !matches!(error.cause(), Cause::Missing | Cause::Unreachable);
-    let is_there = is_found || seen_by_kernel().is_some();
-    let words = error.to_string();
-    // Nobody has asked for that by name.
-    let words = match words.strip_prefix("cannot open csi") {
-        Some(own) if own.contains("camera module") => own.trim_start_matches(": ").to_owned(),
-        Some(own) => format!("camera module csi{own}"),
-        None => words,
-    };
-    is_there.then_some(words)
 }
 
 /// What is remembered of the camera that was online last.

@@ -5,7 +5,6 @@
 
 use crate::{
     capture::{
-        candidates,
         lease::{CaptureEvent, CaptureLease, EndReason},
         missing_eoi::MissingEoi,
         picture_check::{Unusable, broken_only, inspect, jpeg_of, size_of},
@@ -93,7 +92,7 @@ impl CaptureThread {
     fn run(&self, devices: &[Device]) -> EndReason {
         let mut failure = None;
         for device in devices {
-            let hint = failure.as_ref().and_then(candidates::hint);
+            let hint = failure.as_ref().and_then(source::open::hint);
             let ready = self.bring_online(device, hint.as_deref());
             match ready.map(|ready| self.grab_pictures(ready)) {
                 Ok(Ok(())) => return EndReason::Unwanted,
