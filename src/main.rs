@@ -41,7 +41,7 @@ use crate::{
     watchdog::Watchdog,
 };
 use crossbeam_channel::{Sender, select, unbounded};
-use log::{error, info, warn};
+use log::{info, warn};
 use signal_hook::low_level;
 use std::{os::fd::OwnedFd, sync::Arc, time::Duration};
 
@@ -54,7 +54,7 @@ const FAREWELL: Duration = Duration::from_millis(1500);
 /// The one exit. Allowed besides: a second signal, and the watchdog when this thread hangs.
 fn main() {
     let code = run().unwrap_or_else(|error| {
-        error!("{error}");
+        logging::say_last(&error);
         error.exit_code()
     });
     let code = output::finish(code);

@@ -422,6 +422,45 @@ fn what_a_source_does_not_use_and_a_log_that_names_nothing_are_said_once() {
 }
 
 #[test]
+fn no_log_setting_hides_why_the_program_ends() {
+    for setting in [
+        "",
+        ",",
+        "camfeed::http=debug",
+        "camfeed::nonsense=debug",
+        "off",
+        "camfeed=off",
+        "info/nothing has this",
+    ] {
+        let output = Command::new(BINARY)
+            .args(["--config", "/none/such"])
+            .env("RUST_LOG", setting)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(78), "{setting:?}: {said}");
+        assert_eq!(said.matches("/none/such").count(), 1, "{setting:?}: {said}");
+        let told = said.matches("`camfeed::nonsense=debug` names nothing");
+        assert_eq!(
+            told.count(),
+            usize::from(setting.contains("nonsense")),
+            "{said}"
+        );
+        // Where nothing is to be logged that is all.
+        assert!(setting != "off" || said.lines().count() == 1, "{said}");
+    }
+}
+
+#[test]
+fn a_log_setting_that_names_parts_leaves_the_rest_as_usual() {
+    for setting in ["", "camfeed::http=debug", "camfeed::nonsense=debug"] {
+        // The address is read from the log.
+        let camfeed = Camfeed::start_with("127.0.0.1:0", &[SMALL], &[("RUST_LOG", setting)]);
+        camfeed.wait_log("camera online");
+    }
+}
+
+#[test]
 fn version_is_the_packages() {
     let output = camfeed(&["--version"]);
     let said = String::from_utf8(output.stdout).unwrap();
