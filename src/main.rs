@@ -80,7 +80,8 @@ fn run() -> Result<u8, Error> {
     let (is_list, is_check) = (args.list, args.check);
     let (config, file) = read_config(typed, args)?;
     capture::warn_of_messages(&talkative, &config.cameras.listed);
-    for warning in config.cameras.unused() {
+    let in_file = file.as_ref().and_then(ConfigFile::unused);
+    for warning in config.cameras.unused().iter().chain(&in_file) {
         warn!("{warning}");
     }
     if is_list {

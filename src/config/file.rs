@@ -154,6 +154,22 @@ impl ConfigFile {
         Err((number, listed::no_source_beside(source).to_owned()))
     }
 
+    /// A sentence on a `--source` of the file that no camera uses.
+    pub fn unused(&self) -> Option<String> {
+        let is_source = |line: &&Line| line.option.name == "--source";
+        let line = self.effective(&self.lines.top).find(is_source)?;
+        let mut sections = self.lines.sections.iter();
+        let is_used = sections.any(|section| !section.lines.iter().any(|line| is_source(&line)));
+        (!is_used && !self.lines.sections.is_empty()).then(|| {
+            format!(
+                "`{}`, line {}: `--source` is used by no camera: each section has one of its own (a camera more \
+                 is a section more, `[NAME]`)",
+                self.path.display(),
+                line.number
+            )
+        })
+    }
+
     /// Names of the options that `other` gives differently, in alphabetical order: first those before the
     /// sections, then as `[NAME] --option` those of each section. Of a section that only one has, `[NAME]`.
     pub fn differences(&self, other: &ConfigFile) -> Vec<String> {

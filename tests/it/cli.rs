@@ -281,6 +281,14 @@ fn a_file_of_options_answers_mistakes_with_its_line() {
         ),
         ("--quality", &["`--quality`", "1 to 100"]),
         ("--listen 80800", &["'80800'", "ADDR:PORT"]),
+        (
+            "--name Door --no-controls",
+            &["`--name`", "one option a line", "`--no-controls`"],
+        ),
+        (
+            "--overlay time # clock",
+            &["`--overlay`", "a comment stands in a line of its own"],
+        ),
     ] {
         fs::write(&path, format!("# mine\n{line}\n")).unwrap();
         let output = camfeed(&["--config", &path]);
@@ -419,6 +427,40 @@ fn what_a_source_does_not_use_and_a_log_that_names_nothing_are_said_once() {
     let camfeed = Camfeed::online(&["--source", "test:320x240", "--quality", "70"]);
     assert_eq!(camfeed.count_log("is not used"), 0);
     assert_eq!(camfeed.count_log("names nothing"), 0);
+}
+
+#[test]
+fn a_source_of_the_file_that_no_camera_shows_is_said_once() {
+    let folder = Folder::new();
+    let path = folder.file("camfeed.conf");
+    for (text, typed, is_said) in [
+        ("--source 0\n[a]\n--source test\n", "--list", true),
+        (
+            "--source 0\n--camera b=1\n[a]\n--source=test\n",
+            "--list",
+            true,
+        ),
+        ("--source 0\n[a]\n--source test\n[b]\n", "--list", false),
+        ("--source 0\n", "--list", false),
+        ("[a]\n--source test\n", "--list", false),
+        // What is typed is what the section shows.
+        (
+            "--source 0\n[a]\n--source 1\n",
+            "--list --source test",
+            false,
+        ),
+    ] {
+        fs::write(&path, text).unwrap();
+        let typed: Vec<_> = typed.split(' ').chain(["--config", &path]).collect();
+        let said = String::from_utf8(camfeed(&typed).stderr).unwrap();
+        let line = format!("`{path}`, line 1: `--source` is used by no camera");
+        assert_eq!(
+            said.matches(&line).count(),
+            usize::from(is_said),
+            "{text}: {said}"
+        );
+        assert!(!is_said || said.contains("`[NAME]`"), "{said}");
+    }
 }
 
 #[test]
