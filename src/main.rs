@@ -90,8 +90,11 @@ fn run() -> Result<u8, Error> {
     if is_check {
         return Ok(capture::check(&config.cameras));
     }
-    serve(&config, file, passed?)?;
-    Ok(0)
+    let passed = passed?;
+    match (serve(&config, file.as_ref(), passed), file) {
+        (Err(error), Some(file)) => Err(file.with_line(error)),
+        (served, _) => served.map(|()| 0),
+    }
 }
 
 /// What the command line says, and the file it names.
@@ -104,7 +107,7 @@ fn read_config(typed: Vec<Given>, args: args::Args) -> Result<(Config, Option<Co
 }
 
 /// Serves until a signal or a fatal error ends the program.
-fn serve(config: &Config, file: Option<ConfigFile>, passed: Option<OwnedFd>) -> Result<(), Error> {
+fn serve(config: &Config, file: Option<&ConfigFile>, passed: Option<OwnedFd>) -> Result<(), Error> {
     let signals = signals::start()?;
     let (fatal, errors) = unbounded();
     let (stop, stop_watchdog) = (
@@ -139,7 +142,7 @@ fn serve(config: &Config, file: Option<ConfigFile>, passed: Option<OwnedFd>) -> 
     let signal = loop {
         select! {
             recv(signals) -> event => match event.expect("the thread of signals never ends") {
-                SignalEvent::Reload => read_again(file.as_ref(), &all, &access),
+                SignalEvent::Reload => read_again(file, &all, &access),
                 SignalEvent::End(signal) => break signal,
             },
             recv(errors) -> error => return Err(error.expect("`fatal` is here")),

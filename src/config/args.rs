@@ -144,11 +144,11 @@ pub fn from_env() -> Result<(Vec<Given>, Args), u8> {
         .collect();
     let read = match words {
         Ok(words) => read(&words),
-        Err(_) => Err(
-            "an option is no UTF-8: allowed are letters in UTF-8, and %XX in addresses"
-                .to_owned()
-                .into(),
-        ),
+        Err(word) => Err(format!(
+            "`{}` is no UTF-8: allowed are letters in UTF-8, and %XX in addresses",
+            shown_word(&word.to_string_lossy())
+        )
+        .into()),
     };
     read.map_err(|EarlyExit { output, status }| {
         let output = output.trim_end();

@@ -43,9 +43,17 @@ struct Listed {
 impl ConfigFile {
     /// Reads the file at `path`, for a command line of `typed`.
     pub fn read(path: &Path, typed: Vec<Given>) -> Result<ConfigFile, Error> {
-        let text = fs::read_to_string(path).map_err(|source| Error::ConfigFile {
+        let bytes = fs::read(path).map_err(|source| Error::ConfigFile {
             path: path.to_owned(),
             source,
+        })?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            Error::ConfigLine {
+                path: path.to_owned(),
+                line: 1 + good.iter().filter(|byte| **byte == b'\n').count(),
+                reason: "it is no UTF-8: allowed are letters in UTF-8, in comments too".to_owned(),
+            }
         })?;
         ConfigFile::parse(path, &text, typed)
     }
@@ -168,6 +176,19 @@ impl ConfigFile {
                 line.number
             )
         })
+    }
+
+    /// `error` with the line before the sections whose option asked for what failed, where there is one.
+    pub fn with_line(&self, error: Error) -> Error {
+        let mut lines = self.effective(&self.lines.top);
+        let Some(line) = lines.find(|line| error.option() == Some(line.option.name)) else {
+            return error;
+        };
+        Error::OfLine {
+            path: self.path.clone(),
+            line: line.number,
+            error: Box::new(error),
+        }
     }
 
     /// Names of the options that `other` gives differently, in alphabetical order: first those before the

@@ -5,8 +5,10 @@ use crate::{
     fakecam::FakeCamera,
 };
 use std::{
+    ffi::OsStr,
     fs::{self, OpenOptions},
     io::{Read, Write},
+    os::unix::ffi::OsStrExt,
     process::{Command, Output, Stdio},
 };
 
@@ -83,7 +85,7 @@ fn help_shows_every_option_with_its_default() {
 }
 
 /// What is typed, and what the answer has in it.
-const MISTAKES: [(&str, &[&str]); 68] = [
+const MISTAKES: [(&str, &[&str]); 75] = [
     // Other programs' options.
     ("-p 8081", &["`-p`", "`--listen 8081`"]),
     ("--port=80", &["`--port`", "`--listen 80`"]),
@@ -231,6 +233,15 @@ const MISTAKES: [(&str, &[&str]); 68] = [
         "--listen 203.0.113.9:8080",
         &["`203.0.113.9:8080`", "no such address", "`--listen 8080`"],
     ),
+    // A label of 64 letters is no name, which is known without asking a name server.
+    (
+        "--listen abcdefghabcdefghabcdefghabcdefghabcdefghabcdefghabcdefghabcdefgh:80",
+        &["--listen", "abcdefgh:80`", "ADDR:PORT", "0 to 65535"],
+    ),
+    (
+        "--listen unix:/none/such.sock",
+        &["`unix:/none/such.sock`", "--listen", "No such file"],
+    ),
     ("--size big", &["'--size'", "'big'", "WIDTHxHEIGHT"]),
     ("--rotate 45", &["'--rotate'", "'45'", "0, 90, 180 and 270"]),
     ("--quality 101", &["'--quality'", "'101'", "1 to 100"]),
@@ -245,6 +256,26 @@ const MISTAKES: [(&str, &[&str]); 68] = [
     (
         "--password-file /none/such",
         &["--password-file", "/none/such", "No such file"],
+    ),
+    (
+        "--password-file ann:hunter2",
+        &["--password-file", "the path of a file"],
+    ),
+    (
+        "--password-file ann:hunter2/3",
+        &["--password-file", "the path of a file"],
+    ),
+    (
+        "--password-file hunter2",
+        &["--password-file", "the path of a file"],
+    ),
+    (
+        "--token-file 0123456789abcdef.hunter2",
+        &["--token-file", "the path of a file"],
+    ),
+    (
+        "--token-file none/such",
+        &["--token-file", "`none/such`", "No such file"],
     ),
 ];
 
@@ -303,11 +334,79 @@ fn a_file_of_options_answers_mistakes_with_its_line() {
 }
 
 #[test]
+fn what_an_option_of_a_file_asks_for_and_cannot_have_is_said_with_its_line() {
+    let folder = Folder::new();
+    let path = folder.file("camfeed.conf");
+    for (line, parts) in [
+        ("--listen unix:/none/such.sock", &["(--listen)"][..]),
+        (
+            "--password-file /none/such",
+            &["--password-file `/none/such`"],
+        ),
+        (
+            "--token-file hunter2",
+            &["--token-file: there is no such file"],
+        ),
+        ("--max-viewers 10000", &["--max-viewers `10000`", "at most"]),
+    ] {
+        fs::write(&path, format!("--source test\n\n{line}\n")).unwrap();
+        let small = format!("ulimit -n 64; exec {BINARY} --config {path}");
+        let output = run("sh", &["-c", &small]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{line}: {said}");
+        let place = format!("`{path}`, line 3: ");
+        for part in parts.iter().chain([&&*place]) {
+            assert!(said.contains(part), "{line}: no {part:?} in {said}");
+        }
+        assert!(!said.contains(SECRET), "{line}: {said}");
+    }
+    // What is typed has no line.
+    let typed = ["--listen", "unix:/none/such.sock", "--max-viewers", "1"];
+    let output = camfeed(&[&["--config", &path], &typed[..]].concat());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("(--listen)") && !said.contains(", line "),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_is_no_utf_8_is_said_with_its_place() {
+    let folder = Folder::new();
+    let path = folder.file("camfeed.conf");
+    fs::write(&path, b"# caf\xc3\xa9\n--source test\n--name caf\xe9\n").unwrap();
+    let output = camfeed(&["--config", &path]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(78), "{said}");
+    assert!(
+        said.contains(&format!("`{path}`, line 3: it is no UTF-8")),
+        "{said}"
+    );
+    let output = Command::new(BINARY)
+        .args(["--source", "test", "--name"])
+        .arg(OsStr::from_bytes(b"caf\xe9"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("`caf\u{fffd}` is no UTF-8: allowed are"),
+        "{said}"
+    );
+    let output = camfeed(&["--config", &folder.file("none")]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("the file of --config: No such file"),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_source_needs_no_option_and_a_port_no_address() {
     let camfeed = Camfeed::online(&[SMALL]);
     assert!(camfeed.wait_log("camera online").contains("320x240"));
     drop(camfeed);
-    for port in ["0", ":0"] {
+    for port in ["0", ":0", "*:0"] {
         Camfeed::start_at(port, &["--", SMALL]);
     }
 }
@@ -329,7 +428,7 @@ fn a_port_that_is_roots_is_said_with_what_to_do() {
     for part in [
         "`127.0.0.1:81`",
         "1024",
-        "AmbientCapabilities=CAP_NET_BIND_SERVICE",
+        "`sudo systemctl edit camfeed.socket`",
     ] {
         assert!(said.contains(part), "no {part:?} in {said}");
     }
