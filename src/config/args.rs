@@ -132,8 +132,8 @@ fn default_workers() -> usize {
     thread::available_parallelism().map_or(1, |cores| cores.get().min(4))
 }
 
-/// Options behind which a source stands.
-const SOURCES: [&str; 2] = ["--source", "--camera"];
+/// Options behind which a source stands, or by mistake a password.
+const SOURCES: [&str; 3] = ["--source", "--camera", "--password-file"];
 
 /// The options of the command line, and what they say. When they ask for help or are wrong, prints that; the
 /// error is the exit code.

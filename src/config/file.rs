@@ -165,15 +165,14 @@ impl ConfigFile {
     /// A sentence on a `--source` of the file that no camera uses.
     pub fn unused(&self) -> Option<String> {
         let is_source = |line: &&Line| line.option.name == "--source";
-        let line = self.effective(&self.lines.top).find(is_source)?;
+        self.effective(&self.lines.top).find(is_source)?;
         let mut sections = self.lines.sections.iter();
         let is_used = sections.any(|section| !section.lines.iter().any(|line| is_source(&line)));
         (!is_used && !self.lines.sections.is_empty()).then(|| {
             format!(
-                "`{}`, line {}: `--source` is used by no camera: each section has one of its own (a camera more \
-                 is a section more, `[NAME]`)",
-                self.path.display(),
-                line.number
+                "`{}`: `--source` above the first section is used by no camera: each section has one of its own \
+                 (one more camera is one more section, `[NAME]`)",
+                self.path.display()
             )
         })
     }

@@ -93,9 +93,14 @@ pub fn say_last(reason: &dyn fmt::Display) {
 /// What of `RUST_LOG` counts, with the `/text` at its end that lines must hold, and the parts that name nothing.
 /// What only names parts of the program leaves the rest of it as usual.
 fn filters(asked: &str) -> (String, Vec<&str>) {
-    let (parts, text) = asked.split_at(asked.find('/').unwrap_or(asked.len()));
+    let (parts, mut text) = asked.split_at(asked.find('/').unwrap_or(asked.len()));
     let parts = parts.split(',').filter(|part| !part.trim().is_empty());
-    let (mut known, unknown): (Vec<_>, Vec<_>) = parts.partition(|part| names_something(part));
+    let (mut known, mut unknown): (Vec<_>, Vec<_>) = parts.partition(|part| names_something(part));
+    // With a second slash in it nothing at all would count.
+    if text.matches('/').count() > 1 {
+        unknown.push(text);
+        text = "";
+    }
     if !known.iter().any(|part| is_level(part.trim())) {
         known.insert(0, DEFAULT);
     }
@@ -209,6 +214,7 @@ mod tests {
             ("", "info", &[]),
             (" ,", "info", &[]),
             ("/viewer", "info/viewer", &[]),
+            ("warn/a/b", "warn", &["/a/b"]),
             ("camfeed::http=debug", "info,camfeed::http=debug", &[]),
             ("camfeed::http", "info,camfeed::http", &[]),
             ("camfeed::http=off", "info,camfeed::http=off", &[]),

@@ -85,7 +85,7 @@ fn help_shows_every_option_with_its_default() {
 }
 
 /// What is typed, and what the answer has in it.
-const MISTAKES: [(&str, &[&str]); 75] = [
+const MISTAKES: [(&str, &[&str]); 76] = [
     // Other programs' options.
     ("-p 8081", &["`-p`", "`--listen 8081`"]),
     ("--port=80", &["`--port`", "`--listen 80`"]),
@@ -186,6 +186,10 @@ const MISTAKES: [(&str, &[&str]); 75] = [
     ("--fps", &["`--fps`", "frames a second"]),
     ("--list=yes", &["`--list`", "`yes`", "takes no value"]),
     ("--fps 5 --fps 6", &["'--fps'", "'6'", "allowed once"]),
+    (
+        "--password-file x --password-file ann:hunter2",
+        &["'--password-file'", "allowed once"],
+    ),
     // Sources.
     (
         "/dev/video0 /dev/video2",
@@ -312,6 +316,10 @@ fn a_file_of_options_answers_mistakes_with_its_line() {
         ),
         ("--quality", &["`--quality`", "1 to 100"]),
         ("--listen 80800", &["'80800'", "ADDR:PORT"]),
+        (
+            "--password-file=ann:hunter2 --password-file=ann:hunter2",
+            &["`--password-file`", "one option a line"],
+        ),
         (
             "--name Door --no-controls",
             &["`--name`", "one option a line", "`--no-controls`"],
@@ -552,7 +560,7 @@ fn a_source_of_the_file_that_no_camera_shows_is_said_once() {
         fs::write(&path, text).unwrap();
         let typed: Vec<_> = typed.split(' ').chain(["--config", &path]).collect();
         let said = String::from_utf8(camfeed(&typed).stderr).unwrap();
-        let line = format!("`{path}`, line 1: `--source` is used by no camera");
+        let line = format!("`{path}`: `--source` above the first section is used by no camera");
         assert_eq!(
             said.matches(&line).count(),
             usize::from(is_said),
@@ -572,6 +580,7 @@ fn no_log_setting_hides_why_the_program_ends() {
         "off",
         "camfeed=off",
         "info/nothing has this",
+        "info//state/x",
     ] {
         let output = Command::new(BINARY)
             .args(["--config", "/none/such"])
