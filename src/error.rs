@@ -85,9 +85,10 @@ pub enum Error {
     /// The camera's supervisor panicked. Nobody else knows what is open and what is shown.
     #[error("the camera's supervisor failed: ending")]
     Supervisor,
-    /// This many capture threads were given up and never came back from the driver.
-    #[error("{0} capture threads hang in the driver and never come back; ending")]
-    Stuck(usize),
+    /// So many capture threads were given up and never came back from the driver; of the camera with this name
+    /// before it, where there are several.
+    #[error("{1}{0} capture threads hang in the driver and never come back; ending")]
+    Stuck(usize, String),
     /// The server did not answer its own requests for long.
     #[error("the server does not answer itself; ending")]
     Deaf,
@@ -172,7 +173,7 @@ impl Error {
             // EX_SOFTWARE: the service starts all anew.
             Error::Supervisor | Error::Deaf => 70,
             // EX_TEMPFAIL: the service starts all anew.
-            Error::Stuck(_) => 75,
+            Error::Stuck(..) => 75,
             // EX_CONFIG: the service is not started again.
             Error::ConfigFile { .. } | Error::ConfigLine { .. } => 78,
             Error::OfLine { error, .. } => error.exit_code(),
@@ -269,7 +270,7 @@ mod tests {
         for (error, code) in [
             (Error::Supervisor, 70),
             (Error::Deaf, 70),
-            (Error::Stuck(3), 75),
+            (Error::Stuck(3, String::new()), 75),
             (line, 78),
             (Error::Passed(String::new()), 1),
         ] {
