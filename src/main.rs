@@ -81,7 +81,9 @@ fn run() -> Result<u8, Error> {
     let (config, file) = read_config(typed, args)?;
     capture::warn_of_messages(&talkative, &config.cameras.listed);
     let in_file = file.as_ref().and_then(ConfigFile::unused);
-    for warning in config.cameras.unused().iter().chain(&in_file) {
+    let is_own =
+        |name: &_, option: &_| file.as_ref().is_some_and(|file| file.has_own(name, option));
+    for warning in config.cameras.unused(is_own).iter().chain(&in_file) {
         warn!("{warning}");
     }
     if is_list {

@@ -4,7 +4,7 @@
 
 use crate::{
     config::{
-        Config, Device,
+        CameraName, Config, Device,
         args::{self, Args},
         given::Given,
         listed::{self, ListedCamera},
@@ -175,6 +175,13 @@ impl ConfigFile {
                 self.path.display()
             )
         })
+    }
+
+    /// True when the section of the camera `name` gives `option`.
+    pub fn has_own(&self, name: &CameraName, option: &str) -> bool {
+        let mut sections = self.lines.sections.iter();
+        let own = sections.find(|section| section.name == *name);
+        own.is_some_and(|own| own.lines.iter().any(|line| line.option.name == option))
     }
 
     /// `error` with the line before the sections whose option asked for what failed, where there is one.
