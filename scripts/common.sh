@@ -32,11 +32,18 @@ help() {
 	exit 0
 }
 
-# A bad option, as getopts tells it: $1 is `?` or `:`.
+# An option that the script does not know, as getopts tells it: $1 is `?` or `:`, or `-` for a long one. $2 is
+# what getopts was given, $3 the long options there are besides --help.
 bad_option() {
-	case $OPTARG in -* | h) help ;; esac
-	[ "$1" = : ] && fail 1 "-$OPTARG: a value is missing (--help says which)"
-	fail 1 "-$OPTARG: there is no such option (--help says which there are)"
+	bad=-$OPTARG
+	case $1$OPTARG in
+	-help | '?h') help ;;
+	:*) fail 1 "$bad: a value is missing (--help says which)" ;;
+	# Behind a `=` there may be a password.
+	-*) bad=--${OPTARG%%=*} ;;
+	esac
+	allowed=$(printf %s "$2" | tr -d :- | sed 's/./, -&/g')
+	fail 1 "$bad: there is no such option: allowed are ${allowed#, }${3:+, $3} (--help says more)"
 }
 
 # Refuses a $2 of option $1 that is no whole number from $3 to $4, a count of $5.

@@ -10,7 +10,10 @@ use std::{fmt, io, path::PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The address of `--listen` could not be resolved, bound or listened on.
-    #[error("cannot listen on `{address}`: {}", listen_failure(address, source))]
+    #[error(
+        "cannot listen on `{address}` (--listen): {}",
+        listen_failure(address, source)
+    )]
     Listen {
         /// What was asked for, as typed.
         address: String,
@@ -33,7 +36,7 @@ pub enum Error {
     #[error("cannot use what systemd passed: {0}")]
     Passed(String),
     /// The file of `--config` could not be read.
-    #[error("cannot read `{path}`: {source}")]
+    #[error("cannot read `{path}`, the file of --config: {source}")]
     ConfigFile {
         /// Which file.
         path: PathBuf,
@@ -49,6 +52,16 @@ pub enum Error {
         line: usize,
         /// Why, with what is allowed.
         reason: String,
+    },
+    /// What an option in the file of `--config` asks for failed.
+    #[error("`{path}`, line {line}: {error}")]
+    OfLine {
+        /// Which file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+        /// What failed.
+        error: Box<Error>,
     },
     /// The system would not start a thread the program cannot do without.
     #[error("cannot start thread `{name}`: {source}")]
@@ -72,9 +85,10 @@ pub enum Error {
     /// The camera's supervisor panicked. Nobody else knows what is open and what is shown.
     #[error("the camera's supervisor failed: ending")]
     Supervisor,
-    /// This many capture threads were given up and never came back from the driver.
-    #[error("{0} capture threads hang in the driver and never come back; ending")]
-    Stuck(usize),
+    /// So many capture threads were given up and never came back from the driver; of the camera with this name
+    /// before it, where there are several.
+    #[error("{1}{0} capture threads hang in the driver and never come back; ending")]
+    Stuck(usize, String),
     /// The server did not answer its own requests for long.
     #[error("the server does not answer itself; ending")]
     Deaf,
@@ -159,10 +173,21 @@ impl Error {
             // EX_SOFTWARE: the service starts all anew.
             Error::Supervisor | Error::Deaf => 70,
             // EX_TEMPFAIL: the service starts all anew.
-            Error::Stuck(_) => 75,
+            Error::Stuck(..) => 75,
             // EX_CONFIG: the service is not started again.
             Error::ConfigFile { .. } | Error::ConfigLine { .. } => 78,
+            Error::OfLine { error, .. } => error.exit_code(),
             _ => 1,
+        }
+    }
+
+    /// The option that asked for what failed.
+    pub fn option(&self) -> Option<&str> {
+        match self {
+            Error::Listen { .. } => Some("--listen"),
+            Error::Limit { option, .. } => Some(option),
+            Error::Secret { place, .. } => place.split(' ').next(),
+            _ => None,
         }
     }
 
@@ -224,8 +249,8 @@ fn listen_failure(address: &str, source: &io::Error) -> String {
             format!("{source} (this machine has no such address: `--listen 8080` takes all it has)")
         }
         io::ErrorKind::PermissionDenied if !address.starts_with("unix:") => format!(
-            "{source} (ports below 1024 are root's: allowed is one from 1024 on, or in the unit \
-             AmbientCapabilities=CAP_NET_BIND_SERVICE)"
+            "{source} (ports below 1024 are root's: allowed is one from 1024 on; for the service \
+             `camfeed.socket` takes any: `sudo systemctl edit camfeed.socket`)"
         ),
         _ => source.to_string(),
     }
@@ -245,7 +270,7 @@ mod tests {
         for (error, code) in [
             (Error::Supervisor, 70),
             (Error::Deaf, 70),
-            (Error::Stuck(3), 75),
+            (Error::Stuck(3, String::new()), 75),
             (line, 78),
             (Error::Passed(String::new()), 1),
         ] {

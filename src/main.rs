@@ -41,7 +41,7 @@ use crate::{
     watchdog::Watchdog,
 };
 use crossbeam_channel::{Sender, select, unbounded};
-use log::{error, info, warn};
+use log::{info, warn};
 use signal_hook::low_level;
 use std::{os::fd::OwnedFd, sync::Arc, time::Duration};
 
@@ -54,7 +54,7 @@ const FAREWELL: Duration = Duration::from_millis(1500);
 /// The one exit. Allowed besides: a second signal, and the watchdog when this thread hangs.
 fn main() {
     let code = run().unwrap_or_else(|error| {
-        error!("{error}");
+        logging::say_last(&error);
         error.exit_code()
     });
     let code = output::finish(code);
@@ -80,7 +80,10 @@ fn run() -> Result<u8, Error> {
     let (is_list, is_check) = (args.list, args.check);
     let (config, file) = read_config(typed, args)?;
     capture::warn_of_messages(&talkative, &config.cameras.listed);
-    for warning in config.cameras.unused() {
+    let in_file = file.as_ref().and_then(ConfigFile::unused);
+    let is_own =
+        |name: &_, option: &_| file.as_ref().is_some_and(|file| file.has_own(name, option));
+    for warning in config.cameras.unused(is_own).iter().chain(&in_file) {
         warn!("{warning}");
     }
     if is_list {
@@ -89,8 +92,11 @@ fn run() -> Result<u8, Error> {
     if is_check {
         return Ok(capture::check(&config.cameras));
     }
-    serve(&config, file, passed?)?;
-    Ok(0)
+    let passed = passed?;
+    match (serve(&config, file.as_ref(), passed), file) {
+        (Err(error), Some(file)) => Err(file.with_line(error)),
+        (served, _) => served.map(|()| 0),
+    }
 }
 
 /// What the command line says, and the file it names.
@@ -103,7 +109,7 @@ fn read_config(typed: Vec<Given>, args: args::Args) -> Result<(Config, Option<Co
 }
 
 /// Serves until a signal or a fatal error ends the program.
-fn serve(config: &Config, file: Option<ConfigFile>, passed: Option<OwnedFd>) -> Result<(), Error> {
+fn serve(config: &Config, file: Option<&ConfigFile>, passed: Option<OwnedFd>) -> Result<(), Error> {
     let signals = signals::start()?;
     let (fatal, errors) = unbounded();
     let (stop, stop_watchdog) = (
@@ -138,7 +144,7 @@ fn serve(config: &Config, file: Option<ConfigFile>, passed: Option<OwnedFd>) -> 
     let signal = loop {
         select! {
             recv(signals) -> event => match event.expect("the thread of signals never ends") {
-                SignalEvent::Reload => read_again(file.as_ref(), &all, &access),
+                SignalEvent::Reload => read_again(file, &all, &access),
                 SignalEvent::End(signal) => break signal,
             },
             recv(errors) -> error => return Err(error.expect("`fatal` is here")),

@@ -9,8 +9,8 @@ use crate::{
         missing_eoi::MissingEoi,
         picture_check::{Unusable, broken_only, inspect, jpeg_of, size_of},
         source::{
-            self, Opened, Repeat, Source, libcamera::seen_by_kernel, open::OpenContext,
-            v4l2_bandwidth::BandwidthAdvice, v4l2_seen,
+            self, Opened, Repeat, Source, open::OpenContext, v4l2_bandwidth::BandwidthAdvice,
+            v4l2_seen,
         },
     },
     config::{Device, Size},
@@ -31,8 +31,11 @@ use opencv::{core::Mat, prelude::*};
 use std::{
     panic::{self, AssertUnwindSafe},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
+
+/// So often one of the JPEGs that nobody watches is looked at: a camera that gives broken ones only is not well.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// A device whose first picture came.
 struct Ready {
@@ -89,7 +92,7 @@ impl CaptureThread {
     fn run(&self, devices: &[Device]) -> EndReason {
         let mut failure = None;
         for device in devices {
-            let hint = failure.as_ref().and_then(hint);
+            let hint = failure.as_ref().and_then(source::open::hint);
             let ready = self.bring_online(device, hint.as_deref());
             match ready.map(|ready| self.grab_pictures(ready)) {
                 Ok(Ok(())) => return EndReason::Unwanted,
@@ -162,6 +165,7 @@ impl CaptureThread {
         });
         self.context.advice.forget();
         let mut left_to_warm_up = self.warmup;
+        let (is_jpeg, mut looked_at) = (layout.is_some(), captured.at);
         let mut broken_since = None;
         // The next one of a slow source may be far off.
         self.lease.wait_for_activation();
@@ -197,12 +201,16 @@ impl CaptureThread {
             if repeat == Repeat::Yes && (!is_watched || self.is_shown(repeat, captured, &[])) {
                 continue;
             }
-            if !is_watched {
+            let is_due =
+                broken_since.is_some() || captured.at.saturating_duration_since(looked_at) >= LOOK;
+            let is_looked_at = is_watched || is_jpeg && is_due;
+            if !is_looked_at {
                 self.context.camera.note_picture(captured.at);
                 broken_since = None;
                 continue;
             }
-            if !pass_through {
+            looked_at = captured.at;
+            if !pass_through && is_watched {
                 if self.context.encoders.are_busy() {
                     self.context.camera.note_picture(captured.at);
                     stats.skipped.increment();
@@ -221,8 +229,14 @@ impl CaptureThread {
                 Ok(layout) => {
                     broken_since = None;
                     self.tell_size(&mut size, &picture, layout.as_ref());
-                    buffer =
-                        self.publish_or_encode(picture, layout.filter(|_| pass_through), captured);
+                    buffer = match is_watched {
+                        true => self.publish_or_encode(
+                            picture,
+                            layout.filter(|_| pass_through),
+                            captured,
+                        ),
+                        false => picture.into_buffer(),
+                    };
                 }
                 Err(Unusable::Placeholder(reason)) => return Err(Error::silent(&shown, reason)),
                 Err(Unusable::Broken(flaw)) => {
@@ -374,18 +388,4 @@ impl CaptureThread {
         // Nobody listens any more when the program ends.
         let _ = self.context.events.send(event);
     }
-}
-
-/// Why a camera that is there did not open; `None` where none is there.
-fn hint(error: &Error) -> Option<String> {
-    let is_found = !matches!(error.cause(), Cause::Missing | Cause::Unreachable);
-    let is_there = is_found || seen_by_kernel().is_some();
-    let words = error.to_string();
-    // Nobody has asked for that by name.
-    let words = match words.strip_prefix("cannot open csi") {
-        Some(own) if own.contains("camera module") => own.trim_start_matches(": ").to_owned(),
-        Some(own) => format!("camera module csi{own}"),
-        None => words,
-    };
-    is_there.then_some(words)
 }

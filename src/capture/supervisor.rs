@@ -119,6 +119,8 @@ impl<W: Environment> Supervisor<W> {
                 self.go_idle(now);
             }
             Phase::Idle if self.camera.slot.is_watched() => self.wake(now)?,
+            // It is not well, and this says why.
+            Phase::Idle if self.is_gone() => self.open(now)?,
             _ => {}
         }
         self.outages.remind(now);
@@ -306,6 +308,12 @@ impl<W: Environment> Supervisor<W> {
         // Kept until a thread comes online, however many tries that takes.
         self.warmup = self.camera.config.warmup;
         self.open(now)
+    }
+
+    /// True for a camera that was found and is not there any more.
+    fn is_gone(&self) -> bool {
+        let place = self.camera.place.as_ref();
+        place.is_some_and(|place| place.seen().is_none())
     }
 
     /// When the device is released, if nobody watches until then.

@@ -137,8 +137,8 @@ fn default_workers() -> usize {
     thread::available_parallelism().map_or(1, |cores| cores.get().min(4))
 }
 
-/// Options behind which a source stands.
-const SOURCES: [&str; 2] = ["--source", "--camera"];
+/// Options behind which a source stands, or by mistake a password.
+const SOURCES: [&str; 3] = ["--source", "--camera", "--password-file"];
 
 /// The options of the command line, and what they say. When they ask for help or are wrong, prints that; the
 /// error is the exit code.
@@ -149,11 +149,11 @@ pub fn from_env() -> Result<(Vec<Given>, Args), u8> {
         .collect();
     let read = match words {
         Ok(words) => read(&words),
-        Err(_) => Err(
-            "an option is no UTF-8: allowed are letters in UTF-8, and %XX in addresses"
-                .to_owned()
-                .into(),
-        ),
+        Err(word) => Err(format!(
+            "`{}` is no UTF-8: allowed are letters in UTF-8, and %XX in addresses",
+            shown_word(&word.to_string_lossy())
+        )
+        .into()),
     };
     read.map_err(|EarlyExit { output, status }| {
         let output = output.trim_end();
@@ -194,6 +194,7 @@ pub fn parse(words: &[&str]) -> Result<Args, EarlyExit> {
             .filter(|(before, word)| is_source(before, word))
             .map(|(before, word)| match *before {
                 "--camera" => (*word, ListedCamera::shown(word)),
+                "--password-file" if word.contains(':') => (*word, "…".into()),
                 _ => (*word, shown_word(word)),
             })
             .collect();

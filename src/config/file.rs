@@ -4,7 +4,7 @@
 
 use crate::{
     config::{
-        Config, Device,
+        CameraName, Config, Device,
         args::{self, Args},
         given::Given,
         listed::{self, ListedCamera},
@@ -43,9 +43,17 @@ struct Listed {
 impl ConfigFile {
     /// Reads the file at `path`, for a command line of `typed`.
     pub fn read(path: &Path, typed: Vec<Given>) -> Result<ConfigFile, Error> {
-        let text = fs::read_to_string(path).map_err(|source| Error::ConfigFile {
+        let bytes = fs::read(path).map_err(|source| Error::ConfigFile {
             path: path.to_owned(),
             source,
+        })?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            Error::ConfigLine {
+                path: path.to_owned(),
+                line: 1 + good.iter().filter(|byte| **byte == b'\n').count(),
+                reason: "it is no UTF-8: allowed are letters in UTF-8, in comments too".to_owned(),
+            }
         })?;
         ConfigFile::parse(path, &text, typed)
     }
@@ -152,6 +160,41 @@ impl ConfigFile {
         let line = lines.find(|line| line.option.name == "--source");
         let number = line.map(|line| line.number).or(first.number).unwrap_or(1);
         Err((number, listed::no_source_beside(source).to_owned()))
+    }
+
+    /// A sentence on a `--source` of the file that no camera uses.
+    pub fn unused(&self) -> Option<String> {
+        let is_source = |line: &&Line| line.option.name == "--source";
+        self.effective(&self.lines.top).find(is_source)?;
+        let mut sections = self.lines.sections.iter();
+        let is_used = sections.any(|section| !section.lines.iter().any(|line| is_source(&line)));
+        (!is_used && !self.lines.sections.is_empty()).then(|| {
+            format!(
+                "`{}`: `--source` above the first section is used by no camera: each section has one of its own \
+                 (one more camera is one more section, `[NAME]`)",
+                self.path.display()
+            )
+        })
+    }
+
+    /// True when the section of the camera `name` gives `option`.
+    pub fn has_own(&self, name: &CameraName, option: &str) -> bool {
+        let mut sections = self.lines.sections.iter();
+        let own = sections.find(|section| section.name == *name);
+        own.is_some_and(|own| own.lines.iter().any(|line| line.option.name == option))
+    }
+
+    /// `error` with the line before the sections whose option asked for what failed, where there is one.
+    pub fn with_line(&self, error: Error) -> Error {
+        let mut lines = self.effective(&self.lines.top);
+        let Some(line) = lines.find(|line| error.option() == Some(line.option.name)) else {
+            return error;
+        };
+        Error::OfLine {
+            path: self.path.clone(),
+            line: line.number,
+            error: Box::new(error),
+        }
     }
 
     /// Names of the options that `other` gives differently, in alphabetical order: first those before the

@@ -21,11 +21,15 @@ impl Default for Listen {
     }
 }
 
+impl Listen {
+    /// What `--listen` takes.
+    pub const ALLOWED: &str =
+        "allowed are ADDR:PORT, [::]:PORT, PORT alone (0 to 65535) and unix:/path";
+}
+
 impl FromArgValue for Listen {
     fn from_arg_value(value: &str) -> Result<Listen, String> {
-        let allowed = || {
-            "allowed are ADDR:PORT, [::]:PORT, PORT alone (0 to 65535) and unix:/path".to_owned()
-        };
+        let allowed = || Listen::ALLOWED.to_owned();
         if let Some(path) = value.strip_prefix("unix:") {
             return if path.starts_with('/') {
                 Ok(Listen::Unix(PathBuf::from(path)))
@@ -33,7 +37,8 @@ impl FromArgValue for Listen {
                 Err(allowed())
             };
         }
-        let port = value.strip_prefix(':').unwrap_or(value);
+        let port = value.strip_prefix('*').unwrap_or(value);
+        let port = port.strip_prefix(':').unwrap_or(value);
         if let Ok(port) = port.parse::<u16>() {
             return Ok(Listen::Tcp(format!("{EVERYWHERE}:{port}")));
         }
@@ -73,7 +78,7 @@ mod tests {
         ] {
             assert!(Listen::from_arg_value(good).is_ok(), "{good}");
         }
-        for alone in ["8080", ":8080"] {
+        for alone in ["8080", ":8080", "*:8080"] {
             assert_eq!(Listen::from_arg_value(alone), Ok(Listen::default()));
         }
         for wrong in [
@@ -86,6 +91,8 @@ mod tests {
             "0.0.0.0:70000",
             "unix:relative",
             "host",
+            "*",
+            "*8080",
         ] {
             assert!(Listen::from_arg_value(wrong).is_err(), "{wrong}");
         }

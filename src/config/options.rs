@@ -166,9 +166,10 @@ pub const GROUPS: [(&str, &[CommandOption]); 6] = [
             "open the source, read it for three seconds, say what it really gives, and exit: 0 well, 3 \
              missing, 4 busy, 5 forbidden, 6 no usable picture, 7 not a camera, 1 anything else"),
         option("--config FILE", Terminal, "none",
-            "file of more options, one a line, as typed here, with # comments: those typed here win; a \
-             line `[NAME]` begins the options of a camera of that name, what stands before the first is \
-             for the server and all cameras; SIGHUP reads it again, and a new quality counts at once"),
+            "file of more options, one a line, as typed here, with comments in lines that \
+             begin with #: those typed here win; a line `[NAME]` begins the options of a camera of that \
+             name, what stands before the first is for the server and all cameras; SIGHUP reads it again, \
+             and a new quality counts at once"),
         option("--version, -V", Terminal, "", "print the version and exit"),
         option("--help, -h", Terminal, "", "print this and exit"),
     ]),

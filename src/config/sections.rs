@@ -138,12 +138,37 @@ fn option(line: &str) -> Result<Given, String> {
     if known.is_some_and(|option| option.scope == Scope::Terminal) {
         return Err(format!("`{name}` is for the command line only"));
     }
+    if let Some(reason) = known.and_then(|_| what_stands_behind(&line[name.len()..])) {
+        return Err(format!("`{name}`: {reason}"));
+    }
     let hint = match known {
         Some(_) => "",
         None => " (`camfeed --help` shows what is allowed)",
     };
     let value = value.map(|value| unquote(value).to_owned());
     Given::of(name, value).map_err(|reason| format!("{reason}{hint}"))
+}
+
+/// Why `rest`, what stands behind an option in its line, is no value: another option or a comment follows, which
+/// would be a part of it. In quotes they are.
+fn what_stands_behind(rest: &str) -> Option<String> {
+    let is_quoted = |at: usize| {
+        let (before, after) = rest.split_at(at);
+        let is_within = |quote| before.matches(quote).count() % 2 == 1 && after.contains(quote);
+        is_within('"') || is_within('\'')
+    };
+    let blanks = rest.match_indices(char::is_whitespace);
+    let unquoted = blanks.filter(|(at, _)| !is_quoted(*at));
+    unquoted
+        .filter_map(|(at, blank)| rest[at + blank.len()..].split(char::is_whitespace).next())
+        .find_map(|word| match word.split('=').next()? {
+            "#" if word == "#" => Some("a comment stands in a line of its own".to_owned()),
+            name if name.starts_with("--") => Some(format!(
+                "allowed is one option a line, and `{}` stands behind it",
+                options::find(name)?.name()
+            )),
+            _ => None,
+        })
 }
 
 /// Removes quotes around a value. None are needed, because a value ends with its line.
@@ -170,4 +195,68 @@ fn judge(lines: &[Line]) -> Result<(), String> {
         ""
     };
     Err(format!("{reason}{hint}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The line of `text` that is refused, and why.
+    fn refusal(text: &str) -> Option<String> {
+        let refused = Lines::parse(text).err();
+        refused.map(|(line, reason)| format!("{line}: {reason}"))
+    }
+
+    #[test]
+    fn what_stands_behind_a_value_is_no_part_of_it() {
+        for line in [
+            "--name Door --no-controls",
+            "--source /dev/video0 --size 640x480",
+            "--source=/dev/video0\t--size=640x480",
+            "--camera a=/dev/video0 --camera b=/dev/video1",
+            "--source gst:videotestsrc ! appsink --fps 5",
+            "--overlay \"SECRET\" --name \"b\"",
+            "--overlay --fps 5",
+            "--no-controls --fps 5",
+            "--name SECRET --help",
+        ] {
+            for text in [format!("\n{line}\n"), format!("[a]\n{line}\n")] {
+                let error = refusal(&text).expect(line);
+                let said = "allowed is one option a line, and `--";
+                assert!(error.starts_with("2: `--"), "{error}");
+                assert!(error.contains(said) && !error.contains("SECRET"), "{error}");
+            }
+        }
+        for line in [
+            "--source /dev/video0 # my camera",
+            "--overlay time # clock",
+            "--name Front door # main",
+            "--name Ann's door # main",
+            "--name \"Front door\" # main",
+            "--name=Front\t#\tmain",
+            "--no-controls # safe",
+            "--overlay # clock",
+            "--source http://cam/SECRET #",
+        ] {
+            let error = refusal(line).expect(line);
+            let said = "a comment stands in a line of its own";
+            assert!(error.starts_with("1: `--"), "{error}");
+            assert!(error.contains(said) && !error.contains("SECRET"), "{error}");
+        }
+        for line in [
+            "--source gst:videotestsrc ! textoverlay text=\"Door # 3\" ! appsink",
+            "--source http://cam/x#part",
+            "--source http://cam/#",
+            "--name Door #3",
+            "--name C# major",
+            "--name \"Door # 3\"",
+            "--name 'Door # 3'",
+            "--overlay=# %H",
+            "--overlay \"a --fps 5\"",
+            "--overlay a --b",
+            "--overlay a -- fps",
+        ] {
+            assert_eq!(refusal(line), None, "{line}");
+        }
+    }
 }

@@ -1,10 +1,11 @@
 //! Options that were given and that no camera uses, because of what its source is.
 
-use crate::config::{CamerasConfig, Device, PixelFormat, settings::CameraConfig};
+use crate::config::{CameraName, CamerasConfig, Device, PixelFormat, settings::CameraConfig};
 
 impl CamerasConfig {
-    /// A sentence on each option of the listed cameras that none of them uses.
-    pub fn unused(&self) -> Vec<String> {
+    /// A sentence on each option that none of the listed cameras uses, or that one does not use whose own section
+    /// gives it, as `is_own` says.
+    pub fn unused(&self, is_own: impl Fn(&CameraName, &str) -> bool) -> Vec<String> {
         type IsGiven = fn(&CameraConfig) -> bool;
         let options: [(&str, IsGiven); 4] = [
             ("--size", |camera| camera.size.is_some()),
@@ -13,15 +14,21 @@ impl CamerasConfig {
             ("--set", |camera| !camera.settings.is_empty()),
         ];
         let unused = options.into_iter().filter_map(|(option, is_given)| {
-            let mut given = self
-                .listed
+            let given = self.listed.iter().filter(|camera| is_given(camera));
+            let (users, mut others): (Vec<_>, Vec<_>) =
+                given.partition(|camera| uses(&camera.device, option));
+            if !users.is_empty() {
+                others.retain(|camera| is_own(&camera.name, option));
+            }
+            let first = kind(&others.first()?.device);
+            let names = others
                 .iter()
-                .filter(|camera| is_given(camera))
-                .peekable();
-            let first = *given.peek()?;
-            given
-                .all(|camera| !uses(&camera.device, option))
-                .then(|| format!("`{option}` is not used: {} takes none", kind(&first.device)))
+                .map(|camera| format!("`{}`", camera.name.as_str()));
+            let of = match self.listed.len() {
+                1 => String::new(),
+                _ => format!(" by {}", names.collect::<Vec<_>>().join(", ")),
+            };
+            Some(format!("`{option}` is not used{of}: {first} takes none"))
         });
         unused.collect()
     }
@@ -62,7 +69,7 @@ mod tests {
 
     fn unused(words: &[&str]) -> String {
         let config = Config::from(args::parse(words).expect("good"));
-        config.cameras.unused().join("\n")
+        config.cameras.unused(|_, _| false).join("\n")
     }
 
     #[test]
@@ -137,6 +144,17 @@ mod tests {
             "--size",
             "640x480",
         ];
-        assert_eq!(unused(&none), "`--size` is not used: a file takes none");
+        assert_eq!(
+            unused(&none),
+            "`--size` is not used by `a`, `b`: a file takes none"
+        );
+        let config = Config::from(args::parse(&both).expect("good"));
+        let own = config
+            .cameras
+            .unused(|name, option| (name.as_str(), option) == ("b", "--size"));
+        assert_eq!(
+            own,
+            ["`--size` is not used by `b`: a network stream takes none"]
+        );
     }
 }

@@ -5,16 +5,17 @@
 //! that. A panic is one line of the log like any other, so that the journal shows it among the errors;
 //! `RUST_BACKTRACE=1` adds the backtrace.
 
+use crate::system::output;
 use env_logger::Logger;
 use log::{Level, LevelFilter, Log, Metadata, Record, error, warn};
 use rustix::fs::fstat;
 use std::{
     any::Any,
     cell::RefCell,
-    env,
+    env, fmt,
     io::{self, IsTerminal, Write},
     panic,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     thread,
 };
 
@@ -35,9 +36,18 @@ pub fn set_label(label: Option<Arc<str>>) {
 /// What is logged where `RUST_LOG` does not say.
 const DEFAULT: &str = "info";
 
+/// The modules below the program's root: the parts that `RUST_LOG` may name.
+const MODULES: [&str; 10] = [
+    "capture", "config", "encode", "error", "feed", "http", "jpeg", "reload", "system", "watchdog",
+];
+
+/// The log, once it has started.
+static LOGGER: OnceLock<LabelledLogger> = OnceLock::new();
+
 /// Starts the log, which `RUST_LOG` sets; from then on panics go there too.
 pub fn start() {
-    let asked = env::var("RUST_LOG").unwrap_or_else(|_| DEFAULT.to_owned());
+    let asked = env::var_os("RUST_LOG").unwrap_or_default();
+    let asked = asked.to_string_lossy();
     let (filters, unknown) = filters(&asked);
     let mut builder = env_logger::Builder::new();
     builder.parse_filters(&filters);
@@ -52,37 +62,63 @@ pub fn start() {
     } else {
         builder.format_timestamp_secs().format_target(false);
     }
-    let logger = builder.build();
-    log::set_max_level(logger.filter());
-    log::set_boxed_logger(Box::new(LabelledLogger(logger))).expect("called once");
+    let logger = LOGGER.get_or_init(|| LabelledLogger(builder.build()));
+    log::set_max_level(logger.0.filter());
+    log::set_logger(logger).expect("called once");
     log_panics();
     for part in unknown {
         warn!(
             "RUST_LOG: `{part}` names nothing: allowed are error, warn, info, debug, trace and off, and such a \
-             level for a part, as in camfeed::http=debug; the log is as with `{filters}`"
+             level for a part, as in camfeed::http=debug (parts are {}); the log is as with `{filters}`",
+            MODULES.join(", ")
         );
     }
 }
 
-/// What of `RUST_LOG` counts, with the `/text` at its end that lines must hold, and the parts that name nothing.
-fn filters(asked: &str) -> (String, Vec<&str>) {
-    let (parts, text) = asked.split_at(asked.find('/').unwrap_or(asked.len()));
-    let (known, unknown): (Vec<_>, Vec<_>) =
-        parts.split(',').partition(|part| names_something(part));
-    let known = match known.is_empty() {
-        true => DEFAULT.to_owned(),
-        false => known.join(","),
+/// Logs why the program ends, or prints it where `RUST_LOG` would hide it.
+pub fn say_last(reason: &dyn fmt::Display) {
+    error!("{reason}");
+    let is_hidden = |logger: &LabelledLogger| {
+        let mut line = Record::builder();
+        line.level(Level::Error).target(module_path!());
+        !logger
+            .0
+            .matches(&line.args(format_args!("{reason}")).build())
     };
-    (known + text, unknown)
+    if LOGGER.get().is_none_or(is_hidden) {
+        output::complain(format_args!("{reason}"));
+    }
+}
+
+/// What of `RUST_LOG` counts, with the `/text` at its end that lines must hold, and the parts that name nothing.
+/// What only names parts of the program leaves the rest of it as usual.
+fn filters(asked: &str) -> (String, Vec<&str>) {
+    let (parts, mut text) = asked.split_at(asked.find('/').unwrap_or(asked.len()));
+    let parts = parts.split(',').filter(|part| !part.trim().is_empty());
+    let (mut known, mut unknown): (Vec<_>, Vec<_>) = parts.partition(|part| names_something(part));
+    // With a second slash in it nothing at all would count.
+    if text.matches('/').count() > 1 {
+        unknown.push(text);
+        text = "";
+    }
+    if !known.iter().any(|part| is_level(part.trim())) {
+        known.insert(0, DEFAULT);
+    }
+    (known.join(",") + text, unknown)
+}
+
+fn is_level(text: &str) -> bool {
+    text.parse::<LevelFilter>().is_ok()
 }
 
 /// True for a part of `RUST_LOG` that is a level, or a part of this program with or without one.
 fn names_something(part: &str) -> bool {
     let part = part.trim();
-    let is_level = |text: &str| text.parse::<LevelFilter>().is_ok();
     let (target, level) = part.split_once('=').unwrap_or((part, "trace"));
-    let target = target.split("::").next().unwrap_or_default();
-    part.is_empty() || is_level(part) || target == env!("CARGO_CRATE_NAME") && is_level(level)
+    let mut names = target.split("::");
+    let is_ours = names.next() == Some(env!("CARGO_CRATE_NAME"))
+        && names.next().is_none_or(|name| MODULES.contains(&name));
+    is_level(part) || is_ours && is_level(level)
 }
 
 /// True when people read the log as it comes.
@@ -175,6 +211,24 @@ mod tests {
             ("verbose", "info", &["verbose"]),
             ("debug/viewer", "debug/viewer", &[]),
             ("loud/viewer,joined", "info/viewer,joined", &["loud"]),
+            ("", "info", &[]),
+            (" ,", "info", &[]),
+            ("/viewer", "info/viewer", &[]),
+            ("warn/a/b", "warn", &["/a/b"]),
+            ("camfeed::http=debug", "info,camfeed::http=debug", &[]),
+            ("camfeed::http", "info,camfeed::http", &[]),
+            ("camfeed::http=off", "info,camfeed::http=off", &[]),
+            (
+                "camfeed::http=debug, error",
+                "camfeed::http=debug, error",
+                &[],
+            ),
+            ("off,camfeed::feed=debug", "off,camfeed::feed=debug", &[]),
+            (
+                "camfeed::nonsense=debug",
+                "info",
+                &["camfeed::nonsense=debug"],
+            ),
         ] {
             assert_eq!(
                 filters(asked),
@@ -193,7 +247,7 @@ mod tests {
             "camfeed",
             "camfeed=debug",
             "camfeed::http=trace",
-            "",
+            "camfeed::http::answers=trace",
             " info ",
         ] {
             assert!(names_something(known), "{known}");
@@ -205,9 +259,19 @@ mod tests {
             "2",
             "=debug",
             "hyper=info",
+            "camfeed::https",
+            "camfeed::",
+            "",
         ] {
             assert!(!names_something(unknown), "{unknown}");
         }
+    }
+
+    #[test]
+    fn the_parts_that_may_be_named_are_the_modules_of_the_root() {
+        let root = include_str!("../main.rs").lines();
+        let modules = root.filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'));
+        assert_eq!(modules.collect::<Vec<_>>(), MODULES);
     }
 
     #[test]

@@ -5,8 +5,10 @@ use crate::{
     fakecam::FakeCamera,
 };
 use std::{
+    ffi::OsStr,
     fs::{self, OpenOptions},
     io::{Read, Write},
+    os::unix::ffi::OsStrExt,
     process::{Command, Output, Stdio},
 };
 
@@ -227,6 +229,14 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ("--format jpegs", &["'--format'", "'jpegs'", "nv12"]),
     ("--list=yes", &["`--list`", "`yes`", "takes no value"]),
     ("--fps 5 --fps 6", &["'--fps'", "'6'", "allowed once"]),
+    (
+        "--password-file x --password-file ann:hunter2",
+        &["'--password-file'", "allowed once"],
+    ),
+    (
+        "--password-file x --password-file ann:1234",
+        &["'--password-file'", "'…'", "allowed once"],
+    ),
     // Sources.
     (
         "/dev/video0 /dev/video2",
@@ -310,6 +320,15 @@ const MISTAKES: &[(&str, &[&str])] = &[
         "--listen 203.0.113.9:8080",
         &["`203.0.113.9:8080`", "no such address", "`--listen 8080`"],
     ),
+    // A label of 64 letters is no name, which is known without asking a name server.
+    (
+        "--listen abcdefghabcdefghabcdefghabcdefghabcdefghabcdefghabcdefghabcdefgh:80",
+        &["--listen", "abcdefgh:80`", "ADDR:PORT", "0 to 65535"],
+    ),
+    (
+        "--listen unix:/none/such.sock",
+        &["`unix:/none/such.sock`", "--listen", "No such file"],
+    ),
     ("--size big", &["'--size'", "'big'", "WIDTHxHEIGHT"]),
     ("--rotate 45", &["'--rotate'", "'45'", "0, 90, 180 and 270"]),
     ("--quality 101", &["'--quality'", "'101'", "1 to 100"]),
@@ -324,6 +343,26 @@ const MISTAKES: &[(&str, &[&str])] = &[
     (
         "--password-file /none/such",
         &["--password-file", "/none/such", "No such file"],
+    ),
+    (
+        "--password-file ann:hunter2",
+        &["--password-file", "the path of a file"],
+    ),
+    (
+        "--password-file ann:hunter2/3",
+        &["--password-file", "the path of a file"],
+    ),
+    (
+        "--password-file hunter2",
+        &["--password-file", "the path of a file"],
+    ),
+    (
+        "--token-file 0123456789abcdef.hunter2",
+        &["--token-file", "the path of a file"],
+    ),
+    (
+        "--token-file none/such",
+        &["--token-file", "`none/such`", "No such file"],
     ),
 ];
 
@@ -360,6 +399,18 @@ fn a_file_of_options_answers_mistakes_with_its_line() {
         ),
         ("--quality", &["`--quality`", "1 to 100"]),
         ("--listen 80800", &["'80800'", "ADDR:PORT"]),
+        (
+            "--password-file=ann:hunter2 --password-file=ann:hunter2",
+            &["`--password-file`", "one option a line"],
+        ),
+        (
+            "--name Door --no-controls",
+            &["`--name`", "one option a line", "`--no-controls`"],
+        ),
+        (
+            "--overlay time # clock",
+            &["`--overlay`", "a comment stands in a line of its own"],
+        ),
     ] {
         fs::write(&path, format!("# mine\n{line}\n")).unwrap();
         let output = camfeed(&["--config", &path]);
@@ -374,11 +425,79 @@ fn a_file_of_options_answers_mistakes_with_its_line() {
 }
 
 #[test]
+fn what_an_option_of_a_file_asks_for_and_cannot_have_is_said_with_its_line() {
+    let folder = Folder::new();
+    let path = folder.file("camfeed.conf");
+    for (line, parts) in [
+        ("--listen unix:/none/such.sock", &["(--listen)"][..]),
+        (
+            "--password-file /none/such",
+            &["--password-file `/none/such`"],
+        ),
+        (
+            "--token-file hunter2",
+            &["--token-file: there is no such file"],
+        ),
+        ("--max-viewers 10000", &["--max-viewers `10000`", "at most"]),
+    ] {
+        fs::write(&path, format!("--source test\n\n{line}\n")).unwrap();
+        let small = format!("ulimit -n 64; exec {BINARY} --config {path}");
+        let output = run("sh", &["-c", &small]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{line}: {said}");
+        let place = format!("`{path}`, line 3: ");
+        for part in parts.iter().chain([&&*place]) {
+            assert!(said.contains(part), "{line}: no {part:?} in {said}");
+        }
+        assert!(!said.contains(SECRET), "{line}: {said}");
+    }
+    // What is typed has no line.
+    let typed = ["--listen", "unix:/none/such.sock", "--max-viewers", "1"];
+    let output = camfeed(&[&["--config", &path], &typed[..]].concat());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("(--listen)") && !said.contains(", line "),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_is_no_utf_8_is_said_with_its_place() {
+    let folder = Folder::new();
+    let path = folder.file("camfeed.conf");
+    fs::write(&path, b"# caf\xc3\xa9\n--source test\n--name caf\xe9\n").unwrap();
+    let output = camfeed(&["--config", &path]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(78), "{said}");
+    assert!(
+        said.contains(&format!("`{path}`, line 3: it is no UTF-8")),
+        "{said}"
+    );
+    let output = Command::new(BINARY)
+        .args(["--source", "test", "--name"])
+        .arg(OsStr::from_bytes(b"caf\xe9"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("`caf\u{fffd}` is no UTF-8: allowed are"),
+        "{said}"
+    );
+    let output = camfeed(&["--config", &folder.file("none")]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("the file of --config: No such file"),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_source_needs_no_option_and_a_port_no_address() {
     let camfeed = Camfeed::online(&[SMALL]);
     assert!(camfeed.wait_log("camera online").contains("320x240"));
     drop(camfeed);
-    for port in ["0", ":0"] {
+    for port in ["0", ":0", "*:0"] {
         Camfeed::start_at(port, &["--", SMALL]);
     }
 }
@@ -400,7 +519,7 @@ fn a_port_that_is_roots_is_said_with_what_to_do() {
     for part in [
         "`127.0.0.1:81`",
         "1024",
-        "AmbientCapabilities=CAP_NET_BIND_SERVICE",
+        "`sudo systemctl edit camfeed.socket`",
     ] {
         assert!(said.contains(part), "no {part:?} in {said}");
     }
@@ -498,6 +617,80 @@ fn what_a_source_does_not_use_and_a_log_that_names_nothing_are_said_once() {
     let camfeed = Camfeed::online(&["--source", "test:320x240", "--quality", "70"]);
     assert_eq!(camfeed.count_log("is not used"), 0);
     assert_eq!(camfeed.count_log("names nothing"), 0);
+}
+
+#[test]
+fn a_source_of_the_file_that_no_camera_shows_is_said_once() {
+    let folder = Folder::new();
+    let path = folder.file("camfeed.conf");
+    for (text, typed, is_said) in [
+        ("--source 0\n[a]\n--source test\n", "--list", true),
+        (
+            "--source 0\n--camera b=1\n[a]\n--source=test\n",
+            "--list",
+            true,
+        ),
+        ("--source 0\n[a]\n--source test\n[b]\n", "--list", false),
+        ("--source 0\n", "--list", false),
+        ("[a]\n--source test\n", "--list", false),
+        // What is typed is what the section shows.
+        (
+            "--source 0\n[a]\n--source 1\n",
+            "--list --source test",
+            false,
+        ),
+    ] {
+        fs::write(&path, text).unwrap();
+        let typed: Vec<_> = typed.split(' ').chain(["--config", &path]).collect();
+        let said = String::from_utf8(camfeed(&typed).stderr).unwrap();
+        let line = format!("`{path}`: `--source` above the first section is used by no camera");
+        assert_eq!(
+            said.matches(&line).count(),
+            usize::from(is_said),
+            "{text}: {said}"
+        );
+        assert!(!is_said || said.contains("`[NAME]`"), "{said}");
+    }
+}
+
+#[test]
+fn no_log_setting_hides_why_the_program_ends() {
+    for setting in [
+        "",
+        ",",
+        "camfeed::http=debug",
+        "camfeed::nonsense=debug",
+        "off",
+        "camfeed=off",
+        "info/nothing has this",
+        "info//state/x",
+    ] {
+        let output = Command::new(BINARY)
+            .args(["--config", "/none/such"])
+            .env("RUST_LOG", setting)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(78), "{setting:?}: {said}");
+        assert_eq!(said.matches("/none/such").count(), 1, "{setting:?}: {said}");
+        let told = said.matches("`camfeed::nonsense=debug` names nothing");
+        assert_eq!(
+            told.count(),
+            usize::from(setting.contains("nonsense")),
+            "{said}"
+        );
+        // Where nothing is to be logged that is all.
+        assert!(setting != "off" || said.lines().count() == 1, "{said}");
+    }
+}
+
+#[test]
+fn a_log_setting_that_names_parts_leaves_the_rest_as_usual() {
+    for setting in ["", "camfeed::http=debug", "camfeed::nonsense=debug"] {
+        // The address is read from the log.
+        let camfeed = Camfeed::start_with("127.0.0.1:0", &[SMALL], &[("RUST_LOG", setting)]);
+        camfeed.wait_log("camera online");
+    }
 }
 
 #[test]

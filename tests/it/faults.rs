@@ -495,3 +495,29 @@ fn frozen() {
     };
     fault("freeze", TIMEOUT, &effect, &[""]);
 }
+
+#[test]
+fn a_camera_that_nobody_watches_is_not_well_when_all_it_gives_is_broken() {
+    for (fault, args) in [
+        ("garbage", &[][..]),
+        ("empty", &["--encode", "always"]),
+        ("truncated", &[]),
+    ] {
+        let fake = FakeCamera::new("format mjpg\n");
+        let always = ["--source", "/dev/video0", "--camera-timeout", "1"];
+        let camfeed = fake.serve(&[&always[..], args].concat());
+        wait_state(&camfeed, "online");
+        assert_eq!(get(camfeed.address, "/healthz").status, 200);
+        fake.set(&format!("format mjpg\nfault {fault}\n"));
+        wait_state(&camfeed, "offline");
+        let health = get(camfeed.address, "/healthz");
+        assert_eq!(health.status, 503, "{fault}");
+        assert!(
+            health.text().contains("broken pictures only"),
+            "{}",
+            health.text()
+        );
+        fake.set("format mjpg\n");
+        wait_state(&camfeed, "online");
+    }
+}

@@ -430,3 +430,33 @@ fn lists_and_checks_name_the_cameras_as_they_are_served() {
     let none = fake.run(&["--source", "all", "--check"]);
     assert_eq!(none.status.code(), Some(3));
 }
+
+#[test]
+fn a_camera_that_rests_and_is_unplugged_is_not_well_until_it_is_back() {
+    let (kiyo, brio) = (
+        "name Kiyo\nformat mjpg\n",
+        "name Logitech BRIO\nformat mjpg\n",
+    );
+    let fake = FakeCamera::new(&format!("{kiyo}camera 1\nnode 2\n{brio}"));
+    let camfeed = fake.serve(&[&ALL[..], &["--idle-timeout", "1"]].concat());
+    for name in ["kiyo", "brio"] {
+        wait_state(&camfeed, name, "idle");
+    }
+    assert_eq!(get(camfeed.address, "/healthz").status, 200);
+    fake.set(&format!("{kiyo}camera 1\nplugged no\n"));
+    let now = wait_state(&camfeed, "brio", "offline");
+    assert!(
+        now["reason"]
+            .as_str()
+            .expect("a reason")
+            .contains("plugged in"),
+        "{now:#}"
+    );
+    let health = get(camfeed.address, "/healthz");
+    assert_eq!(health.status, 503, "{}", health.text());
+    assert_eq!(camera(camfeed.address, "kiyo")["state"], "idle");
+    // It is looked at when it comes, and rests again.
+    fake.set(&format!("{kiyo}camera 1\nnode 4\n{brio}"));
+    wait_state(&camfeed, "brio", "idle");
+    assert_eq!(get(camfeed.address, "/healthz").status, 200);
+}

@@ -221,6 +221,26 @@ fn a_camera_of_another_server_is_one_of_several_here() {
     assert_eq!(far["encoder"]["encoded"], 0);
 }
 
+/// One camera has one picture: those of several, one after the other, are none.
+#[test]
+fn the_stream_of_several_cameras_is_refused_with_the_address_of_one() {
+    let several = [
+        "--camera",
+        "door=test:160x120@5",
+        "--camera",
+        "garden=test:320x240@5",
+    ];
+    let first = Camfeed::start(&several);
+    first.wait_logs("camera online", 2);
+    let relay = Camfeed::start(&["--source", &first.url("/streams?cameras=garden,door")]);
+    let line = relay.wait_log("trying again");
+    assert!(
+        line.contains("the address of one ends with /NAME/stream"),
+        "{line}"
+    );
+    assert_eq!(relay.count_log("camera online"), 0);
+}
+
 #[test]
 fn a_repeated_part_is_no_new_frame_and_a_sign_of_life() {
     let slow = Camfeed::online(&["--source", "test:320x240@0.25"]);

@@ -181,6 +181,11 @@ fn a_bad_option_of_a_script_is_named_with_what_is_allowed() {
             "--all: the address of a server is needed, not `pi:8080/snapshot.jpg`",
         ),
         ("snapshot", "--al pi", "--al: there is no such option"),
+        (
+            "snapshot",
+            "--output x.jpg pi",
+            "--output: there is no such option: allowed are -d, -o, -t, -p, -T, -q, -v, --all (",
+        ),
         ("snapshot", "http://me:geheim@pi", "use -p FILE"),
         ("snapshot", "-p /none/such pi", "cannot read a line from"),
         (
@@ -190,6 +195,19 @@ fn a_bad_option_of_a_script_is_named_with_what_is_allowed() {
         ),
         ("timelapse", "", "allowed are run and film"),
         ("timelapse", "ruin", "`ruin`: allowed are run and film"),
+        (
+            "timelapse",
+            "run --interval 5 pi x",
+            "--interval: there is no such option: allowed are -e, -b, -n, -t, -p, -T (",
+        ),
+        ("timelapse", "run pi x --every=5", "--every: there is no"),
+        ("timelapse", "run pi x -i 5", "-i: there is no such option"),
+        ("timelapse", "run pi x -e", "-e: a value is missing"),
+        (
+            "timelapse",
+            "film --fps 30 x y.mp4",
+            "--fps: there is no such option: allowed are -r, -v (",
+        ),
         ("timelapse", "run pi", "something is missing"),
         (
             "timelapse",
@@ -225,6 +243,12 @@ fn a_bad_option_of_a_script_is_named_with_what_is_allowed() {
             "pi nosuchcommand",
             "`nosuchcommand`: there is no such",
         ),
+        (
+            "watch",
+            "--nonsense pi true",
+            "--nonsense: there is no such option: allowed are -d, -e, -s, -1, -t, -p, -T (",
+        ),
+        ("watch", "-x pi true", "-x: there is no such option"),
         ("watch", "-1 pi true", "-1 needs -s"),
         (
             "watch",

@@ -4,12 +4,14 @@ use crate::{
     capture::{
         interrupt::Interrupt,
         source::{
-            Opened, gst, libcamera, mjpeg_http, opencv_stream, test_pattern, v4l2,
+            Opened, gst,
+            libcamera::{self, seen_by_kernel},
+            mjpeg_http, opencv_stream, test_pattern, v4l2,
             v4l2_bandwidth::BandwidthAdvice,
         },
     },
     config::{CameraConfig, Device},
-    error::Error,
+    error::{Cause, Error},
     system::shutdown::ShutdownFlag,
 };
 use std::sync::Arc;
@@ -59,4 +61,18 @@ pub fn open_device(device: &Device, context: &OpenContext) -> Result<Opened, Err
         }
         Device::Gst(text) => gst::open(text.secret(), device, interrupt),
     }
+}
+
+/// Why a camera that is there did not open; `None` where none is there.
+pub fn hint(error: &Error) -> Option<String> {
+    let is_found = !matches!(error.cause(), Cause::Missing | Cause::Unreachable);
+    let is_there = is_found || seen_by_kernel().is_some();
+    let words = error.to_string();
+    // Nobody has asked for that by name.
+    let words = match words.strip_prefix("cannot open csi") {
+        Some(own) if own.contains("camera module") => own.trim_start_matches(": ").to_owned(),
+        Some(own) => format!("camera module csi{own}"),
+        None => words,
+    };
+    is_there.then_some(words)
 }

@@ -83,7 +83,12 @@ fn words(asked: &Mode, fits: &[Mode]) -> String {
     let what = format!("{size} {format} at {fps} fps");
     let options: Vec<_> = fits.iter().map(|mode| options(asked, mode)).collect();
     let options = match options.split_last() {
-        None => return no_bandwidth_for(&what),
+        None => {
+            return format!(
+                "the USB bus has no bandwidth left for {what}: nothing else that the camera offers was found to \
+                 fit; another port or bus helps, or less from another camera there"
+            );
+        }
         Some((last, [])) => last.clone(),
         Some((last, others)) => format!("{} or {last}", others.join(", ")),
     };
@@ -300,7 +305,7 @@ mod tests {
         for (fits, said) in [
             (
                 &[][..],
-                "another port or bus, `--format mjpg`, a smaller `--size`",
+                "nothing else that the camera offers was found to fit; another port or bus",
             ),
             (
                 slice::from_ref(&size),

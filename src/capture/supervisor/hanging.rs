@@ -60,7 +60,8 @@ impl<W: Environment> Supervisor<W> {
             return Ok(None);
         }
         if self.is_past_help() && !self.environment.is_another_well() {
-            return Err(Error::Stuck(abandoned.len()));
+            let camera = self.camera.address().map(|name| format!("{name}: "));
+            return Err(Error::Stuck(abandoned.len(), camera.unwrap_or_default()));
         }
         let last = abandoned.iter().map(|(_, at)| *at).max();
         let is_due = last.is_none_or(|last| now >= last + RARELY);

@@ -70,7 +70,12 @@ fn chosen(names: &str, cameras: &Cameras) -> Result<Vec<Arc<Camera>>, Response> 
         .map(str::trim)
         .filter(|name| !name.is_empty())
     {
-        let camera = cameras.named(name);
+        // The only one, without addresses of its own, is known by what stands before its parts.
+        let only = || {
+            Some(cameras.first())
+                .filter(|only| only.address().is_none() && shown_name(only) == name)
+        };
+        let camera = cameras.named(name).or_else(only);
         let camera = camera.ok_or_else(|| Response::text(404, no_camera(name, cameras)))?;
         if !chosen.iter().any(|other| Arc::ptr_eq(other, &camera)) {
             chosen.push(camera);
@@ -368,13 +373,14 @@ impl Channel {
 
 /// What stands before each part of `camera`.
 fn head_of(camera: &Camera) -> String {
-    let plain = camera.config.name.plain();
-    let name = match (camera.address(), &*plain) {
-        (Some(name), _) => name,
-        (None, "") => "camera",
-        (None, plain) => plain,
-    };
-    format!("X-Camera: {name}\r\n")
+    format!("X-Camera: {}\r\n", shown_name(camera))
+}
+
+/// What it is called there; without addresses of its own, by its name in plain letters.
+fn shown_name(camera: &Camera) -> String {
+    let plain = || Some(camera.config.name.plain()).filter(|plain| !plain.is_empty());
+    let own = camera.address().map(str::to_owned);
+    own.or_else(plain).unwrap_or_else(|| "camera".to_owned())
 }
 
 #[cfg(test)]

@@ -103,10 +103,16 @@ impl SecretSource {
     }
 
     fn error(&self, reason: impl fmt::Display) -> Error {
-        Error::Secret {
-            place: self.to_string(),
-            reason: reason.to_string(),
-        }
+        let (place, reason) = match self {
+            SecretSource::Option(option, path) if may_be_the_secret(path) => (
+                (*option).to_owned(),
+                "there is no such file: allowed is the path of a file that holds the secret, not the secret \
+                 itself (what was given is not repeated here)"
+                    .to_owned(),
+            ),
+            _ => (self.to_string(), reason.to_string()),
+        };
+        Error::Secret { place, reason }
     }
 }
 
@@ -118,6 +124,13 @@ impl fmt::Display for SecretSource {
             SecretSource::Variable(name) => f.write_str(name),
         }
     }
+}
+
+/// True where somebody may have given the secret in place of the path to it.
+fn may_be_the_secret(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    let is_path = text.starts_with('/') || text.contains('/') && !text.contains(':');
+    !is_path && !path.exists()
 }
 
 fn credentials_folder(variable: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
@@ -134,8 +147,9 @@ fn start(file: fs::File) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The one line of `bytes`.
+/// The one line of `bytes`, without the byte order mark that some editors put before it.
 fn line(bytes: &[u8]) -> Result<&[u8], String> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
     if bytes.is_empty() {
@@ -200,6 +214,8 @@ mod tests {
             ("secret\n", Some("secret")),
             ("secret\r\n", Some("secret")),
             (" secret ", Some(" secret ")),
+            ("\u{feff}secret\r\n", Some("secret")),
+            ("\u{feff}\n", None),
             ("", None),
             ("\n", None),
             ("a\n\n", None),

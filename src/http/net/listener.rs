@@ -80,7 +80,9 @@ pub fn bind(listen: &Listen) -> io::Result<Listener> {
 
 fn bind_tcp(address: &str) -> io::Result<Listener> {
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in address.to_socket_addrs()? {
+    let found = address.to_socket_addrs();
+    let found = found.map_err(|error| io::Error::other(format!("{error}: {}", Listen::ALLOWED)))?;
+    for address in found {
         match listen_on(address) {
             Ok(socket) => return Listener::new(socket),
             Err(error) => failure = error,

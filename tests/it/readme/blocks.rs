@@ -172,6 +172,18 @@ const OWNERS: &[(&str, &str, &str, &str)] = &[
     (
         "text",
         "docs/migrating.md",
+        "Two cameras of crowsnest",
+        "tests/it/readme/migrating.rs",
+    ),
+    (
+        "conf",
+        "docs/migrating.md",
+        "Two cameras of crowsnest",
+        "tests/it/readme/migrating.rs",
+    ),
+    (
+        "text",
+        "docs/migrating.md",
         "motion",
         "tests/it/readme/migrating.rs",
     ),

@@ -67,7 +67,12 @@ pub fn serves_as_asked(desk: &mut Desk, line: &str) {
 pub fn serves_both_by_number(desk: &mut Desk, line: &str) {
     have_two_cameras(desk);
     let address = desk.serve(line);
-    for (name, number) in [("first", 0), ("second", 1)] {
+    gives_both_by_number(address, ["first", "second"]);
+}
+
+/// `/dev/video0` and `/dev/video1` are the cameras of these names.
+fn gives_both_by_number(address: SocketAddr, names: [&str; 2]) {
+    for (number, name) in names.into_iter().enumerate() {
         gives(address, &format!("/{name}"), &format!("/dev/video{number}"));
         let mut parts = Parts::open(address, &format!("/?action=stream_{number}"));
         let (_, own) = unmarked(&parts.next_part().jpeg).expect("a camera's");
@@ -105,6 +110,19 @@ fn the_options_of_crowsnest_give_what_its_configuration_gave() {
             head.contains("\r\nAccess-Control-Allow-Origin: *\r\n"),
             "{path}: {head}"
         );
+    }
+}
+
+#[test]
+fn two_cameras_of_crowsnest_are_told_apart_by_number() {
+    let mut desk = Desk::new();
+    let address = serves_file(&mut desk, "Two cameras of crowsnest");
+    gives_both_by_number(address, ["cam1", "cam2"]);
+    for number in 0..2 {
+        let snapshot = get(address, &format!("/?action=snapshot_{number}"));
+        let name = snapshot.header("Content-Disposition").unwrap_or_default();
+        let is_its = name.contains(&format!("-cam{}-", number + 1));
+        assert!(is_its, "{number}: {}", snapshot.head);
     }
 }
 

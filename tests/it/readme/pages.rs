@@ -527,6 +527,7 @@ pages! {
             "sudo nano /etc/camfeed.conf" => trouble::of_service,
             "sudo systemctl restart camfeed" => steps::ends,
             "journalctl -u camfeed -n 20" => steps::ends,
+            "systemctl status camfeed" => steps::ends,
             "sudo systemctl stop camfeed" => steps::ends,
             "sudo camfeed --config /etc/camfeed.conf --check"
                 => |desk, line| steps::says(desk, line, "/dev/video0"),
@@ -601,6 +602,7 @@ pages! {
             "videoconvert ! video/x-raw,format=BGR" => trouble::converts,
         }
         server: "The server" {
+            "hostname -I" => steps::ends,
             "sudo ss -ltnp" => steps::ends,
         }
     }

@@ -34,6 +34,8 @@ pub struct Head {
     pub timestamp: Option<Duration>,
     /// `X-Sequence`.
     pub sequence: Option<u64>,
+    /// `X-Camera`: the stream is of several cameras.
+    pub is_of_several: bool,
 }
 
 /// What no reader should put up with.
@@ -298,6 +300,8 @@ impl Head {
             self.timestamp = seconds(value);
         } else if name.eq_ignore_ascii_case("x-sequence") {
             self.sequence = value.parse().ok();
+        } else if name.eq_ignore_ascii_case("x-camera") {
+            self.is_of_several = true;
         }
     }
 }

@@ -154,6 +154,11 @@ impl Relay {
     /// When the picture of the part that has just come was taken. A placeholder behind pictures
     /// ends the source, watched or not; who opens it waits through those before the first.
     fn take(&mut self, head: Head) -> Result<CaptureTime, Error> {
+        if head.is_of_several {
+            let reason =
+                "it is the stream of several cameras; the address of one ends with /NAME/stream";
+            return Err(self.lost(Cause::Other, reason));
+        }
         match placeholder_reason(self.splitter.jpeg()) {
             Some(reason) if self.has_shown => {
                 Err(self.lost(Cause::Silent, &no_picture_there(&reason)))

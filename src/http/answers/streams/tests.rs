@@ -175,6 +175,16 @@ fn names_that_are_none_are_refused() {
 }
 
 #[test]
+fn the_only_camera_is_asked_for_by_what_stands_before_its_parts() {
+    let only = cameras(&[""]);
+    let name = shown_name(&only.first());
+    assert_eq!(head_of(&only.first()), format!("X-Camera: {name}\r\n"));
+    let found = chosen(&name, &only).expect("it is there");
+    assert!(Arc::ptr_eq(&found[0], &only.first()));
+    assert!(chosen("attic", &only).is_err());
+}
+
+#[test]
 fn a_camera_that_is_added_joins() {
     let cameras = cameras(&["a"]);
     let viewers = crate::feed::viewers::Viewers::new(1);
