@@ -164,7 +164,8 @@ pub const GROUPS: [(&str, &[CommandOption]); 6] = [
             "list the cameras with their formats, mark what auto chooses, and exit"),
         option("--check", Terminal, "",
             "open the source, read it for three seconds, say what it really gives, and exit: 0 well, 3 \
-             missing, 4 busy, 5 forbidden, 6 no usable picture, 7 not a camera, 1 anything else"),
+             missing, 4 busy, 5 forbidden, 6 no usable picture, 7 not a camera, 78 a mistake in the file of \
+             --config, 1 anything else"),
         option("--config FILE", Terminal, "none",
             "file of more options, one a line, as typed here, with comments in lines that \
              begin with #: those typed here win; a line `[NAME]` begins the options of a camera of that \
