@@ -99,6 +99,7 @@ impl CaptureThread {
                 _ if self.is_over() => return EndReason::Unwanted,
                 Ok(Err(error)) => return EndReason::Failed(error),
                 Err(error) => {
+                    let error = self.context.explained(error);
                     // The supervisor logs the only one's.
                     if devices.len() > 1 {
                         debug!("{error}");

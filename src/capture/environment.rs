@@ -8,7 +8,8 @@ use crate::{
         source::v4l2_devices,
     },
     config::Device,
-    error::Error,
+    error::{Cause, Error},
+    feed::camera::Camera,
 };
 use log::debug;
 use std::{
@@ -80,5 +81,22 @@ impl Environment for CaptureContext {
         if let Err(error) = placeholder::publish(&self.camera) {
             debug!("{error}");
         }
+    }
+}
+
+impl CaptureContext {
+    /// `error`, or where no other program but another camera of this one has the device, that.
+    pub fn explained(&self, error: Error) -> Error {
+        let is_busy = error.cause() == Cause::Busy;
+        let Some((rival, why)) = is_busy
+            .then(|| self.cameras.rival_of(&self.camera))
+            .flatten()
+        else {
+            return error;
+        };
+        let name = |camera: &Camera| format!("`{}`", camera.config.name.as_str());
+        let (rival, own) = (name(&rival), name(&self.camera));
+        let reason = format!("the camera {rival} has it: {rival} and {own} {why}");
+        Error::open(&self.camera.config.device, Cause::Busy, reason)
     }
 }

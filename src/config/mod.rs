@@ -9,7 +9,7 @@
 mod access;
 pub mod args;
 mod camera_name;
-mod clash;
+pub mod clash;
 mod device;
 mod file;
 mod given;

@@ -4,7 +4,7 @@
 //! Only what stands in for a camera while there is none goes, when the first one comes.
 
 use crate::{
-    config::CameraName,
+    config::{CameraName, clash},
     feed::{
         camera::{Camera, State},
         notify::{SharedNotifier, Waiter},
@@ -80,6 +80,16 @@ impl Cameras {
         let all = self.all();
         let mut others = all.iter().filter(|other| !Arc::ptr_eq(other, camera));
         others.any(|other| other.status().state != State::Offline)
+    }
+
+    /// The camera that gives pictures of what may be the device of `camera`, and in words that behind both their
+    /// names say why.
+    pub fn rival_of(&self, camera: &Arc<Camera>) -> Option<(Arc<Camera>, String)> {
+        self.all().iter().find_map(|other| {
+            let is_one = Arc::ptr_eq(other, camera) || other.status().state != State::Online;
+            let why = clash::of_sources(&other.config.device, &camera.config.device);
+            Some((Arc::clone(other), why.filter(|_| !is_one)?))
+        })
     }
 
     /// From now on `camera` is one of them, the last.

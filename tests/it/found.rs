@@ -460,3 +460,29 @@ fn a_camera_that_rests_and_is_unplugged_is_not_well_until_it_is_back() {
     wait_state(&camfeed, "brio", "idle");
     assert_eq!(get(camfeed.address, "/healthz").status, 200);
 }
+
+#[test]
+fn two_names_of_a_device_that_comes_later_are_told_of_each_other() {
+    let fake = FakeCamera::new("plugged no\n");
+    let stable = "b=/dev/v4l/by-id/usb-Fake_Camera_8B1D8A3F-video-index0";
+    let camfeed = fake.serve(&["--camera", "a=/dev/video0", "--camera", stable]);
+    for name in ["a", "b"] {
+        wait_state(&camfeed, name, "offline");
+    }
+    fake.set("name Kiyo\nserial 8B1D8A3F\nformat mjpg\n");
+    let mut now = Value::Null;
+    let is_told = eventually(SOON, || {
+        let both = ["a", "b"].map(|name| camera(camfeed.address, name));
+        let is_online = |now: &Value| now["state"] == "online";
+        let Some(at) = both.iter().position(|now| !is_online(now)) else {
+            return false;
+        };
+        now = both[at].clone();
+        let reason = now["reason"].as_str().unwrap_or_default();
+        let other = ["`b`", "`a`"][at];
+        is_online(&both[1 - at])
+            && reason.contains(&format!("the camera {other} has it: "))
+            && reason.contains("have one device")
+    });
+    assert!(is_told, "{now:#}");
+}
