@@ -116,7 +116,8 @@ function connectImage() {
     image.hidden = true;
   };
   const attempt = link.attempt = { abort: freeze };
-  image.onload = () => {
+  image.onload = () => {             // of the last part, it may come when the stream has been ended
+    if (link.attempt !== attempt) return;
     if (link.phase !== 'open') link.openedAt = now();
     link.open();
     image.hidden = false;

@@ -201,4 +201,10 @@ fn a_picture_that_the_browser_plays_turns_and_moves_too<D: Driver>() {
     browser.wait_state("paused");
     browser.wait("document.getElementById('fallback').hidden");
     assert_near(seen(&mut browser).corner, before, 0.5);
+    // Word of the last part may come later, and shows nothing any more.
+    browser.eval("document.getElementById('fallback').dispatchEvent(new Event('load'))");
+    assert_eq!(
+        browser.eval("document.getElementById('fallback').hidden"),
+        true
+    );
 }
