@@ -7,7 +7,7 @@ const REFUSALS = [401, 403, 421, 503];   // by these it says that it gives this 
 const BACKOFF_MS = [500, 5000];      // first and longest wait before a reconnect
 const CLOCK_JUMP_MS = 1000;
 
-export const SILENCE_MS = 5000;      // the server repeats a part each second, so this is dead
+export const SILENCE_MS = 5000;      // the server gives a sign of life each second, so this is dead
 export const now = () => performance.now();
 export const canRead = Boolean(window.createImageBitmap && window.AbortController && window.Response && 'body' in Response.prototype);
 

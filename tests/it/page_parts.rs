@@ -93,6 +93,15 @@ fn parts_are_the_same_wherever_the_network_cuts_them(browser: &mut Browser) {
             format!("--frame\r\n{0}{0}", part(1, "one")),
             json!([read(1, "one"), read(1, "one")]),
         ),
+        // Lines of a head that came while nothing newer did.
+        (
+            "frame",
+            format!(
+                "--frame\r\nX-Waiting: 1\r\nX-Waiting: 1\r\n{}",
+                part(1, "one")
+            ),
+            one.clone(),
+        ),
         // What has not come whole is none yet.
         ("frame", two[..two.len() - 14].to_owned(), one),
         ("frame", bare("content-LENGTH:\t 3"), unmarked.clone()),

@@ -6,6 +6,7 @@ pub mod metrics;
 pub mod pace;
 pub mod pages;
 pub mod prometheus_text;
+pub mod sign_of_life;
 pub mod snapshot;
 pub mod snapshot_query;
 pub mod state;

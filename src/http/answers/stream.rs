@@ -1,9 +1,8 @@
 //! The stream: one viewer's loop from admission to farewell.
 //!
 //! Waits for a newer frame, writes its part, and when it comes back from writing takes the newest
-//! again: a slow viewer misses frames, it never queues them. While nothing newer comes the last
-//! part is repeated, because browsers paint a part only when the next one begins, and because
-//! Home Assistant leaves a stream that is silent.
+//! again: a slow viewer misses frames, it never queues them. While nothing newer comes there are signs of
+//! life.
 
 use crate::{
     feed::{
@@ -16,7 +15,8 @@ use crate::{
     http::{
         answers::{
             pace::Pace,
-            viewing::{LastSent, REPEAT, Viewing, seen_before},
+            sign_of_life::{self, SignsOfLife},
+            viewing::{LastSent, Viewing, seen_before},
         },
         app::App,
         net::{
@@ -32,13 +32,6 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-
-/// A part is first repeated after this long when nothing newer comes: a browser paints it then.
-const FIRST_REPEAT: Duration = Duration::from_millis(600);
-
-/// And after this long for a viewer that asked for no more than a frame a second: its next part is
-/// far away for sure.
-const FIRST_REPEAT_OF_SLOW: Duration = Duration::from_millis(250);
 
 /// A viewer that was behind is looked at again after this long, when nothing newer comes before.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -66,8 +59,12 @@ impl Stream {
     /// Streams to the viewer until it leaves or the program ends.
     pub fn run(self, connection: Connection, request: &Request, app: &App) {
         let camera = self.camera;
-        let feed = |connection: &Connection, admission: &Admission, pace| {
-            feed(connection, &camera, admission, pace)
+        let feed = |connection: &Connection,
+                    admission: &Admission,
+                    pace: Option<Pace>,
+                    signs: SignsOfLife| {
+            let signs = signs.that_paint(pace.as_ref().map(|pace| pace.interval));
+            feed(connection, &camera, admission, pace, signs)
         };
         self.viewing.run(connection, request, app, feed);
     }
@@ -79,6 +76,7 @@ fn feed(
     camera: &Camera,
     admission: &Admission,
     mut pace: Option<Pace>,
+    mut signs: SignsOfLife,
 ) -> io::Result<()> {
     let slot = &camera.slot;
     let _watch = slot.watch();
@@ -88,13 +86,13 @@ fn feed(
     let mut held_back: Option<Arc<Frame>> = None;
     // The newest frame considered, sent or not.
     let mut seen = seen_before(slot);
-    let mut repeat_at = Instant::now() + REPEAT;
+    let mut sign_at = Instant::now() + sign_of_life::INTERVAL;
     loop {
         let opens_at = pace.as_ref().map(Pace::opens_at);
         if let Some(opens_at) = opens_at {
-            slot.wait_closed(opens_at.min(repeat_at));
+            slot.wait_closed(opens_at.min(sign_at));
         }
-        let is_open = opens_at.is_none_or(|opens_at| opens_at <= repeat_at);
+        let is_open = opens_at.is_none_or(|opens_at| opens_at <= sign_at);
         if opens_at.is_some() && is_open {
             // Frames that passed meanwhile are not missed: nobody wanted them.
             let newest = slot.latest().map_or(0, |frame| frame.sequence());
@@ -103,9 +101,9 @@ fn feed(
                 last.unwanted = newest.saturating_sub(last.frame.sequence());
             }
         }
-        // A pace that opens after the repeat has no place for any frame until then.
+        // A pace that opens after the sign has no place for any frame until then.
         let newer_than = if is_open { seen } else { u64::MAX };
-        let frame = match slot.wait_newer(newer_than, repeat_at) {
+        let frame = match slot.wait_newer(newer_than, sign_at) {
             WaitOutcome::Newer(frame) => Some(frame),
             // One that was not sent because the viewer was behind, or none.
             WaitOutcome::TimedOut => held_back.take(),
@@ -117,7 +115,7 @@ fn feed(
         if !backlog.may_send(|| Some((connection.tcp_info()?, Instant::now()))) {
             held_back = frame.or(held_back);
             seen = seen.max(held_back.as_ref().map_or(0, |frame| frame.sequence()));
-            repeat_at = Instant::now() + LOOK_AGAIN;
+            sign_at = Instant::now() + LOOK_AGAIN;
             continue;
         }
         let is_new = |frame: &Arc<Frame>| {
@@ -132,12 +130,9 @@ fn feed(
                 let (bytes, now) = (frame.part().len(), Instant::now());
                 backlog.note_sent(written, now);
                 admission.note_frame(bytes, missed, now);
-                repeat_at = now + FIRST_REPEAT;
+                sign_at = signs.after_frame(now);
                 if let Some(pace) = &mut pace {
                     pace.sent(now, camera.stats.rate.per_second(now));
-                    if pace.interval > REPEAT {
-                        repeat_at = now + FIRST_REPEAT_OF_SLOW;
-                    }
                 }
                 seen = frame.sequence();
                 last = Some(LastSent { frame, unwanted: 0 });
@@ -145,13 +140,13 @@ fn feed(
             None => {
                 let mut now = Instant::now();
                 if let Some(last) = &last {
-                    let part = last.frame.part();
-                    let written = connection.write_all(part)?;
+                    let sign = signs.line().unwrap_or(last.frame.part());
+                    let written = connection.write_all(sign)?;
                     now = Instant::now();
                     backlog.note_sent(written, now);
-                    admission.note_repeat(part.len());
+                    admission.note_repeat(sign.len());
                 }
-                repeat_at = now + REPEAT;
+                sign_at = now + sign_of_life::INTERVAL;
             }
         }
     }

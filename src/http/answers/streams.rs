@@ -11,7 +11,8 @@ use crate::{
     http::{
         answers::{
             pace::Pace,
-            viewing::{LastSent, REPEAT, Viewing, seen_before},
+            sign_of_life::{self, SignsOfLife},
+            viewing::{LastSent, Viewing, seen_before},
         },
         app::App,
         net::{
@@ -92,9 +93,9 @@ impl Streams {
     /// Streams to the viewer until it leaves or the program ends.
     pub fn run(self, connection: Connection, request: &Request, app: &App) {
         let Streams { chosen, viewing } = self;
-        let feed = |connection: &Connection, admission: &Admission, pace| {
+        let feed = |connection: &Connection, admission: &Admission, pace, signs| {
             let rotation = Rotation::new(&app.cameras, chosen, pace);
-            feed(connection, admission, rotation)
+            feed(connection, admission, rotation, signs)
         };
         viewing.run(connection, request, app, feed);
     }
@@ -105,17 +106,18 @@ fn feed(
     connection: &Connection,
     admission: &Admission,
     mut rotation: Rotation<'_>,
+    mut signs: SignsOfLife,
 ) -> io::Result<()> {
     let waiter = rotation.cameras.waiter();
     let mut backlog = ViewerBacklog::default();
-    let mut repeat_at = Instant::now() + REPEAT;
+    let mut sign_at = Instant::now() + sign_of_life::INTERVAL;
     // How the part that is due will have been written.
     let mut outcome = Written::AtOnce;
     loop {
         rotation.join(admission);
         rotation.open(Instant::now());
-        let opens_at = rotation.opens_at().unwrap_or(repeat_at);
-        let news = waiter.wait_until(opens_at.min(repeat_at), || rotation.look());
+        let opens_at = rotation.opens_at().unwrap_or(sign_at);
+        let news = waiter.wait_until(opens_at.min(sign_at), || rotation.look());
         let due = match news {
             Some(News::Closed) => {
                 let farewell = multipart::CLOSE.as_bytes();
@@ -123,7 +125,7 @@ fn feed(
             }
             Some(News::Joined) => continue,
             Some(News::Newer(index)) => Some(index),
-            None if Instant::now() >= repeat_at => None,
+            None if Instant::now() >= sign_at => None,
             None => continue,
         };
         if !backlog.may_send(|| Some((connection.tcp_info()?, Instant::now()))) {
@@ -132,10 +134,12 @@ fn feed(
         }
         let Some((index, frame)) = due.map_or_else(|| rotation.last(), |at| rotation.newest(at))
         else {
-            repeat_at = Instant::now() + REPEAT;
+            sign_at = Instant::now() + sign_of_life::INTERVAL;
             continue;
         };
-        let (head, part) = (rotation.channels[index].head.as_bytes(), frame.part());
+        let line = if due.is_none() { signs.line() } else { None };
+        let whole = (rotation.channels[index].head.as_bytes(), frame.part());
+        let (head, part) = line.map_or(whole, |line| (line, &[]));
         let Some(sent) = connection.try_write_both(head, part)? else {
             // By the time it takes bytes, another may come first, and have a newer frame.
             connection.wait_writable()?;
@@ -146,11 +150,12 @@ fn feed(
         outcome = Written::AtOnce;
         let (bytes, now) = (head.len() + part.len(), Instant::now());
         backlog.note_sent(written, now);
-        repeat_at = now + REPEAT;
         if due.is_some() {
+            sign_at = signs.after_frame(now);
             let missed = rotation.note_sent(index, frame, now);
             admission.note_frame(bytes, missed, now);
         } else {
+            sign_at = now + sign_of_life::INTERVAL;
             admission.note_repeat(bytes);
         }
         if backlog.is_slow() {

@@ -10,7 +10,7 @@ use crate::{
         viewers::{Admission, LeaveReason},
     },
     http::{
-        answers::pace::Pace,
+        answers::{pace::Pace, sign_of_life::SignsOfLife},
         app::App,
         net::connection::Connection,
         query,
@@ -24,9 +24,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// While nothing newer comes the last part is repeated this often: at least one a second, with a margin.
-pub const REPEAT: Duration = Duration::from_millis(900);
-
 /// A frame this old is not worth beginning with; the next one is.
 const STALE: Duration = Duration::from_millis(500);
 
@@ -39,14 +36,15 @@ pub struct Viewing {
     head: Response,
     admission: Admission,
     pace: Option<Pace>,
+    signs: SignsOfLife,
 }
 
 impl Viewing {
     /// Admits a viewer of the cameras `watched`, or says why not.
     ///
-    /// `?type=bytes` asks for the same bytes under a type that no browser interprets: WebKit's network
+    /// `?type=bytes` asks for the same parts under a type that no browser interprets: WebKit's network
     /// layer takes a `multipart/x-mixed-replace` answer apart itself (seen with WebKitGTK 2.50), so
-    /// that `fetch()` never sees its bytes.
+    /// that `fetch()` never sees its bytes. Who cuts them apart needs no repeated ones.
     ///
     /// # Errors
     ///
@@ -60,9 +58,9 @@ impl Viewing {
         let rates = "are 0.1 to 120 frames a second";
         let fps = asked.number("fps", |fps| FPS.contains(fps), rates);
         let fps = fps.map_err(|line| Response::text(400, line))?;
-        let media_type = match asked.get("type").as_deref() {
-            None => "multipart/x-mixed-replace",
-            Some("bytes") => "application/octet-stream",
+        let (media_type, has_lines) = match asked.get("type").as_deref() {
+            None => ("multipart/x-mixed-replace", false),
+            Some("bytes") => ("application/octet-stream", true),
             Some(text) => return Err(Response::text(400, query::wrong("type", text, "is bytes"))),
         };
         let head = Response::endless(&format!("{media_type}; boundary={}", multipart::BOUNDARY))
@@ -87,6 +85,7 @@ impl Viewing {
             head,
             admission,
             pace: fps.map(|fps| Pace::new(fps, Instant::now())),
+            signs: SignsOfLife::new(has_lines),
         })
     }
 
@@ -96,14 +95,14 @@ impl Viewing {
         connection: Connection,
         request: &Request,
         app: &App,
-        feed: impl FnOnce(&Connection, &Admission, Option<Pace>) -> io::Result<()>,
+        feed: impl FnOnce(&Connection, &Admission, Option<Pace>, SignsOfLife) -> io::Result<()>,
     ) {
         let head = self
             .head
             .head(request.is_http_1_0, false, app.allow_origin.as_ref());
         let outcome = connection
             .write_both(&head, multipart::DELIMITER.as_bytes())
-            .and_then(|_| feed(&connection, &self.admission, self.pace));
+            .and_then(|_| feed(&connection, &self.admission, self.pace, self.signs));
         match outcome {
             Ok(()) => self.admission.leave(LeaveReason::Ending),
             Err(failure) => {
