@@ -5,7 +5,11 @@ use crate::config::{
     options::{self, CommandOption},
     other_programs, shown_word,
 };
-use std::{borrow::Cow, iter};
+use std::{
+    borrow::Cow,
+    iter::{self, Peekable},
+    slice::Iter,
+};
 
 /// Letters of a word, with its dash, that is too short for a letter with a secret behind it.
 const SHORT_WORD: usize = 4;
@@ -89,31 +93,17 @@ pub fn read(words: &[String]) -> Result<Vec<Given>, String> {
         } else if word.starts_with('-') && word != "-" && !is_over {
             options.push(match word.split_once('=') {
                 Some((name, value)) => Given::of(name, Some(value.to_owned()))?,
-                None => {
-                    let takes = options::find(word).map(|option| option.value().is_some());
-                    let value =
-                        words.next_if(|next| takes != Some(false) && option(next).is_none());
-                    let next = words.peek().and_then(|next| option(next));
-                    if let (Some(true), None, Some(next)) = (takes, value, next) {
-                        return Err(format!("`{word}` needs a value: `{next}` stands behind it"));
-                    }
-                    Given::of(word, value.cloned())?
-                }
+                None => Given::of(word, value_behind(word, &mut words)?)?,
             });
+        } else if let Some(before) = source {
+            return Err(format!(
+                "`{}`: one source stands without an option, and it is `{}` (several cameras are \
+                 --camera NAME=SOURCE each)",
+                shown_word(word),
+                shown_word(before)
+            ));
         } else {
-            if let Some(before) = source {
-                return Err(format!(
-                    "`{}`: one source stands without an option, and it is `{}` (several cameras are \
-                     --camera NAME=SOURCE each)",
-                    shown_word(word),
-                    shown_word(before)
-                ));
-            }
-            let switch = options::find(&format!("--{word}"));
-            match switch
-                .filter(|option| option.value().is_none())
-                .map(CommandOption::name)
-            {
+            match switch(word) {
                 Some("--help") => options.push(Given::of("--help", None)?),
                 Some(name) => return Err(format!("`{word}` is no source: did you mean `{name}`?")),
                 None => source = Some(word),
@@ -131,6 +121,29 @@ pub fn read(words: &[String]) -> Result<Vec<Given>, String> {
     }
     options.push(Given::of("--source", Some(source.to_owned()))?);
     Ok(options)
+}
+
+/// The value that stands behind the option `name`: the next of `words`, unless that is an option itself.
+fn value_behind(
+    name: &str,
+    words: &mut Peekable<Iter<'_, String>>,
+) -> Result<Option<String>, String> {
+    let takes = options::find(name).map(|option| option.value().is_some());
+    let value = words.next_if(|next| takes != Some(false) && option(next).is_none());
+    let next = words.peek().and_then(|next| option(next));
+    match (takes, value, next) {
+        (Some(true), None, Some(next)) => {
+            Err(format!("`{name}` needs a value: `{next}` stands behind it"))
+        }
+        (_, value, _) => Ok(value.cloned()),
+    }
+}
+
+/// The option without a value that is called `word`, but for its hyphens.
+fn switch(word: &str) -> Option<&'static str> {
+    options::find(&format!("--{word}"))
+        .filter(|option| option.value().is_none())
+        .map(CommandOption::name)
 }
 
 #[cfg(test)]

@@ -85,10 +85,13 @@ impl Cameras {
     /// The camera that gives pictures of what may be the device of `camera`, and in words that behind both their
     /// names say why.
     pub fn rival_of(&self, camera: &Arc<Camera>) -> Option<(Arc<Camera>, String)> {
-        self.all().iter().find_map(|other| {
-            let is_one = Arc::ptr_eq(other, camera) || other.status().state != State::Online;
-            let why = clash::of_sources(&other.config.device, &camera.config.device);
-            Some((Arc::clone(other), why.filter(|_| !is_one)?))
+        let all = self.all();
+        let mut online = all
+            .iter()
+            .filter(|other| !Arc::ptr_eq(other, camera) && other.status().state == State::Online);
+        online.find_map(|other| {
+            let why = clash::of_sources(&other.config.device, &camera.config.device)?;
+            Some((Arc::clone(other), why))
         })
     }
 
