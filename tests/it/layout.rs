@@ -43,7 +43,7 @@ const CRATES: [(&str, &[&str]); 4] = [
 const MOST_FILE_LINES: usize = 400;
 
 /// Lines that are neither blank, comment nor test. Whoever raises it says in the commit what for.
-const MOST_CODE_LINES: usize = 19_120;
+const MOST_CODE_LINES: usize = 19_200;
 
 /// Names that said less than those that stand in their place.
 const OLD_NAMES: [&str; 53] = [
