@@ -48,7 +48,7 @@ pub fn log_online(facts: &SourceInfo, is_known: bool, is_chosen: bool) {
 pub fn warn_of_fallback(hint: Option<&str>) {
     match hint {
         Some(hint) => warn!(
-            "no camera opens: showing the built-in test pattern; a camera plugged in later takes over: {hint}"
+            "no camera opens: showing the built-in test pattern; the first that opens takes over: {hint}"
         ),
         None => warn!(
             "no camera found: showing the built-in test pattern; a camera plugged in later takes over \
