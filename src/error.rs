@@ -242,9 +242,11 @@ impl Cause {
 /// What the system said of an address, with advice where there is any.
 fn listen_failure(address: &str, source: &io::Error) -> String {
     match source.kind() {
-        io::ErrorKind::AddrInUse => "the address is in use (is another camfeed running? \
-             `--listen` takes another port)"
-            .to_owned(),
+        io::ErrorKind::AddrInUse => {
+            "the address is in use (by another camfeed, be it the service? \
+             `sudo ss -ltnp` names the program; `--listen` takes another port)"
+                .to_owned()
+        }
         io::ErrorKind::AddrNotAvailable => {
             format!("{source} (this machine has no such address: `--listen 8080` takes all it has)")
         }

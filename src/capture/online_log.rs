@@ -34,21 +34,7 @@ pub fn log_online(facts: &SourceInfo, is_known: bool, is_chosen: bool) {
         line.push_str(&format!(" stable={}", stable.display()));
     }
     line.push(')');
-    let asked = &facts.asked;
-    let size = asked.size.filter(|asked| Some(*asked) != facts.size);
-    let is_other = |asked: &f64| facts.fps.is_some_and(|fps| (fps - asked).abs() > 0.5);
-    let refused = [
-        asked.format.clone().filter(|asked| *asked != facts.format),
-        size.map(|size| size.to_string()),
-        asked.fps.filter(is_other).map(rate),
-    ];
-    let refused: Vec<_> = refused.into_iter().flatten().collect();
-    if !refused.is_empty() {
-        line.push_str(&format!(
-            " (asked for {}, which it does not have)",
-            refused.join(", ")
-        ));
-    }
+    line.push_str(&refused(facts));
     if !is_chosen && !facts.is_fallback && logging::is_at_terminal() {
         line.push_str(" (not the right one? `camfeed --list` shows all)");
     }
@@ -62,13 +48,33 @@ pub fn log_online(facts: &SourceInfo, is_known: bool, is_chosen: bool) {
 pub fn warn_of_fallback(hint: Option<&str>) {
     match hint {
         Some(hint) => warn!(
-            "no camera opens: showing the built-in test pattern; a camera plugged in later takes over: {hint}"
+            "no camera opens: showing the built-in test pattern; the first that opens takes over: {hint}"
         ),
         None => warn!(
             "no camera found: showing the built-in test pattern; a camera plugged in later takes over \
              (a Raspberry Pi camera module: see `camfeed --list`)"
         ),
     }
+}
+
+/// What was asked of a camera and it does not do, in words that stand behind what it does; else nothing.
+pub fn refused(facts: &SourceInfo) -> String {
+    let asked = &facts.asked;
+    let size = asked.size.filter(|asked| Some(*asked) != facts.size);
+    let is_other = |asked: &f64| facts.fps.is_some_and(|fps| (fps - asked).abs() > 0.5);
+    let refused = [
+        asked.format.clone().filter(|asked| *asked != facts.format),
+        size.map(|size| size.to_string()),
+        asked.fps.filter(is_other).map(rate),
+    ];
+    let refused: Vec<_> = refused.into_iter().flatten().collect();
+    if refused.is_empty() {
+        return String::new();
+    }
+    format!(
+        " (asked for {}, which it does not have)",
+        refused.join(", ")
+    )
 }
 
 /// A rate as people write it: 30, 7.5.

@@ -237,7 +237,7 @@ impl<W: Environment> Supervisor<W> {
         let lease = match (&self.phase, self.search.take(id)) {
             (_, Some(lease)) => {
                 self.abandon_capture(now);
-                info!("a camera was plugged in and takes over from the test pattern");
+                info!("a camera opens and takes over from the test pattern");
                 lease
             }
             (Phase::Opening { lease, .. }, None) if lease.id == id => Arc::clone(lease),

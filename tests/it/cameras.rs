@@ -249,6 +249,10 @@ fn check_says_what_a_camera_really_gives() {
     }
     let line = said.lines().find(|line| line.contains("measured"));
     let fps = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok());
+    let (_, said) = run_camfeed(&camera, &["--check", "--size", "800x600"]);
+    let gives = said.lines().find(|line| line.starts_with("it gives "));
+    let refused = "(asked for 800x600, which it does not have)";
+    assert!(gives.is_some_and(|line| line.ends_with(refused)), "{said}");
     // As measured, not as the camera promised.
     assert!(fps.is_some_and(|fps| (fps - 10.0).abs() < 1.0), "{said}");
 }

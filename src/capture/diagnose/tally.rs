@@ -2,7 +2,11 @@
 //! becomes of them.
 
 use crate::{
-    capture::{missing_eoi::MissingEoi, online_log::rate, source::Source},
+    capture::{
+        missing_eoi::MissingEoi,
+        online_log::{rate, refused},
+        source::Source,
+    },
     config::{CameraConfig, Size},
     encode::{Picture, Pixels, as_it_is, decodes_cleanly},
     feed::{camera::SourceInfo, frame::placeholder_reason},
@@ -154,13 +158,14 @@ impl Tally {
             format => format,
         };
         say!(
-            "it gives     format {format}, size {}, rate {}{}",
+            "it gives     format {format}, size {}, rate {}{}{}",
             or_own(self.size.or(facts.size).map(|size| size.to_string())),
             facts.fps.map_or_else(|| "unsaid".to_owned(), rate),
             facts.range.map_or_else(String::new, |range| format!(
                 ", {} colour range",
                 range.name()
             )),
+            refused(facts),
         );
         say!("measured     {} frames a second", rate(self.rate()));
         self.print_counts();

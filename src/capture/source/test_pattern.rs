@@ -58,14 +58,14 @@ pub fn open(
     open_with(asked, config, stop, &[], None)
 }
 
-/// The test pattern in place of a camera that was not found; `hint` is what may bring one.
+/// The test pattern in place of a camera; `hint` is why one that was found does not open.
 pub fn open_instead(
     config: &CameraConfig,
     stop: &Arc<ShutdownFlag>,
     hint: Option<&str>,
 ) -> Result<Opened, Error> {
-    let notes = ["no camera found"];
-    let mut opened = open_with(Pattern::default(), config, stop, &notes, hint)?;
+    let note = hint.map_or("no camera found", |_| "no camera opens");
+    let mut opened = open_with(Pattern::default(), config, stop, &[note], hint)?;
     opened.facts.is_fallback = true;
     opened.facts.hint = hint.map(str::to_owned);
     Ok(opened)

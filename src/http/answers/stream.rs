@@ -59,11 +59,7 @@ impl Stream {
     /// Streams to the viewer until it leaves or the program ends.
     pub fn run(self, connection: Connection, request: &Request, app: &App) {
         let camera = self.camera;
-        let feed = |connection: &Connection,
-                    admission: &Admission,
-                    pace: Option<Pace>,
-                    signs: SignsOfLife| {
-            let signs = signs.that_paint(pace.as_ref().map(|pace| pace.interval));
+        let feed = |connection: &Connection, admission: &Admission, pace, signs| {
             feed(connection, &camera, admission, pace, signs)
         };
         self.viewing.run(connection, request, app, feed);
@@ -76,10 +72,11 @@ fn feed(
     camera: &Camera,
     admission: &Admission,
     mut pace: Option<Pace>,
-    mut signs: SignsOfLife,
+    signs: SignsOfLife,
 ) -> io::Result<()> {
     let slot = &camera.slot;
     let _watch = slot.watch();
+    let mut signs = signs.that_paint(pace.as_ref().map(|pace| pace.interval));
     let mut backlog = ViewerBacklog::default();
     let mut last: Option<LastSent> = None;
     // The newest frame, when the viewer was behind.

@@ -162,6 +162,8 @@ pages! {
             r#"sudo sh -c 'mkdir -p /etc/camfeed; umask 077; echo "ann:$(openssl rand -hex 12)" >/etc/camfeed/password; cat /etc/camfeed/password'"#
                 => machine::makes_password_of_service,
             "sudo systemctl restart camfeed" => steps::ends,
+            r#"sudo install -m 600 -o "$USER" /etc/camfeed/password ~/camfeed-password"#
+                => pictures::copies_password,
             "wget --user=ann --password=PASSWORD http://127.0.0.1:8080/snapshot.jpg"
                 => machine::takes_password_of_service,
             "sudo rm /etc/camfeed/password" => steps::ends,
