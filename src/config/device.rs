@@ -175,6 +175,7 @@ impl fmt::Display for Device {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::shown_word;
 
     fn device(value: &str) -> Option<Device> {
         Device::from_arg_value(value).ok()
@@ -246,6 +247,19 @@ mod tests {
             count += 1;
         }
         assert!(count >= 4, "only {count}");
+    }
+
+    #[test]
+    fn a_size_that_is_wrong_is_shown() {
+        let words = SOURCES.split([',', ' ']);
+        let sized: Vec<_> = words.filter_map(|word| word.split_once(":WxH")).collect();
+        assert!(!sized.is_empty());
+        for (word, _) in sized {
+            for value in [format!("{word}:0x0"), format!("{word}:640x")] {
+                assert_eq!(device(&value), None, "{value}");
+                assert_eq!(shown_word(&value), value);
+            }
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The table of options: `--help` prints it, and through that the manual, the completions and docs/options.md
-//! have it. `args` parses the same options; a test compares the two.
+//! The table of options: `--help` prints it, and the manual and the completions are made from that. Its rows in
+//! docs/options.md are copied there. `args` parses the same options. Tests compare both with it.
 
 use std::fmt::Write;
 

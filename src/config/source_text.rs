@@ -20,6 +20,9 @@ pub const SCHEMES: [&str; 7] = ["http", "https", "rtsp", "rtsps", "rtmp", "udp",
 /// What a pipeline's source begins with.
 pub const GST: &str = "gst:";
 
+/// The words behind whose colon a size and a rate stand, as in `test:WxH@FPS`.
+const SIZED: [&str; 1] = ["test"];
+
 /// An address or a pipeline as typed. Shown, also by `{:?}`, without its secrets.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SourceText {
@@ -236,7 +239,7 @@ pub fn shown_word(word: &str) -> Cow<'_, str> {
     }
     match word.split_once('=') {
         Some((name, _)) if is_name(name) => format!("{name}={HIDDEN}").into(),
-        None if is_pattern(word) || !looks_like_address(word) && !begins_with_host(word) => {
+        None if is_sized(word) || !looks_like_address(word) && !begins_with_host(word) => {
             word.into()
         }
         _ => shown_host(word).map_or(HIDDEN.into(), Cow::Owned),
@@ -251,9 +254,12 @@ fn shown_host(word: &str) -> Option<String> {
     (!word.contains('@') && word.starts_with(place)).then(|| shown.to_owned())
 }
 
-/// `test:WxH@FPS`, with any numbers.
-fn is_pattern(word: &str) -> bool {
-    let Some(spec) = word.strip_prefix("test:") else {
+/// One of `SIZED` with any numbers.
+fn is_sized(word: &str) -> bool {
+    let Some((_, spec)) = word
+        .split_once(':')
+        .filter(|(first, _)| SIZED.contains(first))
+    else {
         return false;
     };
     let (size, fps) = spec.split_once('@').unwrap_or((spec, ""));
@@ -303,7 +309,7 @@ pub fn begins_with_host(text: &str) -> bool {
 /// True for what is no path and looks like an address whose scheme, or its `//`, was forgotten.
 pub fn looks_like_address(text: &str) -> bool {
     let is_path = text.starts_with(['/', '.']) && !text.starts_with("//");
-    let has_more = |(first, rest): (&str, &str)| first != "test" && !rest.is_empty();
+    let has_more = |(first, rest): (&str, &str)| !SIZED.contains(&first) && !rest.is_empty();
     let is_number = |(first, _): (&str, &str)| first.parse::<Ipv4Addr>().is_ok();
     !is_path
         // `rtsp//cam/…` too.

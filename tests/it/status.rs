@@ -1,4 +1,4 @@
-//! `/state`, `/healthz` and the answers to what does not exist.
+//! `/state`, `/healthz`, the answers to what does not exist, and what holds for short answers of any address.
 
 use crate::{
     camfeed::{Camfeed, Folder, SMALL, SOON, eventually, run},

@@ -8,7 +8,10 @@ use crate::{
     config::{CameraConfig, Pattern, Size},
     encode::{Picture, Pixels, text},
     error::Error,
-    feed::{camera::SourceInfo, frame::CaptureTime},
+    feed::{
+        camera::{RequestedFormat, SourceInfo},
+        frame::CaptureTime,
+    },
     system::shutdown::ShutdownFlag,
 };
 use opencv::{
@@ -76,8 +79,13 @@ fn open_with(
     notes: &[&str],
     hint: Option<&str>,
 ) -> Result<Opened, Error> {
-    let size = asked.size.or(config.size).unwrap_or(Pattern::SIZE);
-    let fps = asked.fps.or(config.fps).unwrap_or(Pattern::FPS).0;
+    let asked = RequestedFormat {
+        format: None,
+        size: asked.size.or(config.size),
+        fps: asked.fps.or(config.fps).map(|fps| fps.0),
+    };
+    let size = asked.size.unwrap_or(Pattern::SIZE);
+    let fps = asked.fps.unwrap_or(Pattern::FPS.0);
     let background = background(size, notes, hint).map_err(cannot_draw)?;
     let facts = SourceInfo {
         source: "test pattern".to_owned(),
@@ -85,6 +93,7 @@ fn open_with(
         format: "BGR".to_owned(),
         size: Some(size),
         fps: Some(fps),
+        asked,
         ..SourceInfo::default()
     };
     let source = Box::new(TestPattern {
@@ -262,5 +271,29 @@ mod tests {
         let facts = open(own, &config, &stop).expect("opened").facts;
         assert_eq!(facts.size, own.size);
         assert_eq!(facts.fps, Some(5.0));
+        assert_eq!((facts.asked.size, facts.asked.fps), (own.size, Some(5.0)));
+    }
+
+    #[test]
+    fn what_it_was_asked_for_is_known() {
+        let size = |width, height| Some(Size { width, height });
+        for (options, asked, given) in [
+            (&[][..], (None, None), (Some(Pattern::SIZE), Some(30.0))),
+            (
+                &["--size", "321x241", "--fps", "7.5"],
+                (size(321, 241), Some(7.5)),
+                (size(321, 241), Some(7.5)),
+            ),
+        ] {
+            let (config, stop) = (config(options), Arc::default());
+            for opened in [
+                open(Pattern::default(), &config, &stop),
+                open_instead(&config, &stop, None),
+            ] {
+                let facts = opened.expect("opened").facts;
+                assert_eq!((facts.asked.size, facts.asked.fps), asked, "{options:?}");
+                assert_eq!((facts.size, facts.fps), given, "{options:?}");
+            }
+        }
     }
 }

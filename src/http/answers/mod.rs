@@ -1,4 +1,4 @@
-//! The answers: a handler for each address, a function of the request and the app.
+//! The answers: a file for each, with a function of what it needs; and what several of them have in common.
 
 pub mod controls;
 pub mod etag;

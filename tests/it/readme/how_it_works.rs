@@ -35,6 +35,12 @@ pub fn sees_the_fake_camera(desk: &mut Desk, line: &str) {
     desk.last().wait_said("the camera was unplugged", 1);
 }
 
+/// `make check` does it.
+pub fn is_checked(desk: &mut Desk, line: &str) {
+    let done = desk.well("make check -n");
+    assert!(done.lines().any(|done| done == line), "{done}");
+}
+
 /// There are such tests: each name is one, or with `::` behind it a file or a folder of them.
 pub fn tests_some(_: &mut Desk, line: &str) {
     let (options, names) = line
@@ -48,8 +54,9 @@ pub fn tests_some(_: &mut Desk, line: &str) {
     for name in names.split(' ') {
         let is_there = sources(&folder).any(|(path, text)| match name.strip_suffix("::") {
             Some(module) => {
-                let mut place = path.trim_end_matches(".rs").split('/');
-                place.any(|part| part == module) && text.contains("#[test]")
+                let place = format!("/{}/", path.trim_end_matches(".rs"));
+                let is_there = place.contains(&format!("/{}/", module.replace("::", "/")));
+                is_there && text.contains("#[test]")
             }
             None => text.contains(&format!("fn {name}()")),
         });

@@ -268,12 +268,16 @@ pages! {
             "target/debug/camfeed --help | scripts/package/options-table" => |desk, line| {
                 steps::says(desk, line, "| `--source SOURCE` |");
             },
-            "cargo test --locked --bin camfeed config::" => how_it_works::tests_some,
+            "cargo test --locked --bin camfeed -- config:: capture::source::" => how_it_works::tests_some,
             "cargo test --locked --test it -- layout:: install:: sources::" => how_it_works::tests_some,
+            "cargo fmt --check" => how_it_works::is_checked,
+            "cargo clippy --locked --all-targets -- -D warnings" => how_it_works::is_checked,
         }
         add_an_answer: "Add an answer" {
             "cargo test --locked --bin camfeed -- http:: camera_name::" => how_it_works::tests_some,
-            "cargo test --locked --test it -- layout:: status:: auth::" => how_it_works::tests_some,
+            "cargo test --locked --test it -- layout:: status:: auth:: install::" => how_it_works::tests_some,
+            "cargo fmt --check" => how_it_works::is_checked,
+            "cargo clippy --locked --all-targets -- -D warnings" => how_it_works::is_checked,
         }
         build_and_try: "Build and try" {
             "cargo build --locked" => how_it_works::builds,
