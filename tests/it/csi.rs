@@ -329,8 +329,9 @@ fn what_keeps_a_module_away_says_that_it_is_one() {
     let module = CameraModule::new("busy");
     let camfeed = module.serve(&[]);
     let line = camfeed.wait_log("no camera opens");
-    let words =
-        format!("later takes over: camera module csi:{MODULE}: another program is using it");
+    let words = format!(
+        "the first that opens takes over: camera module csi:{MODULE}: another program is using it"
+    );
     assert!(line.contains(&words), "{line}");
 }
 
