@@ -45,6 +45,7 @@ export async function ask(path, options) {
 export async function refusal(response) {
   const isOurs = (response.headers.get('Content-Type') || '').startsWith('text/plain');
   const text = isOurs ? (await response.text()).trim().slice(0, 200) : '';
+  if (text) server.heardAt = now();
   const error = new Error(text || 'The server answered ' + response.status);
   error.isRefusal = Boolean(text) && REFUSALS.includes(response.status);
   error.waitMs = 1000 * Math.min(30, Number(response.headers.get('Retry-After')) || 0);

@@ -449,6 +449,29 @@ fn the_page_of_all_becomes_that_of_one_when_no_other_is_left() {
 }
 
 #[test]
+fn the_page_of_a_camera_that_a_restart_left_out_says_so() {
+    let both = serve(&["a", "b"]);
+    let address = both.address.to_string();
+    let mut browser: Browser = Browser::open(&page(both.address, "/b/"));
+    browser.wait_state("live");
+    browser.import(&["server"]);
+    drop(both);
+    browser.wait_state("reconnecting");
+    let arguments = arguments(&["a", "c"]);
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let _others = Camfeed::start_at(&address, &arguments);
+    browser.wait(
+        "document.getElementById('notice-text').textContent === \
+        'there is no camera b; there are: a, c'",
+    );
+    // It is an answer: the page does not say that there is none.
+    let silence = "(async () => { server.heardAt = -1e6; \
+        await refusal(await ask('state')); return performance.now() - server.heardAt; })()";
+    let silence = browser.eval(silence).as_f64().expect("a number");
+    assert!(silence < 1e6, "{silence} ms");
+}
+
+#[test]
 fn a_tab_in_the_background_has_its_cameras_name() {
     let camfeed = serve(&["a", "b"]);
     let mut browser = Browser::start();
@@ -563,6 +586,24 @@ fn the_wall_fills_the_window() {
         browser.resize(390, 844);
         browser.wait(&format!("{COVERED}[1] >= 180 && !{COVERED}[2]"));
     }
+}
+
+#[test]
+fn a_small_tile_has_room_for_state_and_age_beside_the_longest_name() {
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h"].map(|letter| letter.repeat(32));
+    let names: Vec<_> = names.iter().map(String::as_str).chain(["i"]).collect();
+    let camfeed = serve(&names);
+    let mut browser = Browser::open(&page(camfeed.address, "/"));
+    browser.resize(390, 700);
+    browser.wait("document.querySelector('#wall.small') !== null");
+    // Cut off are: the tag by its tile, its last word by the tag, and the state.
+    let cut = "Array.from(document.querySelectorAll('.tile[data-state=live]'), (tile) => { \
+        const [tag, label, age] = ['.tag', '.label', '.age'].map((name) => tile.querySelector(name)); \
+        const [outer, inner] = [tag, age].map((element) => element.getBoundingClientRect().right); \
+        return [outer > tile.getBoundingClientRect().right, inner > outer, label.scrollWidth > label.clientWidth]; })";
+    browser.wait(&format!("{cut}.length >= 2"));
+    let cut: Vec<[bool; 3]> = serde_json::from_value(browser.eval(cut)).expect("a list");
+    assert!(cut.iter().flatten().all(|is_cut| !is_cut), "{cut:?}");
 }
 
 #[test]
