@@ -36,7 +36,8 @@ uninstall: ## take away what `make install` put there; changed options stay
 deb: build ## make a Debian package for this release of Debian: target/camfeed_VERSION_ARCH.deb
 	@sh scripts/setup package
 	@package=$$(scripts/package/deb) && echo "made $$package; this line installs it:" && \
-	  case $$package in /*) ;; *) package=./$$package ;; esac && echo "sudo apt install $$package"
+	  case $$package in /*) ;; *) package=./$$package ;; esac && \
+	  case $$package in *" "*) package="'$$package'" ;; esac && echo "sudo apt install --reinstall $$package"
 
 test: setup-test ## run all tests
 	cargo test --locked

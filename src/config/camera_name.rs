@@ -1,6 +1,7 @@
 //! What a camera is called: the value of `--name`, what stands in for it, and the names that addresses begin
 //! with.
 
+use crate::config::shown_word;
 use argh::FromArgValue;
 use std::{env, fmt};
 
@@ -55,7 +56,8 @@ impl CameraName {
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
         if text.is_empty() || text.len() > MOST_OF_ADDRESS || !text.bytes().all(is_allowed) {
             return Err(format!(
-                "a camera's name is 1 to {MOST_OF_ADDRESS} of A-Z a-z 0-9 _ -"
+                "`{}`: a camera's name is 1 to {MOST_OF_ADDRESS} of A-Z a-z 0-9 _ -",
+                shown_word(text)
             ));
         }
         if CameraName::is_taken(text) {
@@ -180,6 +182,8 @@ mod tests {
             let error = CameraName::of_address(name).expect_err(name);
             assert!(error.contains("1 to 32 of A-Z a-z 0-9 _ -"), "{error}");
         }
+        let error = CameraName::of_address("cam 1").expect_err("a blank");
+        assert!(error.starts_with("`cam 1`: "), "{error}");
         for name in ["stream", "Streams", "STATIC", "video_feed", "healthz"] {
             let error = CameraName::of_address(name).expect_err(name);
             assert!(error.contains("an address already"), "{error}");

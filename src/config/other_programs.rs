@@ -15,7 +15,7 @@ use strsim::osa_distance;
 #[rustfmt::skip]
 const OTHERS: &[(&str, &str)] = &[
     ("p port http-port stream-port", "the port is `--listen <8080>`"),
-    ("host address bind ip", "the address to serve is `--listen <127.0.0.1:8080>`"),
+    ("host address bind ip http-listen", "the address to serve is `--listen <127.0.0.1:8080>`"),
     ("s", "the address to serve is `--listen <127.0.0.1:8080>`; the size of output_file.so is \
            `camfeed-timelapse -b`"),
     ("l", "the address to serve is `--listen <127.0.0.1:8080>`; ustreamer's -l is not needed: nothing is encoded \
@@ -27,21 +27,21 @@ const OTHERS: &[(&str, &str)] = &[
     ("M unix-mode", "the umask decides who may use a Unix socket"),
     ("S systemd", "a socket that systemd passes is taken without an option"),
     ("d", "the camera is `--source </dev/video0>`; the delay of output_file.so is `camfeed-timelapse -e`"),
-    ("device video-device videodevice cam", "the camera is `--source </dev/video0>`"),
-    ("mmalcam-name", "a camera module is `--source csi`"),
+    ("device video-device videodevice v4l2-device camera-path cam", "the camera is `--source </dev/video0>`"),
+    ("mmalcam-name libcam-device", "a camera module is `--source csi`"),
     ("url netcam-url input-url rtsp stream-url", "a network stream is `--source http://…` or rtsp://…"),
     ("netcam-userpass", "it stands before the host: `--source http://user:password@cam/stream`"),
     ("camera-dir", "a camera is a section of the file of options, or --camera NAME=SOURCE"),
-    ("resolution width height video-size geometry", "the size is `--size <1280x720>`"),
+    ("resolution width height video-size geometry camera-width camera-height", "the size is `--size <1280x720>`"),
     ("r", "the size is `--size <1280x720>`; of output_http.so nothing takes its place"),
     ("f", "the rate is `--fps <30>`; pictures are kept in a folder by `camfeed-timelapse`"),
-    ("desired-fps framerate frame-rate rate max-fps", "the rate is `--fps <30>`"),
+    ("desired-fps framerate frame-rate rate max-fps camera-fps", "the rate is `--fps <30>`"),
     ("stream-maxrate softfps every-frame", "each viewer asks for the rate it wants: /stream?fps=5"),
     ("ratelimit", "how many there are is bounded by `--max-viewers N` and `--max-per-address N`"),
     ("y", "the pixel format is `--format yuyv`; a height is a part of `--size <1280x720>`"),
     ("yuv", "the pixel format is `--format yuyv`"),
     ("uyvy", "the pixel format is `--format uyvy`"),
-    ("m pixel-format pix-fmt v4l2-palette input-format", "the pixel format is `--format mjpg`, yuyv and so on"),
+    ("m pixel-format pix-fmt v4l2-palette input-format camera-format", "the pixel format is `--format mjpg`, yuyv and so on"),
     ("q", "the quality is `--quality <80>`; to say less in the log, RUST_LOG=warn stands before the command"),
     ("stream-quality jpeg-quality", "the quality is `--quality <80>`"),
     ("quiet silent", "to say less in the log, RUST_LOG=warn stands before the command: RUST_LOG=warn camfeed"),
@@ -82,24 +82,24 @@ const OTHERS: &[(&str, &str)] = &[
     ("flip-axis", "to mirror the picture is `--flip v` for motion's h, `--flip h` for its v"),
     ("mirror", "to mirror the picture is `--flip h`, v or hv"),
     ("br co sa sh gain ex wb bk pl cb cagc ss brightness contrast saturation hue gamma sharpness exposure \
-      white-balance backlight-compensation focus zoom video-params v4l2ctl",
+      white-balance backlight-compensation focus zoom video-params v4l2-params libcam-params camera-options v4l2ctl",
      "controls of the camera are `--set NAME=VALUE,…`, such as --set brightness=128"),
     ("n", "to let nobody change controls of the camera is `--no-controls`; ustreamer's and motion's -n are not \
            needed"),
     ("nocommands no-commands no-dynctrl", "to let nobody change controls of the camera is `--no-controls`"),
     ("text text-left text-right timestamp", "text in the picture is `--overlay \"{name} %H:%M\"`"),
-    ("camera-name camera-id instance-id title", "what the camera is called is `--name NAME`"),
+    ("camera-name camera-id device-name device-id instance-id title", "what the camera is called is `--name NAME`"),
     ("timeout device-timeout device-tmo watchdog-tmo",
      "how long a camera may be silent is `--camera-timeout <5>`"),
     ("device-error-delay persistent retry reconnect", "a camera that is lost is tried again without an option"),
     ("server-timeout", "how long a viewer may take nothing is `--client-timeout <10>`"),
-    ("max-clients", "how many may watch is `--max-viewers <100>`"),
+    ("max-clients http-maxcons", "how many may watch is `--max-viewers <100>`"),
     ("slowdown exit-on-no-clients on-demand",
      "nothing is encoded while nobody watches; `--idle-timeout <60>` lets the camera go, too"),
     ("led", "the camera's light goes off with the camera: `--idle-timeout <60>` lets it go"),
     ("tcp-nodelay drop-same-frames min-frame-size minimum-size allow-truncated-frames buffers unix-rm blank \
       last-as-blank dv-timings io-method tvnorm tv-standard fake-resolution image-default fourcc preview stats \
-      usestills a z I k R T K D e t",
+      usestills m2m-device h264-m2m-device a z I k R T K D e t",
      "nothing takes its place, none is needed"),
     ("jpeg-sink raw-sink h264-sink", "programs on the same machine read /stream, which is JPEGs"),
     ("cors stream-cors-header stream-header-params",
@@ -127,7 +127,7 @@ pub fn meant(name: &str, value: Option<&str>) -> Option<String> {
     if let Some(own) = own().find(|own| own[2..] == bare) {
         return Some(asked(own));
     }
-    if value.is_some_and(|value| value.starts_with("/dev/")) {
+    if value.is_some_and(is_camera) && !bare.ends_with("m2m-device") {
         return Some(filled("the camera is `--source </dev/video0>`", value));
     }
     if let Some(instead) = instead_of(&bare) {
@@ -147,6 +147,11 @@ pub fn meant_by_letter(letter: &str, value: &str) -> Option<String> {
     let (before, _) = instead_of(&bare(letter))?.split_once('<')?;
     let is_its = value.starts_with("/dev/") || carried(option_of(before), value).is_some();
     is_its.then(|| meant(letter, Some(value)))?
+}
+
+/// True for a node of a camera, or a name that leads to one.
+fn is_camera(value: &str) -> bool {
+    value.starts_with("/dev/video") || value.starts_with("/dev/v4l/")
 }
 
 /// `name` as the table has it.

@@ -371,6 +371,17 @@ fn a_file_others_may_read_is_warned_of_but_not_systemds_own() {
 }
 
 #[test]
+fn the_mode_of_a_device_or_a_folder_is_not_to_be_changed() {
+    for path in ["/dev/null", "/tmp"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_camfeed"));
+        let output = command.args(["--token-file", path]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(path) && !said.contains("chmod"), "{said}");
+    }
+}
+
+#[test]
 fn a_new_password_is_taken_at_sighup_and_who_watches_goes_on() {
     let folder = Folder::new();
     let camfeed = with_password(&folder, &[]);

@@ -378,6 +378,16 @@ fn every_shell_completes_the_words_that_are_sources() {
 
     let of_option = offered(&["camfeed", "--source", ""]);
     let alone = offered(&["camfeed", ""]);
+    assert_eq!(
+        offered(&["camfeed", "--rotate", "="]),
+        offered(&["camfeed", "--rotate", ""])
+    );
+    assert_eq!(offered(&["camfeed", "--rotate", "=", "9"]), ["90"]);
+    let of_files = offered(&["camfeed", "/etc/passw"]);
+    assert!(
+        of_files.iter().any(|file| file == "/etc/passwd"),
+        "{of_files:?}"
+    );
     let of_file = |shell, before: &str, after: &str| {
         let made = text(&made_of_help("completions", shell).stdout);
         let (_, list) = made.split_once(before).expect(shell);
@@ -413,7 +423,9 @@ fn the_debian_package_is_as_debian_wants_it() {
     );
     // What installs it, to be pasted.
     let line = said.lines().last().unwrap();
-    let package = line.strip_prefix("sudo apt install ").expect(line);
+    let package = line
+        .strip_prefix("sudo apt install --reinstall ")
+        .expect(line);
     let contents = well("dpkg-deb", &["--contents", package], &[]);
     for (mode, path) in [
         ("-rwxr-xr-x root/root", "./usr/bin/camfeed"),

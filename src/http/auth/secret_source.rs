@@ -88,11 +88,13 @@ impl SecretSource {
             SecretSource::Option(_, path) | SecretSource::Credential(path) => path,
         };
         let file = fs::File::open(path)?;
-        let mode = file.metadata()?.permissions().mode();
+        let metadata = file.metadata()?;
+        let mode = metadata.permissions().mode();
         // systemd sees to its own, whichever way they were named.
         let is_systemds = credentials_folder(&|name: &str| env::var_os(name))
             .is_some_and(|at| path.starts_with(at));
-        if mode & 0o077 != 0 && !is_systemds {
+        // A folder or a device keeps its mode: others need it.
+        if mode & 0o077 != 0 && metadata.is_file() && !is_systemds {
             warn!(
                 "others may read {self}, mode {:o}: `chmod 600 {}`",
                 mode & 0o777,

@@ -503,7 +503,7 @@ pages! {
                 desk.build_binary();
                 desk.well(line);
             },
-            r#"sudo apt install "./$(ls -t target/camfeed_*_$(dpkg --print-architecture).deb | head -n 1)""#
+            r#"sudo apt install --reinstall "./$(ls -t target/camfeed_*_$(dpkg --print-architecture).deb | head -n 1)""#
                 => machine::installs_package,
             "man camfeed" => machine::shows_manual,
             "sudo apt remove camfeed" => steps::ends,
